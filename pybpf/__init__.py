@@ -1,0 +1,82 @@
+"""eBPF from plain Python: write, check, run, test and load programs; no compiler, no libbpf, no headers.
+
+Names are imported when they are first used, so `import pybpf` costs next to nothing and works on
+any operating system.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from . import asm as asm
+    from .errors import AsmError as AsmError
+    from .errors import BpfError as BpfError
+    from .errors import BtfError as BtfError
+    from .errors import CompileError as CompileError
+    from .errors import ElfError as ElfError
+    from .errors import FilterError as FilterError
+    from .errors import NotSupportedError as NotSupportedError
+    from .errors import SpecError as SpecError
+    from .errors import SyscallError as SyscallError
+    from .errors import VerifierError as VerifierError
+    from .errors import VmFault as VmFault
+    from .spec import MapSpec as MapSpec
+    from .spec import ProgramSpec as ProgramSpec
+    from .types import Struct as Struct
+    from .types import be16 as be16
+    from .types import be32 as be32
+    from .types import be64 as be64
+    from .types import char as char
+    from .types import s8 as s8
+    from .types import s16 as s16
+    from .types import s32 as s32
+    from .types import s64 as s64
+    from .types import u8 as u8
+    from .types import u16 as u16
+    from .types import u32 as u32
+    from .types import u64 as u64
+
+__version__ = "0.1.0"
+
+# Where each public name lives; "" stands for a module of that name.
+_HOME = {
+    "asm": "",
+    **dict.fromkeys(
+        (
+            "AsmError",
+            "BpfError",
+            "BtfError",
+            "CompileError",
+            "ElfError",
+            "FilterError",
+            "NotSupportedError",
+            "SpecError",
+            "SyscallError",
+            "VerifierError",
+            "VmFault",
+        ),
+        "errors",
+    ),
+    **dict.fromkeys(("MapSpec", "ProgramSpec"), "spec"),
+    **dict.fromkeys(
+        ("Struct", "be16", "be32", "be64", "char", "s8", "s16", "s32", "s64", "u8", "u16", "u32", "u64"), "types"
+    ),
+}
+
+__all__ = ["__version__", *_HOME]  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> object:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module 'pybpf' has no attribute {name!r}")
+    from importlib import import_module
+
+    module = import_module(f".{home or name}", __name__)
+    value = getattr(module, name) if home else module
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,108 @@
+"""Bytes to instructions and back; nothing here interprets what an instruction means.
+
+    struct bpf_insn:   opcode (8) | dst (4) src (4) | off (16, signed) | imm (32, signed)
+
+The register nibbles swap with the byte order: dst is the low one in little-endian code and the high
+one in big-endian code (RFC 9669 section 3.1).
+"""
+
+from __future__ import annotations
+
+import struct
+import sys
+
+from ..errors import AsmError
+from .insn import Insn
+from .opcodes import LD_IMM64
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+SLOT = 8
+_FORMAT = {"little": struct.Struct("<BBhi"), "big": struct.Struct(">BBhi")}
+
+
+def encode(insns: Iterable[Insn], byteorder: str = sys.byteorder) -> bytes:
+    """The bytes of `insns`: 8 for each, 16 for a wide one.  `byteorder` is "little" or "big".
+
+    Symbols must have been resolved: `resolve` first.  AsmError for a field that does not fit.
+    """
+    fmt = _format(byteorder)
+    pack = fmt.pack
+    shift_dst, shift_src = (0, 4) if byteorder == "little" else (4, 0)
+    out = []
+    append = out.append
+    insn = None
+    try:
+        for insn in insns:
+            opcode, dst, src, off, imm, next_imm = insn
+            if (dst | src) & ~15:
+                raise struct.error
+            append(pack(opcode, dst << shift_dst | src << shift_src, off, imm))
+            if next_imm is not None:
+                append(pack(0, 0, 0, next_imm))
+    except (struct.error, TypeError, ValueError):
+        raise _misfit(insn) from None
+    return b"".join(out)
+
+
+def decode(raw: bytes, byteorder: str = sys.byteorder) -> list[Insn]:
+    """The instructions in `raw`, for which `encode(decode(raw)) == raw` holds whatever the bytes are.
+
+    A wide load whose second slot is missing or not empty stays two plain values (see `Insn`).
+    AsmError when the length is not a multiple of 8.
+    """
+    fmt = _format(byteorder)
+    if len(raw) % SLOT:
+        raise AsmError(f"{len(raw)} bytes of code: the length must be a multiple of {SLOT}")
+    new = tuple.__new__
+    if byteorder == "little":
+        out = [new(Insn, (op, r & 15, r >> 4, off, imm, None)) for op, r, off, imm in fmt.iter_unpack(raw)]
+    else:
+        out = [new(Insn, (op, r >> 4, r & 15, off, imm, None)) for op, r, off, imm in fmt.iter_unpack(raw)]
+    return out if LD_IMM64 not in raw[::SLOT] else _join_wide(out)
+
+
+def _join_wide(slots: list[Insn]) -> list[Insn]:
+    out: list[Insn] = []
+    it = iter(range(len(slots)))
+    for i in it:
+        insn = slots[i]
+        if insn[0] == LD_IMM64 and i + 1 < len(slots) and slots[i + 1][:4] == (0, 0, 0, 0):
+            insn = tuple.__new__(Insn, (*insn[:5], slots[i + 1][4]))
+            next(it)
+        out.append(insn)
+    return out
+
+
+def _format(byteorder: str) -> struct.Struct:
+    try:
+        return _FORMAT[byteorder]
+    except KeyError:
+        raise AsmError(f"byte order {byteorder!r}: expected 'little' or 'big'") from None
+
+
+_RANGES = (
+    ("opcode", 0, 0xFF),
+    ("dst", 0, 15),
+    ("src", 0, 15),
+    ("off", -(1 << 15), (1 << 15) - 1),
+    ("imm", -(1 << 31), (1 << 31) - 1),
+    ("next_imm", -(1 << 31), (1 << 31) - 1),
+)
+
+
+def _misfit(insn: object) -> AsmError:
+    """The error for an instruction that `struct` would not take: name the field."""
+    if not isinstance(insn, tuple) or len(insn) != 6:
+        return AsmError(f"{insn!r} is not an Insn")
+    source = getattr(insn, "source", None)
+    for (name, low, high), value in zip(_RANGES, insn, strict=True):
+        if name == "next_imm" and value is None:
+            continue
+        if not isinstance(value, int):
+            return AsmError(f"{name} is {value!r}: expected an integer in {insn!r}", source)
+        if not low <= value <= high:
+            return AsmError(f"{name} is {value}: expected {low}..{high} in {insn!r}", source)
+    return AsmError(f"{insn!r} cannot be encoded", source)

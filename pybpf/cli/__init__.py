@@ -1,0 +1,48 @@
+"""The `pybpf` command: one module a subcommand, listed in `COMMANDS`.
+
+A command's module has `HELP` (one line), `configure(parser)` to add arguments and an `epilog` with
+examples, and `run(args) -> int`, the exit status.  It is imported only when it is the one asked for.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from importlib import import_module
+
+from ..errors import BpfError
+
+COMMANDS: dict[str, str] = {
+    "asm": "assemble text into eBPF bytes",
+    "disasm": "print eBPF bytes as text",
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status (2 for a usage error, 1 for an error of pybpf's tree)."""
+    argv = sys.argv[1:] if argv is None else argv
+    parser = argparse.ArgumentParser(prog="pybpf", description="eBPF from plain Python.")
+    parser.add_argument("--version", action="version", version=_version())
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    wanted = next((word for word in argv if not word.startswith("-")), None)
+    for name, help_ in COMMANDS.items():
+        sub = commands.add_parser(name, help=help_, formatter_class=argparse.RawDescriptionHelpFormatter)
+        if name == wanted:
+            module = import_module(f".{name.replace('-', '_')}", __name__)
+            sub.description = module.__doc__
+            module.configure(sub)
+            sub.set_defaults(run=module.run)
+    args = parser.parse_args(argv)
+    try:
+        return int(args.run(args))
+    except BpfError as error:
+        print(f"pybpf {args.command}: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        return 141  # as the shell reports a program that SIGPIPE ended
+
+
+def _version() -> str:
+    from .. import __version__
+
+    return f"pybpf {__version__}"

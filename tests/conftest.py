@@ -1,0 +1,51 @@
+"""Shared by all tests: `kernel` tests run where bpf(2) is permitted, and skip, saying why, where it is not.
+
+`--require-kernel` (given by CI on a machine that permits bpf(2)) turns such skips into a failure.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import sys
+
+import pytest
+
+_SYS_BPF = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "s390x": 351, "ppc64le": 361}
+_NOT_PERMITTED = "bpf(2) is not permitted here"
+
+
+def bpf_permitted() -> bool:
+    """Ask the kernel itself, without pybpf: an empty array map costs nothing and needs CAP_BPF."""
+    if sys.platform != "linux" or os.uname().machine not in _SYS_BPF:
+        return False
+    libc = ctypes.CDLL(None, use_errno=True)
+    attr = (ctypes.c_uint32 * 32)(2, 4, 4, 1)
+    fd = libc.syscall(_SYS_BPF[os.uname().machine], 0, ctypes.byref(attr), ctypes.sizeof(attr))
+    if fd >= 0:
+        os.close(fd)
+    return fd >= 0 or ctypes.get_errno() not in (errno.EPERM, errno.EACCES, errno.ENOSYS)
+
+
+def pytest_addoption(parser):
+    parser.addoption("--require-kernel", action="store_true", help="fail when kernel tests cannot run")
+
+
+def pytest_collection_modifyitems(config, items):
+    if bpf_permitted():
+        return
+    for item in items:
+        if item.get_closest_marker("kernel"):
+            item.add_marker(pytest.mark.skip(reason=_NOT_PERMITTED))
+
+
+def pytest_configure(config):
+    if config.getoption("--require-kernel") and not bpf_permitted():
+        raise pytest.UsageError(f"--require-kernel: {_NOT_PERMITTED}")
+
+
+@pytest.fixture
+def fd_count():
+    """Number of open descriptors, to compare before and after."""
+    return lambda: len(os.listdir("/proc/self/fd"))
