@@ -63,7 +63,7 @@ _HOME = {
     ),
 }
 
-__all__ = ["__version__", *_HOME]  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = ("__version__", *_HOME)  # noqa: PLE0604 (the table above is the one list of public names)
 
 
 def __getattr__(name: str) -> object:

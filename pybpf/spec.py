@@ -180,7 +180,7 @@ class MapSpec(Spec):
             type_ = getattr(self, which)
             found = codec(getattr(self, f"{which}_size") if type_ is None else type_)
             self.__dict__[f"_{which}_codec"] = found
-        return found  # type: ignore[no-any-return]
+        return found
 
 
 class ProgramSpec(Spec):
