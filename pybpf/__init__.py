@@ -9,6 +9,40 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import asm as asm
+    from .declared import Arena as Arena
+    from .declared import Array as Array
+    from .declared import ArrayOfMaps as ArrayOfMaps
+    from .declared import BloomFilter as BloomFilter
+    from .declared import CgroupArray as CgroupArray
+    from .declared import CgroupStorage as CgroupStorage
+    from .declared import CgrpStorage as CgrpStorage
+    from .declared import CpuMap as CpuMap
+    from .declared import DevMap as DevMap
+    from .declared import DevMapHash as DevMapHash
+    from .declared import HashMap as HashMap
+    from .declared import HashOfMaps as HashOfMaps
+    from .declared import InodeStorage as InodeStorage
+    from .declared import InsnArray as InsnArray
+    from .declared import LpmTrie as LpmTrie
+    from .declared import LruHashMap as LruHashMap
+    from .declared import LruPerCpuHashMap as LruPerCpuHashMap
+    from .declared import PerCpuArray as PerCpuArray
+    from .declared import PerCpuCgroupStorage as PerCpuCgroupStorage
+    from .declared import PerCpuHashMap as PerCpuHashMap
+    from .declared import PerfEventArray as PerfEventArray
+    from .declared import ProgArray as ProgArray
+    from .declared import Queue as Queue
+    from .declared import ReuseportSockArray as ReuseportSockArray
+    from .declared import RingBuf as RingBuf
+    from .declared import SkStorage as SkStorage
+    from .declared import SockHash as SockHash
+    from .declared import SockMap as SockMap
+    from .declared import Stack as Stack
+    from .declared import StackTrace as StackTrace
+    from .declared import StructOps as StructOps
+    from .declared import TaskStorage as TaskStorage
+    from .declared import UserRingBuf as UserRingBuf
+    from .declared import XskMap as XskMap
     from .errors import AsmError as AsmError
     from .errors import BpfError as BpfError
     from .errors import BtfError as BtfError
@@ -56,6 +90,45 @@ _HOME = {
             "VmFault",
         ),
         "errors",
+    ),
+    **dict.fromkeys(
+        (
+            "HashMap",
+            "Array",
+            "PerCpuHashMap",
+            "PerCpuArray",
+            "LruHashMap",
+            "LruPerCpuHashMap",
+            "LpmTrie",
+            "HashOfMaps",
+            "SockHash",
+            "CgroupStorage",
+            "PerCpuCgroupStorage",
+            "ProgArray",
+            "CgroupArray",
+            "ArrayOfMaps",
+            "DevMap",
+            "DevMapHash",
+            "CpuMap",
+            "XskMap",
+            "SockMap",
+            "ReuseportSockArray",
+            "StackTrace",
+            "Queue",
+            "Stack",
+            "BloomFilter",
+            "RingBuf",
+            "UserRingBuf",
+            "PerfEventArray",
+            "SkStorage",
+            "InodeStorage",
+            "TaskStorage",
+            "CgrpStorage",
+            "Arena",
+            "StructOps",
+            "InsnArray",
+        ),
+        "declared",
     ),
     **dict.fromkeys(("MapSpec", "ProgramSpec"), "spec"),
     **dict.fromkeys(

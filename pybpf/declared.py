@@ -76,7 +76,7 @@ class Declared(Typed[K, V]):
     ) -> None:
         merged: dict[str, Any] = {**options, **fields}
         contents = merged.get("contents")
-        if hasattr(contents, "items"):
+        if contents is not None and hasattr(contents, "items"):
             merged["contents"] = contents.items()
         MapSpec.__init__(self, self.TYPE, max_entries=max_entries, key=key, value=value, inner=inner, **merged)
 
