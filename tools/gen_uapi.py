@@ -1,0 +1,495 @@
+#!/usr/bin/env python3
+"""Writes pybpf/uapi/ from a kernel's BTF and UAPI headers: enums, structures, helper prototypes.
+
+    python tools/gen_uapi.py --fetch     Debian's newest kernel and headers into .cache/uapi, then generate
+    python tools/gen_uapi.py             generate from what --fetch left there
+    python tools/gen_uapi.py --check     compare the committed files with what can be read on this machine
+
+What is written is facts: names, numbers, layouts, C types.  tools/uapi_tables.py says which enum or structure becomes
+which class, under which name, in which module.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from _btf import Btf
+from uapi_tables import CONSTANTS, ENUMS, STRUCTS
+
+ROOT = Path(__file__).resolve().parent.parent
+OUT = ROOT / "pybpf" / "uapi"
+CACHE = ROOT / ".cache" / "uapi"
+SOURCES_LIST = "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian sid main\n"
+ENUM_HEADERS = ("linux/bpf.h", "linux/if_link.h", "linux/pkt_cls.h", "linux/perf_event.h")
+SKIP = re.compile(r"^(__|MAX_|.*_MAX_STATES$|PERF_\w+_MAX$|__PERF)")
+
+
+class Sources:
+    """What the generator reads: BTF of a kernel and a directory of UAPI headers, each with its origin in words."""
+
+    def __init__(self, btf: bytes, btf_origin: str, headers: Path, headers_origin: str) -> None:
+        self.btf = Btf(btf)
+        self.btf_origin = btf_origin
+        self.headers = headers
+        self.headers_origin = headers_origin
+        self.enums = [t for t in self.btf.types if t[0] in ("enum", "enum64")]
+        self._texts: dict[str, str] = {}
+        self.header_enums = [t for name in ENUM_HEADERS for t in c_enums(self.header(name))]
+
+    def header(self, name: str) -> str:
+        if name not in self._texts:
+            self._texts[name] = (self.headers / name).read_text()
+        return self._texts[name]
+
+    def defines(self, name: str) -> dict[str, str]:
+        code = re.sub(r"/\*.*?\*/", "", self.header(name), flags=re.S)
+        return dict(re.findall(r"^[ \t]*#define[ \t]+(\w+)[ \t]+(\S.*?)[ \t]*$", code, re.M))
+
+    def enum(self, where: str) -> list[tuple[str, int]]:
+        """The members that `where` (see uapi_tables.py) stands for; empty when this kernel has none.
+
+        BTF lacks the enums that no code of the kernel mentions; those are read from the headers.
+        """
+        for enums in (self.enums, self.header_enums):
+            if where.startswith("enum "):
+                found = [t[4] for t in enums if t[1] == where[5:]][:1]
+            elif where.startswith("with "):
+                found = [[t[4] for t in enums if any(n == m for n, _ in t[4])][:1] for m in where[5:].split(" + ")]
+                found = [members for group in found for members in group] if all(found) else []
+            else:
+                break
+            if found:
+                return [member for members in found for member in members]
+        if not where.startswith("#define "):
+            return []
+        _, name, pattern = where.split(" ", 2)
+        values = {k: number(v) for k, v in self.defines(name).items() if re.fullmatch(pattern, k)}
+        return [(k, v) for k, v in values.items() if v is not None]
+
+
+def number(text: str) -> int | None:
+    """The value of a C constant expression of literals, or None."""
+    text = re.sub(r"(?<=[0-9a-fA-F])[uUlL]+\b", "", text.strip())
+    if not re.fullmatch(r"[-0-9a-fA-FxX()<|~ ]+", text):
+        return None
+    return eval(text, {"__builtins__": {}})
+
+
+def c_enums(header: str) -> list[tuple]:
+    """The enums of a C header, in the form that `Btf.types` has them."""
+    code = re.sub(r"/\*.*?\*/|^[ \t]*#.*?$", "", header, flags=re.S | re.M)
+    found = []
+    for name, body in re.findall(r"\benum\s*(\w*)\s*\{(.*?)\}", code, re.S):
+        values: dict[str, int] = {}
+        last: int | None = -1
+        for row in filter(None, (row.strip() for row in body.split(","))):
+            member, _, given = (part.strip() for part in row.partition("="))
+            for known in sorted(values, key=len, reverse=True):
+                given = given.replace(known, str(values[known]))
+            last = number(given) if given else None if last is None else last + 1
+            if last is not None:
+                values[member] = last
+        found.append(("enum", name, 4, False, list(values.items())))
+    return found
+
+
+# --- enums
+
+
+def enum_class(name: str, base: str, doc: str, members: list[tuple[str, int]], prefixes: str) -> str:
+    """Python source of one enum; of several names for one number the one marked deprecated comes last."""
+    rows: dict[str, int] = {}
+    for member, value in sorted(members, key=lambda m: m[0].endswith("_DEPRECATED")):
+        if SKIP.match(member):
+            continue
+        for prefix in prefixes.split():
+            if member.startswith(prefix):
+                member = member[len(prefix) :]
+                break
+        rows[member] = value
+    order = sorted(rows, key=lambda m: rows[m])  # stable: aliases stay behind the first name
+    hexed = base == "IntFlag"
+    body = "".join(f"    {m} = {hex(rows[m]) if hexed and rows[m] > 9 else rows[m]}\n" for m in order)
+    return f'class {name}({base}):\n    """{doc}"""\n\n{body}'
+
+
+# --- structures
+
+
+class Layouts:
+    """Turns structures of BTF into ctypes classes, nested ones first, with explicit padding.
+
+    Padding is explicit so that 32-bit machines, which align 64-bit numbers to 4, get the same layout.
+    """
+
+    def __init__(self, btf: Btf) -> None:
+        self.btf = btf
+        self.done: dict[str, int] = {}
+        self.code: list[str] = []
+
+    def size(self, type_id: int) -> int:
+        t, _ = self.btf.resolve(type_id)
+        return {"ptr": lambda: 8, "array": lambda: t[4][2] * self.size(t[4][0])}.get(t[0], lambda: t[2])()
+
+    def align(self, type_id: int) -> int:
+        t, _ = self.btf.resolve(type_id)
+        if t[0] == "array":
+            return self.align(t[4][0])
+        if t[0] in ("struct", "union"):
+            return max((self.align(m[1]) for m in t[4]), default=1)
+        return self.size(type_id)
+
+    def ctype(self, type_id: int, hint: str) -> str:
+        t, typedefs = self.btf.resolve(type_id)
+        if t[0] == "ptr":
+            return "c_uint64"
+        if t[0] == "array":
+            return f"{self.ctype(t[4][0], hint)} * {t[4][2]}"
+        if t[0] in ("struct", "union"):
+            name = t[1] or hint
+            self.emit(name, t)
+            return name
+        if t[0] in ("enum", "enum64"):
+            return f"c_uint{t[2] * 8}"
+        if t[1] == "char":
+            return "c_char"
+        for typedef in typedefs:
+            if typedef in ("__be16", "__be32", "__be64"):
+                return typedef[2:]
+        return f"c_{'' if t[4] >> 24 & 1 else 'u'}int{t[2] * 8}"
+
+    def emit(self, name: str, t: tuple) -> None:
+        if name in self.done:
+            return
+        kind, _, size, _, members = t
+        self.done[name] = size
+        rows, anonymous, at, pads = [], [], 0, 0
+        for field, type_id, bit_offset, bits in members:
+            inner, _ = self.btf.resolve(type_id)
+            if not field and inner[0] == "union" and len(inner[4]) == 1:
+                field, type_id = inner[4][0][:2]  # what __bpf_md_ptr() makes: a pointer of 64 bits everywhere
+            width = self.size(type_id)
+            offset = bit_offset // 8 // width * width if bits else bit_offset // 8  # bit fields share a word
+            if kind == "struct" and offset > at:
+                rows.append((f"_pad{pads}", f"c_uint8 * {offset - at}", 0))
+                pads += 1
+            if not field:
+                field = f"_{len(anonymous)}"
+                anonymous.append(field)
+            rows.append((field, self.ctype(type_id, f"{name}_{field.lstrip('_')}"), bits))
+            at = offset + width
+        if kind == "struct" and at < size:
+            rows.append((f"_pad{pads}", f"c_uint8 * {size - at}", 0))
+        base = "Structure" if kind == "struct" else "Union"
+        fields = "".join(f'        ("{f}", {c}{f", {b}" if b else ""}),\n' for f, c, b in rows)
+        doc = f"{kind} {t[1]}, {size} bytes." if t[1] else f"Part of a larger structure, {size} bytes."
+        anon = "(" + "".join(f'"{a}", ' for a in anonymous) + ")"
+        self.code.append(
+            f'class {name}({base}):\n    """{doc}"""\n\n'
+            + (f"    _anonymous_ = {anon}\n" if anonymous else "")
+            + (f"    _fields_ = (\n{fields}    )\n" if rows else "    _fields_ = ()\n")
+        )
+
+    def member(self, path: str) -> tuple:
+        """`union.member`: the type of that member, or the anonymous structure around it."""
+        outer, _, wanted = path.partition(".")
+        t = self.btf.named("struct", outer) or self.btf.named("union", outer)
+        if not wanted or t is None:
+            return t
+        for field, type_id, *_ in t[4]:
+            inner, _ = self.btf.resolve(type_id)
+            if field == wanted or (not field and any(m[0] == wanted for m in inner[4])):
+                return inner
+        return None
+
+
+# --- prototypes
+
+
+def prototypes(header: str) -> dict[str, tuple[str, list[tuple[str, str]]]]:
+    """name -> (return type, [(type, name), ...]) from the one-line prototypes in the header's comment."""
+    found = {}
+    for ret, star, name, args in re.findall(r"^ \* ((?:const |struct )*\w+) (\**)(bpf_\w+)\((.*)\)$", header, re.M):
+        parsed = []
+        for arg in args.split(", "):
+            if arg in ("void", "..."):
+                if arg == "...":
+                    parsed.append(("...", ""))
+                continue
+            type_, star_, arg_name = re.fullmatch(r"(.*?) ?(\**)(\w+)", arg).groups()
+            parsed.append((f"{type_} {star_}".strip(), arg_name))
+        found[name.removeprefix("bpf_")] = (f"{ret} {star}".strip(), parsed)
+    return found
+
+
+# --- modules
+
+
+def banner(sources: Sources, doc: str, headers: bool = False) -> str:
+    origin = sources.headers_origin if headers else sources.btf_origin
+    return (
+        f'"""{doc}\n\nWritten by tools/gen_uapi.py; do not edit.\nFrom {origin}.\n"""\n\n'
+        "from __future__ import annotations\n\n"
+    )
+
+
+def modules(sources: Sources) -> dict[str, str]:
+    """File name -> text of every module of pybpf/uapi/."""
+    texts: dict[str, str] = {}
+    exports: dict[str, list[str]] = {}
+    for module, rows in ENUMS.items():
+        origin = f"{sources.btf_origin}, {sources.headers_origin}"
+        text = (
+            f'"""Constants of the kernel: {", ".join(r[0] for r in rows[:3])}{", ..." if len(rows) > 3 else ""}\n\n'
+            f'Written by tools/gen_uapi.py; do not edit.\nFrom {origin}.\n"""\n\n'
+            "from __future__ import annotations\n\n"
+        )
+        bases = sorted({r[1] for r in rows})
+        text += f"from enum import {', '.join(bases)}\n\n\n"
+        blocks = []
+        for name, base, doc, where, prefixes in rows:
+            members = sources.enum(where)
+            if not members:
+                raise SystemExit(f"gen_uapi: {name}: nothing found by {where!r}")
+            blocks.append(enum_class(name, base, doc, members, prefixes))
+        exports[module] = [r[0] for r in rows]
+        texts[module] = text + "\n\n".join(blocks)
+    for module, (doc, classes) in STRUCTS.items():
+        layouts = Layouts(sources.btf)
+        for name, path in classes.items():
+            t = layouts.member(path)
+            if t is None:
+                raise SystemExit(f"gen_uapi: no {path} in this BTF")
+            layouts.emit(name, t)
+        code = "\n\n".join(layouts.code)
+        used = set(re.findall(r"\bc_\w+|\b(?:Structure|Union)\b", code))
+        big = sorted(set(re.findall(r"\bbe(\d+)", code)))
+        swapped = "".join(f"be{bits} = c_uint{bits}.__ctype_be__\n" for bits in big)
+        plain = sorted(used | {f"c_uint{bits}" for bits in big})
+        imports = f"from ctypes import {', '.join(plain)}\n"
+        text = (
+            f'"""{doc or "perf_event_open(2): constants and structures."}\n\n'
+            f'Written by tools/gen_uapi.py; do not edit.\nFrom {sources.btf_origin}.\n"""\n\n'
+            "from __future__ import annotations\n\n"
+        )
+        if module in texts:
+            enums = texts[module].split("\n\n\n", 1)
+            bases = sorted({r[1] for r in ENUMS[module]})
+            texts[module] = f"{text}{imports}from enum import {', '.join(bases)}\n\n{swapped}\n\n{enums[1]}\n\n{code}"
+            exports[module] += [*classes]
+        else:
+            texts[module] = f"{text}{imports}\n{swapped}\n\n{code}"
+            exports[module] = [*classes]
+    texts.update(helper_modules(sources))
+    exports["helper_names"] = ["HELPER_NAMES"]
+    exports["protos"] = ["HELPER_PROTOS"]
+    constants = [(c, number(sources.defines(h)[c])) for h, names in CONSTANTS.items() for c in names]
+    lines = "".join(f"{c} = {v}\n" for c, v in constants)
+    texts["const"] = banner(sources, "Sizes that the UAPI names.", headers=True) + lines
+    exports["const"] = [c for c, _ in constants]
+    texts["__init__"] = init_module(exports)
+    return {f"{name}.py": ruff(text) for name, text in texts.items()}
+
+
+def helper_modules(sources: Sources) -> dict[str, str]:
+    members = [(n.removeprefix("BPF_FUNC_"), v) for n, v in sources.enum("enum bpf_func_id") if not n.startswith("__")]
+    names = [n for n, v in sorted(members, key=lambda m: m[1])]
+    if [v for _, v in sorted(members, key=lambda m: m[1])] != list(range(len(members))):
+        raise SystemExit("gen_uapi: helper ids are not consecutive")
+    protos = prototypes(sources.header("linux/bpf.h"))
+    missing = [n for n in names[1:] if n not in protos]
+    if missing:
+        raise SystemExit(f"gen_uapi: no prototype for {missing}")
+    text = banner(sources, "Names of the helpers by id, without the cost of an enum; C calls them bpf_<name>.")
+    texts = {"helper_names": text + "HELPER_NAMES = (\n" + "".join(f'    "{n}",\n' for n in names) + ")\n"}
+    doc = "C prototypes of the helpers by id: (return type, ((argument type, argument name), ...))."
+    text = banner(sources, doc, headers=True)
+    rows = ['    ("", ()),\n']
+    for n in names[1:]:
+        ret, args = protos[n]
+        rows.append(f"    ({ret!r}, {tuple(args)!r}),  # {n}\n")
+    texts["protos"] = text + (
+        "HELPER_PROTOS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (\n" + "".join(rows) + ")\n"
+    )
+    return texts
+
+
+def init_module(exports: dict[str, list[str]]) -> str:
+    checking = "".join(f"    from .{m} import {n} as {n}\n" for m, names in sorted(exports.items()) for n in names)
+    homes = "".join(f"    **dict.fromkeys({tuple(names)!r}, {m!r}),\n" for m, names in sorted(exports.items()))
+    return f'''"""The kernel's constants and structures: enums, ctypes structures, helper prototypes.
+
+Every name is imported from its module when it is first used: `from pybpf.uapi import ProgType` loads `uapi.prog` alone.
+Members have the kernel's spelling without its prefix (`BPF_PROG_TYPE_XDP` is `ProgType.XDP`).  A kernel newer than
+this table may give numbers that it lacks: flags keep unknown bits, and `named()` keeps unknown numbers.
+
+Written by tools/gen_uapi.py.  Do not edit.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from enum import IntEnum
+    from typing import TypeVar
+
+{checking}
+    _E = TypeVar("_E", bound=IntEnum)
+
+_HOME = {{
+{homes}}}
+
+__all__ = ("named", *_HOME)  # noqa: PLE0604 (the table above is the one list of public names)
+
+
+def named(enum: type[_E], value: int) -> _E | int:
+    """The member of `enum` with this value, or `value` itself when a newer kernel has one that we do not know."""
+    try:
+        return enum(value)
+    except ValueError:
+        return value
+
+
+def __getattr__(name: str) -> object:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module 'pybpf.uapi' has no attribute {{name!r}}")
+    from importlib import import_module
+
+    value = getattr(import_module(f".{{home}}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+'''
+
+
+def ruff(text: str) -> str:
+    """`text` as the project's formatter and import sorter leave it."""
+    for command in (["check", "--fix-only", "--select", "I"], ["format"]):
+        command = [
+            sys.executable,
+            "-m",
+            "ruff",
+            *command,
+            "--quiet",
+            "--stdin-filename",
+            str(OUT / "generated.py"),
+            "-",
+        ]
+        done = subprocess.run(command, input=text, capture_output=True, text=True)
+        if done.returncode:
+            raise SystemExit(f"gen_uapi: {done.stderr}")
+        text = done.stdout
+    return text
+
+
+# --- finding the sources
+
+
+def fetch() -> None:
+    """Debian sid's kernel image and headers into .cache/uapi, with apt's state kept there too."""
+    (CACHE / "lists" / "partial").mkdir(parents=True, exist_ok=True)
+    (CACHE / "archives" / "partial").mkdir(parents=True, exist_ok=True)
+    (CACHE / "sources.list").write_text(SOURCES_LIST)
+    options = {
+        "Dir::Etc::SourceList": CACHE / "sources.list",
+        "Dir::Etc::SourceParts": "/dev/null",
+        "Dir::State::Lists": CACHE / "lists",
+        "Dir::State::Status": "/dev/null",
+        "Dir::Cache": CACHE,
+        "APT::Architecture": "amd64",
+        "APT::Sandbox::User": "root",
+    }
+    flags = [f"-o{k}={v}" for k, v in options.items()]
+    subprocess.run(["apt-get", *flags, "-qq", "update"], check=True)
+    depends = ["apt-cache", *flags, "depends", "linux-image-amd64"]
+    names = subprocess.run(depends, check=True, capture_output=True, text=True).stdout
+    release = re.search(r"linux-(?:image|base)-(\d[\w.+~]*-amd64)", names).group(1)
+    for package in (f"linux-binary-{release}", "linux-libc-dev"):
+        for old in CACHE.glob(f"{package.split('-7')[0]}*.deb"):
+            old.unlink()
+        subprocess.run(["apt-get", *flags, "-qq", "download", package], check=True, cwd=CACHE)
+
+
+def cached() -> Sources | None:
+    """The sources that `fetch` left, unpacked; None when there are none."""
+    images, headers = sorted(CACHE.glob("linux-binary-*.deb")), sorted(CACHE.glob("linux-libc-dev_*.deb"))
+    if not images or not headers:
+        return None
+    trees = {}
+    for deb in (images[-1], headers[-1]):
+        trees[deb] = CACHE / deb.stem
+        if not trees[deb].exists():
+            subprocess.run(["dpkg-deb", "-x", str(deb), str(trees[deb])], check=True)
+    (vmlinuz,) = trees[images[-1]].glob("**/vmlinuz*")
+    origin = [f"Debian {d.name.split('_')[0]} {d.name.split('_')[1]}" for d in (images[-1], headers[-1])]
+    include = trees[headers[-1]] / "usr" / "include"
+    return Sources(btf_section(vmlinux(vmlinuz.read_bytes())), f"the BTF of {origin[0]}", include, origin[1])
+
+
+def vmlinux(image: bytes) -> bytes:
+    """The ELF file inside a compressed x86 kernel image."""
+    formats = {b"\x28\xb5\x2f\xfd": "zstd", b"\xfd7zXZ\0": "xz", b"\x1f\x8b\x08": "gzip", b"\x02!L\x18": "lz4"}
+    for magic, tool in formats.items():
+        at = image.find(magic)
+        while at > 0:
+            out = subprocess.run([tool, "-dc"], input=image[at:], capture_output=True).stdout
+            if out.startswith(b"\x7fELF"):
+                return out
+            at = image.find(magic, at + 1)
+    raise SystemExit("gen_uapi: no compressed kernel found in the image (zstd, xz, gzip, lz4 are known)")
+
+
+def btf_section(elf: bytes) -> bytes:
+    """The .BTF section of a 64-bit little-endian ELF file."""
+    from struct import unpack_from
+
+    (sections,) = unpack_from("<Q", elf, 40)
+    size, count, names = unpack_from("<HHH", elf, 58)
+    rows = [unpack_from("<IIQQQQ", elf, sections + size * i) for i in range(count)]
+    strings = rows[names][4]
+    for name, _, _, _, offset, length in rows:
+        if elf[strings + name : strings + name + 5] == b".BTF\0":
+            return elf[offset : offset + length]
+    raise SystemExit("gen_uapi: the kernel has no .BTF section")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--fetch", action="store_true", help="download Debian's newest kernel and headers first")
+    parser.add_argument("--check", action="store_true", help="write nothing; compare, and exit 1 when they differ")
+    args = parser.parse_args()
+    if args.fetch:
+        fetch()
+    sources = cached()
+    if args.check:
+        return check(sources)
+    if sources is None:
+        raise SystemExit("gen_uapi: nothing to read; run with --fetch")
+    for name, text in modules(sources).items():
+        (OUT / name).write_text(text)
+    return 0
+
+
+def check(sources: Sources | None) -> int:
+    """Compare the committed files with a full regeneration, or else their numbers with the running kernel's BTF."""
+    if sources is not None:
+        stale = [name for name, text in modules(sources).items() if (OUT / name).read_text() != text]
+        print(f"uapi: regenerated from {sources.btf_origin}: {', '.join(stale) + ' differ' if stale else 'up to date'}")
+        return bool(stale)
+    running = Path("/sys/kernel/btf/vmlinux")
+    if not running.exists():
+        print("uapi: not compared: no fetched packages (tools/gen_uapi.py --fetch) and no BTF of a running kernel")
+        return 0
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
