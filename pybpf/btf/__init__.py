@@ -1,1 +1,54 @@
-"""(to be written)"""
+"""BTF, the kernel's type information: read, query, write, compare, deduplicate, print as C, turn into ctypes.
+
+    Btf.kernel()["task_struct"]["pid"].offset        reading (`btf.py`, `types.py`)
+    BtfBuilder().type(u32)                           writing (`builder.py`), light enough for a program's cold start
+
+Names are imported on first use, so that whoever writes BTF does not pay for reading it.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .btf import Btf as Btf
+    from .btf import UnknownType as UnknownType
+    from .builder import BtfBuilder as BtfBuilder
+    from .builder import btf_for_map as btf_for_map
+    from .merge import dedup as dedup
+    from .kinds import Kind as Kind
+    from .compat import sanitize as sanitize
+    from .types import Array as Array
+    from .types import Datasec as Datasec
+    from .types import DeclTag as DeclTag
+    from .types import Enum as Enum
+    from .types import Func as Func
+    from .types import FuncProto as FuncProto
+    from .types import Int as Int
+    from .types import Member as Member
+    from .types import Struct as Struct
+    from .types import Type as Type
+    from .types import Var as Var
+
+_HOME = {
+    **dict.fromkeys(("Btf", "UnknownType"), "btf"),
+    **dict.fromkeys(("BtfBuilder", "btf_for_map"), "builder"),
+    "dedup": "merge",
+    "sanitize": "compat",
+    "Kind": "kinds",
+    **dict.fromkeys(
+        ("Array", "Datasec", "DeclTag", "Enum", "Func", "FuncProto", "Int", "Member", "Struct", "Type", "Var"), "types"
+    ),
+}
+
+__all__ = tuple(_HOME)  # noqa: PLE0604 (the table above is the one list of public names)
+
+
+def __getattr__(name: str) -> object:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module 'pybpf.btf' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f".{home}", __name__), name)
+    globals()[name] = value
+    return value
