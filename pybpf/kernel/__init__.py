@@ -1,1 +1,58 @@
-"""(to be written)"""
+"""The kernel's rules as data: contexts, helpers, maps, return values, section names, for several kernels.
+
+    rules = kernel.rules("6.18")                        # or 5.10, 6.1, 6.12, 7.2, or the file of `pybpf probe`
+    xdp = rules.program(ProgType.XDP)
+    xdp.context.fields["data"].offset                   # 0
+    xdp.context.load(0, 4)                              # "pkt": what a load of 4 bytes at offset 0 gives; None = refused
+    xdp.allows("redirect_map")                          # True
+    kernel.helper("map_lookup_elem").args               # what the verifier wants of each argument
+
+What differs between kernels was asked of running kernels (tools/probe_kernel.py, `pybpf probe`) and stands in `linux_*.py`; what a kernel
+cannot be asked (which argument is the size of which buffer, what is acquired and released) stands in `signatures.py`
+by hand, and the tests compare it with the kernel's own messages.  Nothing here touches a kernel.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .context import Context as Context
+    from .context import Field as Field
+    from .tables import MapRules as MapRules
+    from .tables import ProgRules as ProgRules
+    from .tables import Rules as Rules
+    from .tables import rules as rules
+    from .sections import Section as Section
+    from .sections import find_section as find_section
+    from .sections import section_name as section_name
+    from .signatures import Arg as Arg
+    from .signatures import HelperRules as HelperRules
+    from .signatures import helper as helper
+    from .versions import since as since
+
+KERNELS = ("5.10", "6.1", "6.12", "6.18", "7.2")
+"""The kernels that there are tables for."""
+
+DEFAULT = "6.18"
+"""The kernel that rules are taken from when none is named."""
+
+_HOME = {
+    **dict.fromkeys(("Context", "Field"), "context"),
+    **dict.fromkeys(("MapRules", "ProgRules", "Rules", "rules"), "tables"),
+    **dict.fromkeys(("Section", "find_section", "section_name"), "sections"),
+    **dict.fromkeys(("Arg", "HelperRules", "helper"), "signatures"),
+    "since": "versions",
+}
+
+__all__ = ("KERNELS", "DEFAULT", *_HOME)  # noqa: PLE0604 (the table above is the one list of public names)
+
+
+def __getattr__(name: str) -> object:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module 'pybpf.kernel' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f".{home}", __name__), name)
+    globals()[name] = value
+    return value
