@@ -1,7 +1,7 @@
 """BTF, the kernel's type information: read, query, write, compare, deduplicate, print as C, turn into ctypes.
 
     Btf.kernel()["task_struct"]["pid"].offset        reading (`btf.py`, `types.py`)
-    BtfBuilder().type(u32)                           writing (`builder.py`), light enough for a program's cold start
+    BtfBuilder().add_type(u32)                       writing (`builder.py`), light enough for a program's cold start
 
 Names are imported on first use, so that whoever writes BTF does not pay for reading it.
 """
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from .btf import UnknownType as UnknownType
     from .builder import BtfBuilder as BtfBuilder
     from .builder import btf_for_map as btf_for_map
-    from .merge import dedup as dedup
-    from .kinds import Kind as Kind
     from .compat import sanitize as sanitize
+    from .kinds import Kind as Kind
+    from .merge import dedup as dedup
     from .types import Array as Array
     from .types import Datasec as Datasec
     from .types import DeclTag as DeclTag
@@ -40,7 +40,7 @@ _HOME = {
     ),
 }
 
-__all__ = tuple(_HOME)  # noqa: PLE0604 (the table above is the one list of public names)
+__all__ = tuple(_HOME)
 
 
 def __getattr__(name: str) -> object:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import struct
 import sys
-from array import array
 
 from ..errors import BtfError
 from .kinds import HEADER, MAGIC, VERSION, Kind, pack_btf, words_of
@@ -63,7 +62,7 @@ class Btf:
         self.base = base
         self._first = len(base) + 1 if base else 1
         self._first_string = base._end_string if base else 0
-        self._end_string = self._first_string + len(self._strings)
+        self._end_string: int = self._first_string + len(self._strings)
         self._at = _walk(self._words)
         self._made: dict[int, Type] = {}
         self._names: list[int] | None = None
@@ -171,7 +170,7 @@ class Btf:
             for found in types:
                 if found.kind == wanted:
                     return found
-        what = f"no {Kind(kind).name.lower()}" if kind is not None and kind in Kind else "no type"
+        what = "no type" if kind is None else f"no {Kind(kind).name.lower()}"
         raise UnknownType(f"{what} {name!r} in this BTF of {len(self)} types")
 
     def __getitem__(self, name: str) -> Type:
@@ -275,36 +274,37 @@ class Btf:
             return ids
 
 
-class _Strides(dict[int, int]):
-    """Words of a record by its `info` word; only a few thousand different ones occur in a kernel."""
+def _walk(words: memoryview[int]) -> list[int]:
+    """The index of the first word of each type record.
 
-    def __missing__(self, info: int) -> int:
-        if not 1 <= info >> 24 & 31 <= max(Kind):
-            raise BtfError(f"unknown kind {info >> 24 & 31} (info word 0x{info:08x})")
-        self[info] = words = words_of(info)
-        return words
-
-
-def _walk(words: array[int]) -> list[int]:
-    """The index of the first word of each type record."""
-    strides = _Strides()
-    found = []
-    append = found.append
+    This loop is what opening a kernel's BTF costs: two lookups and an append a type.  Only a few thousand different
+    `info` words occur, and each decides how long its record is.
+    """
+    found: list[int] = []
+    strides: dict[int, int] = {}
     at, end = 0, len(words)
-    try:
-        while at < end:
-            append(at)
-            at += strides[words[at + 1]]
-    except IndexError:
-        at = end + 1
-    except BtfError as error:
-        raise BtfError(f"type {len(found)} at byte {at * 4} of the types: {error}") from None
-    if at > end:
-        raise BtfError(f"type {len(found)} is cut off by the end of the types at byte {end * 4}")
+    while True:
+        try:
+            while True:
+                after = at + strides[words[at + 1]]
+                found.append(at)
+                at = after
+        except KeyError as missing:
+            info = missing.args[0]
+            if not 1 <= info >> 24 & 31 <= Kind.ENUM64:
+                raise BtfError(
+                    f"type {len(found) + 1} at byte {at * 4} of the types: "
+                    f"unknown kind {info >> 24 & 31} (info word 0x{info:08x})"
+                ) from None
+            strides[info] = words_of(info)
+        except IndexError:
+            break
+    if at != end:
+        raise BtfError(f"type {len(found) + (at < end)} is cut off by the end of the types at byte {end * 4}")
     return found
 
 
-def _sections(raw: bytes, split: bool) -> tuple[str, array[int], bytes]:
+def _sections(raw: bytes, split: bool) -> tuple[str, memoryview[int], bytes]:
     """Byte order, words of the type section and the string section, both checked to lie inside `raw`."""
     if len(raw) < HEADER:
         raise BtfError(f"{len(raw)} bytes are too few for a BTF header ({HEADER})")
@@ -332,10 +332,13 @@ def _sections(raw: bytes, split: bool) -> tuple[str, array[int], bytes]:
         raise BtfError("the string section does not end in a NUL")
     if not split and strings[0]:
         raise BtfError("the string section does not begin with the empty string")
-    words = array("I")
-    words.frombytes(memoryview(raw)[hdr_len + type_off : hdr_len + type_off + type_len])
+    words = memoryview(raw)[hdr_len + type_off : hdr_len + type_off + type_len].cast("I")
     if byteorder != sys.byteorder:
-        words.byteswap()
+        from array import array
+
+        swapped = array("I", words)
+        swapped.byteswap()
+        words = memoryview(swapped)
     return byteorder, words, strings
 
 

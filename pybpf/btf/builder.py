@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 
 from ..errors import BtfError
-from .kinds import INT_BOOL, INT_CHAR, INT_SIGNED, Kind, pack_info
+from .kinds import INT_BOOL, INT_CHAR, INT_SIGNED, Kind, pack_btf, pack_info
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ STATIC, GLOBAL, EXTERN = 0, 1, 2
 class BtfBuilder:
     """Collects types; each method adds one (or finds the equal one) and returns its id, which others refer to.
 
-    `type(t)` takes a type of `pybpf.types` or of ctypes whole.  Ids count from `first_id`, strings from `first_string`:
-    more than their defaults when the result is to be a split BTF.
+    `add_type(t)` takes a type of `pybpf.types` or of ctypes whole.  Ids count from `first_id` and strings from
+    `first_string`: more than their defaults when the result is to be a split BTF.
     """
 
     def __init__(self, first_id: int = 1, first_string: int = 0) -> None:
@@ -53,10 +53,10 @@ class BtfBuilder:
     def add(self, name: str, info: int, size_or_type: int, *words: int) -> int:
         """Any record from its words; the methods below know each kind's."""
         record = (self.string(name), info, size_or_type, *words)
-        id = self._ids.get(record)
-        if id is None:
-            id = self._ids[record] = self.append(record)
-        return id
+        made = self._ids.get(record)
+        if made is None:
+            made = self._ids[record] = self.append(record)
+        return made
 
     def append(self, record: tuple[int, ...]) -> int:
         """A record of its own, even when an equal one exists."""
@@ -65,33 +65,37 @@ class BtfBuilder:
 
     # -- one method a kind
 
-    def int(self, name: str, size: int, signed: bool = False, *, bool: bool = False, char: bool = False) -> int:
-        encoding = INT_SIGNED * signed | INT_CHAR * char | INT_BOOL * bool
+    def add_int(
+        self, name: str, size: int, signed: bool = False, *, is_char: bool = False, is_bool: bool = False
+    ) -> int:
+        encoding = INT_SIGNED * signed | INT_CHAR * is_char | INT_BOOL * is_bool
         return self.add(name, pack_info(Kind.INT), size, encoding << 24 | size * 8)
 
-    def ptr(self, type: int) -> int:
+    def add_ptr(self, type: int) -> int:
         return self.add("", pack_info(Kind.PTR), type)
 
-    def array(self, element: int, count: int) -> int:
-        index = self.int("__ARRAY_SIZE_TYPE__", 4)
+    def add_array(self, element: int, count: int) -> int:
+        index = self.add_int("__ARRAY_SIZE_TYPE__", 4)
         return self.add("", pack_info(Kind.ARRAY), 0, element, index, count)
 
-    def struct(self, name: str, size: int, members: Iterable[Sequence[Any]], union: bool = False) -> int:
+    def add_struct(self, name: str, size: int, members: Iterable[Sequence[Any]], union: bool = False) -> int:
         """`members` are (name, type id, offset in bits) or (name, type id, offset in bits, width of a bit-field)."""
         words: list[int] = []
         rows = [(*m, 0)[:4] for m in members]
         flag = any(bits for *_, bits in rows)
-        for field, type, offset, bits in rows:
+        for field, member_type, offset, bits in rows:
             if flag and (offset >= 1 << 24 or bits >= 1 << 8):
-                raise BtfError(f"member {name}.{field}: bit {offset} with {bits} bits does not fit BTF beside bit-fields")
-            words += (self.string(field), type, bits << 24 | offset)
+                raise BtfError(
+                    f"member {name}.{field}: bit {offset} with {bits} bits does not fit BTF beside bit-fields"
+                )
+            words += (self.string(field), member_type, bits << 24 | offset)
         kind = Kind.UNION if union else Kind.STRUCT
         return self.add(name, pack_info(kind, _vlen(name, rows), flag), size, *words)
 
-    def union(self, name: str, size: int, members: Iterable[Sequence[Any]]) -> int:
-        return self.struct(name, size, members, union=True)
+    def add_union(self, name: str, size: int, members: Iterable[Sequence[Any]]) -> int:
+        return self.add_struct(name, size, members, union=True)
 
-    def enum(self, name: str, values: Iterable[tuple[str, int]], size: int = 4) -> int:
+    def add_enum(self, name: str, values: Iterable[tuple[str, int]], size: int = 4) -> int:
         """An enumeration; of 64-bit values (Linux 6.0) when one does not fit 32 bits."""
         rows = list(values)
         signed = any(value < 0 for _, value in rows)
@@ -102,62 +106,60 @@ class BtfBuilder:
         kind = Kind.ENUM64 if wide else Kind.ENUM
         return self.add(name, pack_info(kind, _vlen(name, rows), signed), 8 if wide else size, *words)
 
-    def fwd(self, name: str, union: bool = False) -> int:
+    def add_fwd(self, name: str, union: bool = False) -> int:
         return self.add(name, pack_info(Kind.FWD, 0, union), 0)
 
-    def typedef(self, name: str, type: int) -> int:
+    def add_typedef(self, name: str, type: int) -> int:
         return self.add(name, pack_info(Kind.TYPEDEF), type)
 
-    def const(self, type: int) -> int:
+    def add_const(self, type: int) -> int:
         return self.add("", pack_info(Kind.CONST), type)
 
-    def volatile(self, type: int) -> int:
+    def add_volatile(self, type: int) -> int:
         return self.add("", pack_info(Kind.VOLATILE), type)
 
-    def restrict(self, type: int) -> int:
+    def add_restrict(self, type: int) -> int:
         return self.add("", pack_info(Kind.RESTRICT), type)
 
-    def func_proto(self, ret: int, params: Iterable[tuple[str, int]] = ()) -> int:
+    def add_func_proto(self, ret: int, params: Iterable[tuple[str, int]] = ()) -> int:
         """A function type from the id of its result (0: void) and (name, type id) of its parameters."""
         rows = list(params)
-        words = [word for field, type in rows for word in (self.string(field), type)]
+        words = [word for field, param in rows for word in (self.string(field), param)]
         return self.add("", pack_info(Kind.FUNC_PROTO, _vlen("a function", rows)), ret, *words)
 
-    def func(self, name: str, proto: int, linkage: int = GLOBAL) -> int:
+    def add_func(self, name: str, proto: int, linkage: int = GLOBAL) -> int:
         return self.add(name, pack_info(Kind.FUNC, linkage), proto)
 
-    def var(self, name: str, type: int, linkage: int = GLOBAL) -> int:
+    def add_var(self, name: str, type: int, linkage: int = GLOBAL) -> int:
         return self.add(name, pack_info(Kind.VAR), type, linkage)
 
-    def datasec(self, name: str, size: int, vars: Iterable[tuple[int, int, int]]) -> int:
+    def add_datasec(self, name: str, size: int, vars: Iterable[tuple[int, int, int]]) -> int:
         """A section of variables, each (id of a VAR, offset, size)."""
         rows = list(vars)
         return self.add(name, pack_info(Kind.DATASEC, _vlen(name, rows)), size, *(w for row in rows for w in row))
 
-    def float(self, name: str, size: int) -> int:
+    def add_float(self, name: str, size: int) -> int:
         return self.add(name, pack_info(Kind.FLOAT), size)
 
-    def decl_tag(self, text: str, type: int, component: int = -1) -> int:
+    def add_decl_tag(self, text: str, type: int, component: int = -1) -> int:
         return self.add(text, pack_info(Kind.DECL_TAG), type, component & 0xFFFFFFFF)
 
-    def type_tag(self, text: str, type: int) -> int:
+    def add_type_tag(self, text: str, type: int) -> int:
         return self.add(text, pack_info(Kind.TYPE_TAG), type)
 
-    def type(self, type_: Any) -> int:
+    def add_type(self, type_: Any) -> int:
         """The id of a type of `pybpf.types` (u32, char[16], a Struct), of ctypes, an enum, or a number of bytes."""
         key = (type_.__class__, type_)
-        id = self._of_type.get(key)
-        if id is None:
+        made = self._of_type.get(key)
+        if made is None:
             from .native import describe
 
-            id = self._of_type[key] = describe(self, type_)
-        return id
+            made = self._of_type[key] = describe(self, type_)
+        return made
 
     def to_bytes(self, byteorder: str = sys.byteorder) -> bytes:
         """The BTF, of types in the order they were added."""
-        from .kinds import pack_btf
-
-        return pack_btf((word for record in self._records for word in record), bytes(self._text), byteorder)
+        return pack_btf([word for record in self._records for word in record], bytes(self._text), byteorder)
 
 
 def line_col(line: int, column: int) -> int:
@@ -171,7 +173,7 @@ def btf_for_map(key: Any, value: Any) -> tuple[bytes, int, int]:
     Not every kind of map takes BTF: `MAPS_WITHOUT_BTF` of `pybpf.btf.native` lists those that do not.
     """
     builder = BtfBuilder()
-    ids = [0 if t is None else builder.type(t) for t in (key, value)]
+    ids = [0 if t is None else builder.add_type(t) for t in (key, value)]
     return builder.to_bytes(), ids[0], ids[1]
 
 

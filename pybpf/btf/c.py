@@ -12,12 +12,13 @@ from .types import MAX_DEPTH, Array, Enum, Func, FuncProto, Int, Member, Struct,
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from .btf import Btf
 
 _KEYWORD = {Kind.STRUCT: "struct", Kind.UNION: "union", Kind.ENUM: "enum", Kind.ENUM64: "enum", Kind.FWD: "struct"}
 _QUALIFIER = {Kind.CONST: "const", Kind.VOLATILE: "volatile", Kind.RESTRICT: "restrict"}
+LIMIT = 4 * MAX_DEPTH
 _UNPRINTABLE = {Kind.VAR, Kind.DATASEC, Kind.DECL_TAG}
 
 
@@ -39,67 +40,61 @@ def _outline(type: Type, depth: int) -> str:
     return f"{keyword} {type.name or '{...}'}"
 
 
-def _declarator(type: Type, inner: str, spell: object, depth: int) -> str:
+def _declarator(t: Type, inner: str, spell: Callable[[Type, int], str], depth: int) -> str:
     """Wrap what has been declared so far (`inner`) in pointers, arrays and parameters, outwards from the name."""
     qualifiers = ""
     steps = 0
     while True:
         steps += 1
-        if steps > 4 * MAX_DEPTH or depth > 4 * MAX_DEPTH:
-            raise BtfError(f"type {type.id}: declared through more than {4 * MAX_DEPTH} types, or a loop")
-        kind = type.kind
+        if steps > LIMIT or depth > LIMIT:
+            raise BtfError(f"type {t.id}: declared through more than {LIMIT} types, or a loop")
+        kind = t.kind
         if kind in _QUALIFIER:
             qualifiers = f"{_QUALIFIER[kind]} {qualifiers}"
-            type = type.type
+            t = t.type
         elif kind == Kind.TYPE_TAG:
-            type = type.type  # an attribute for the verifier; compilers that print warnings for it are many
+            t = t.type  # an attribute for the verifier; many compilers warn about it
         elif kind == Kind.PTR:
             inner = f"*{qualifiers}{inner}"
             qualifiers = ""
-            type = type.type
-            if _behind(type).kind in (Kind.ARRAY, Kind.FUNC_PROTO):
+            t = t.type
+            if _behind(t).kind in (Kind.ARRAY, Kind.FUNC_PROTO):
                 inner = f"({inner.rstrip()})"
-        elif isinstance(type, Array):
-            inner = f"{inner}[{type.count}]"
-            type = type.element
-        elif isinstance(type, FuncProto):
+        elif isinstance(t, Array):
+            inner = f"{inner}[{t.count}]"
+            t = t.element
+        elif isinstance(t, FuncProto):
             params = [
-                "..." if t.kind == Kind.VOID and i == type.vlen - 1 else _declarator(t, n, spell, depth + 1)
-                for i, (n, t) in enumerate(type.params)
+                "..." if p.kind == Kind.VOID and i == t.vlen - 1 else _declarator(p, name, spell, depth + 1)
+                for i, (name, p) in enumerate(t.params)
             ]
             inner = f"{inner}({', '.join(params) or 'void'})"
-            type = type.ret
+            t = t.ret
         else:
             break
-    if kind == Kind.VOID:
-        base = "void"
-    elif kind in _KEYWORD:
-        base = spell(type, depth)  # type: ignore[operator]
-    else:
-        base = type.name
-    star = inner.startswith("*") or not inner
-    return f"{qualifiers}{base}{'' if not inner else ' '}{inner}".rstrip() if star else f"{qualifiers}{base} {inner}"
+    base = "void" if kind == Kind.VOID else spell(t, depth) if kind in _KEYWORD else t.name
+    return f"{qualifiers}{base} {inner}".rstrip()
 
 
-def _behind(type: Type) -> Type:
+def _behind(t: Type) -> Type:
     """The type behind qualifiers and tags, not typedefs: they are named in C."""
-    for _ in range(MAX_DEPTH):
-        if type.kind not in _QUALIFIER and type.kind != Kind.TYPE_TAG:
-            return type
-        type = type.type
-    raise BtfError(f"type {type.id}: more than {MAX_DEPTH} qualifiers in a row, or a loop")
+    for _ in range(LIMIT):
+        if t.kind not in _QUALIFIER and t.kind != Kind.TYPE_TAG:
+            return t
+        t = t.type
+    raise BtfError(f"type {t.id}: more than {LIMIT} qualifiers in a row, or a loop")
 
 
 def c_header(btf: Btf, names: Iterable[str] | None) -> str:
     """The text of `Btf.c_header`."""
     writer = _Header(btf)
-    for name in [names] if isinstance(names, str) else names if names is not None else ():
-        for type in [btf.find(name)] if " " in name else btf.find_all(name) or [btf.find(name)]:
-            writer.want(type)
     if names is None:
-        for type in btf:
-            if type.name and type.kind not in _UNPRINTABLE | {Kind.FUNC, Kind.TYPE_TAG}:
-                writer.want(type)
+        unwanted = _UNPRINTABLE | {Kind.FUNC, Kind.TYPE_TAG}
+        wanted = [t for t in btf if t.kind not in unwanted and t.name]
+    else:
+        wanted = [btf.find(name) for name in ([names] if isinstance(names, str) else names)]
+    for t in wanted:
+        writer.want(t)
     return writer.text()
 
 
@@ -196,9 +191,6 @@ class _Header:
                 self.chunks.append(f"typedef {_declarator(type.type, type.name, self._spell, 0)};\n")
         elif type.kind == Kind.FWD:
             self._forward(type)
-        elif isinstance(type, Enum) and type.items:
-            if type.id not in self.names.values():
-                pass  # an anonymous enum is written where it is used
 
     def _first(self, space: str, type: Type) -> bool:
         """C has one name space for tags and one for typedefs; of several types with one name the first is written."""
@@ -237,8 +229,8 @@ class _Header:
             rows.append(f"{tab}\tchar __size[{type.size}];\n")
         return f"{head} {{\n{''.join(rows)}{tab}}}{tail}"
 
-    def _deeper(self, depth: int) -> object:
-        return lambda type, _: self._spell(type, depth + 1)
+    def _deeper(self, depth: int) -> Callable[[Type, int], str]:
+        return lambda t, _: self._spell(t, depth + 1)
 
 
 def alignment(type: Type) -> int:
@@ -294,7 +286,7 @@ def _padding(at: int, member: Member, packed: bool) -> Iterator[str]:
         at += step
     while target - at >= 64 and at % 64 == 0:
         count = (target - at) // 64
-        yield f"long long : 64;" * count if count < 4 else f"long long __pad{at // 8}[{count}];"
+        yield "long long : 64;" * count if count < 4 else f"long long __pad{at // 8}[{count}];"
         at += 64 * count
     if at // 8 < target // 8:
         yield f"char __pad{at // 8}[{target // 8 - at // 8}];"

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import struct
 import sys
-from array import array
 from enum import IntEnum
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
 MAGIC = 0xEB9F
 VERSION = 1
@@ -48,11 +47,24 @@ class Kind(IntEnum):
     ENUM64 = 19  # 6.0
 
 
-FIXED_WORDS = {Kind.INT: 1, Kind.ARRAY: 3, Kind.VAR: 1, Kind.DECL_TAG: 1}
+FIXED_WORDS: dict[int, int] = {Kind.INT: 1, Kind.ARRAY: 3, Kind.VAR: 1, Kind.DECL_TAG: 1}
 """Words after the common three, for kinds that always have them."""
 
-WORDS_EACH = {Kind.STRUCT: 3, Kind.UNION: 3, Kind.ENUM: 2, Kind.FUNC_PROTO: 2, Kind.DATASEC: 3, Kind.ENUM64: 3}
+WORDS_EACH: dict[int, int] = {
+    Kind.STRUCT: 3,
+    Kind.UNION: 3,
+    Kind.ENUM: 2,
+    Kind.FUNC_PROTO: 2,
+    Kind.DATASEC: 3,
+    Kind.ENUM64: 3,
+}
 """Words for each of the `vlen` members, values, parameters or variables of a type."""
+
+REFERS = frozenset({2, 8, 9, 10, 11, 12, 13, 14, 17, 18})
+"""Kinds whose third word is the id of another type (PTR, modifiers, FUNC, FUNC_PROTO, VAR, the tags), not a size."""
+
+_NAMED_EACH = frozenset({Kind.STRUCT, Kind.UNION, Kind.ENUM, Kind.FUNC_PROTO, Kind.ENUM64})
+_TYPE_EACH = {Kind.STRUCT: 1, Kind.UNION: 1, Kind.FUNC_PROTO: 1, Kind.DATASEC: 0}
 
 INT_SIGNED, INT_CHAR, INT_BOOL = 1, 2, 4
 """Encoding bits of an INT: signed, shown as a character, boolean."""
@@ -66,15 +78,29 @@ def pack_info(kind: int, vlen: int = 0, flag: int = 0) -> int:
 def words_of(info: int) -> int:
     """Words that a whole type record takes, from its `info` word."""
     kind = info >> 24 & 31
-    return 3 + FIXED_WORDS.get(kind, 0) + WORDS_EACH.get(kind, 0) * (info & 0xFFFF)  # type: ignore[call-overload]
+    return 3 + FIXED_WORDS.get(kind, 0) + WORDS_EACH.get(kind, 0) * (info & 0xFFFF)
 
 
-def pack_btf(words: Iterable[int], strings: bytes, byteorder: str = sys.byteorder) -> bytes:
+def string_words(info: int) -> list[int]:
+    """Which words of a record are offsets of strings."""
+    kind, vlen = info >> 24 & 31, info & 0xFFFF
+    each = WORDS_EACH.get(kind, 0)
+    return [0, *range(3, 3 + each * vlen, each)] if kind in _NAMED_EACH else [0]
+
+
+def type_words(info: int) -> list[int]:
+    """Which words of a record are ids of types."""
+    kind, vlen = info >> 24 & 31, info & 0xFFFF
+    found = [2] if kind in REFERS else [3, 4] if kind == Kind.ARRAY else []
+    if kind in _TYPE_EACH:
+        each = WORDS_EACH[kind]
+        found += range(3 + _TYPE_EACH[Kind(kind)], 3 + each * vlen, each)
+    return found
+
+
+def pack_btf(words: Sequence[int], strings: bytes, byteorder: str = sys.byteorder) -> bytes:
     """A whole BTF from the words of its types and its string section."""
-    types = array("I", words)
-    if byteorder != sys.byteorder:
-        types.byteswap()
-    length = len(types) * 4
     mark = "<" if byteorder == "little" else ">"
+    length = len(words) * 4
     header = struct.pack(mark + "HBB5I", MAGIC, VERSION, 0, HEADER, 0, length, length, len(strings))
-    return header + types.tobytes() + strings
+    return header + struct.pack(f"{mark}{len(words)}I", *words) + strings

@@ -31,45 +31,45 @@ def describe(builder: BtfBuilder, type_: Any) -> int:
     if isinstance(type_, Scalar):
         return _scalar(builder, type_)
     if isinstance(type_, Array):
-        return builder.array(builder.type(type_.element), type_.count)
+        return builder.add_array(builder.add_type(type_.element), type_.count)
     if isinstance(type_, int) and not isinstance(type_, type):
-        return builder.array(_integer(builder, 1, False), type_)
+        return builder.add_array(_integer(builder, 1, False), type_)
     if isinstance(type_, type):
         if type_.__module__ == "ipaddress":
             size = 4 if type_.__name__.startswith("IPv4") else 16
-            return builder.array(_integer(builder, 1, False), size)
+            return builder.add_array(_integer(builder, 1, False), size)
         if issubclass(type_, int):
             members = getattr(type_, "__members__", {})
-            return builder.enum(_identifier(type_.__name__), [(name, int(m)) for name, m in members.items()])
+            return builder.add_enum(_identifier(type_.__name__), [(name, int(m)) for name, m in members.items()])
     if getattr(type_, "name", None) == "char":
-        return builder.int("char", 1, char=True)
+        return builder.add_int("char", 1, is_char=True)
     return _ctype(builder, ctype_of(type_))
 
 
 def _scalar(builder: BtfBuilder, type_: Scalar) -> int:
     base = _integer(builder, type_.size, type_.signed)
     # A big-endian field keeps its name: a reader can tell from `be16` that the number shown is swapped.
-    return base if type_.byteorder == sys.byteorder else builder.typedef(type_.name, base)
+    return base if type_.byteorder == sys.byteorder else builder.add_typedef(type_.name, base)
 
 
 def _integer(builder: BtfBuilder, size: int, signed: bool) -> int:
-    return builder.int(_C_NAMES[size, signed], size, signed)
+    return builder.add_int(_C_NAMES[size, signed], size, signed)
 
 
 def _ctype(builder: BtfBuilder, ctype: Any) -> int:
     if issubclass(ctype, ctypes.Array):
-        return builder.array(_ctype(builder, ctype._type_), ctype._length_)
+        return builder.add_array(_ctype(builder, ctype._type_), ctype._length_)
     if issubclass(ctype, (ctypes.Structure, ctypes.Union)):
         return _record(builder, ctype)
     if issubclass(ctype, ctypes._Pointer) or ctype in (ctypes.c_void_p, ctypes.c_char_p):
-        return builder.ptr(0)
+        return builder.add_ptr(0)
     code = ctype._type_
     if code == "c":
-        return builder.int("char", 1, char=True)
+        return builder.add_int("char", 1, is_char=True)
     if code == "?":
-        return builder.int("bool", 1, bool=True)
+        return builder.add_int("bool", 1, is_bool=True)
     if code in "fdg":
-        return builder.float({"f": "float", "d": "double", "g": "long double"}[code], ctypes.sizeof(ctype))
+        return builder.add_float({"f": "float", "d": "double", "g": "long double"}[code], ctypes.sizeof(ctype))
     if code in "bBhHiIlLqQ":
         return _integer(builder, ctypes.sizeof(ctype), code.islower())
     raise BtfError(f"{ctype.__name__} has no counterpart in BTF")
@@ -87,10 +87,10 @@ def _record(builder: BtfBuilder, ctype: Any) -> int:
         if bits:
             low = field.size & 0xFFFF  # for a bit-field `size` is width << 16 | first bit
             offset += ctypes.sizeof(field_type) * 8 - low - bits if big else low
-        type_id = builder.type(types[name]) if name in types else _ctype(builder, field_type)
+        type_id = builder.add_type(types[name]) if name in types else _ctype(builder, field_type)
         members.append(("" if name in anonymous else _identifier(name), type_id, offset, bits))
     name = _identifier(ctype.__name__)
-    return builder.struct(name, ctypes.sizeof(ctype), members, union=issubclass(ctype, ctypes.Union))
+    return builder.add_struct(name, ctypes.sizeof(ctype), members, union=issubclass(ctype, ctypes.Union))
 
 
 def _identifier(name: str) -> str:
