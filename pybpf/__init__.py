@@ -9,6 +9,8 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import asm as asm
+    from . import cbpf as cbpf
+    from .cbpf import pcap_filter as pcap_filter
     from .declared import Arena as Arena
     from .declared import Array as Array
     from .declared import ArrayOfMaps as ArrayOfMaps
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
     from .errors import SyscallError as SyscallError
     from .errors import VerifierError as VerifierError
     from .errors import VmFault as VmFault
+    from .links.seccomp import install_seccomp as install_seccomp
     from .spec import MapSpec as MapSpec
     from .spec import ProgramSpec as ProgramSpec
     from .types import Struct as Struct
@@ -75,6 +78,9 @@ __version__ = "0.1.0"
 # Where each public name lives; "" stands for a module of that name.
 _HOME = {
     "asm": "",
+    "cbpf": "",
+    "install_seccomp": "links.seccomp",
+    "pcap_filter": "cbpf",
     **dict.fromkeys(
         (
             "AsmError",

@@ -15,6 +15,7 @@ from ..errors import BpfError
 COMMANDS: dict[str, str] = {
     "asm": "assemble text into eBPF bytes",
     "disasm": "print eBPF bytes as text",
+    "filter": "compile pcap expressions, print classic filters, watch what they match",
 }
 
 

@@ -1,0 +1,97 @@
+"""Seccomp policies: judged offline, and by the kernel in a child process."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import operator
+import os
+import socket
+import sys
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pybpf import FilterError, NotSupportedError
+from pybpf.cbpf import Seccomp, SeccompData
+from pybpf.cbpf.seccomp import Action, Condition, arg, fail
+
+OPS = {"==": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+EDGES = [0, 1, 5, 0xFFFFFFFF, 0x100000000, 0x100000005, 0x200000000, (1 << 64) - 1]
+
+
+@pytest.mark.parametrize("op", OPS)
+def test_comparisons_are_64_bits_wide(op):
+    for value in EDGES:
+        policy = Seccomp(arch="x86_64").rule("read", fail(7), Condition(2, op, value))
+        for given_ in EDGES:
+            expected = (Action.ERRNO, 7) if OPS[op](given_, value) else (Action.ALLOW, 0)
+            assert policy.run(SeccompData("read", (0, 0, given_))) == expected, (given_, op, value)
+
+
+@given(st.integers(0, 5), st.sampled_from(sorted(OPS)), *[st.integers(0, (1 << 64) - 1)] * 3)
+def test_masks(index, op, value, mask, given_):
+    policy = Seccomp(arch="aarch64").rule("openat", Action.TRAP, Condition(index, op, value, mask))
+    args = [0] * 6
+    args[index] = given_
+    expected = Action.TRAP if OPS[op](given_ & mask, value) else Action.ALLOW
+    assert policy.run(SeccompData("openat", args))[0] == expected
+
+
+def test_the_first_rule_that_fits_decides():
+    policy = Seccomp(Action.KILL_PROCESS).rule("read", Action.LOG, arg(0) == 3).rule("read", Action.ALLOW)
+    assert policy.run(SeccompData("read", (3,)))[0] == Action.LOG
+    assert policy.run(SeccompData("read", (4,)))[0] == Action.ALLOW
+    assert policy.run(SeccompData("write"))[0] == Action.KILL_PROCESS
+
+
+def test_other_architectures_and_x32_are_killed():
+    policy = Seccomp(arch="x86_64")
+    assert policy.run(SeccompData("read", arch="i386"))[0] == Action.KILL_PROCESS
+    assert policy.run(SeccompData(0x40000000))[0] == Action.KILL_PROCESS
+
+
+def test_a_policy_of_many_rules_is_one_filter():
+    names = ["read", "write", "openat", "close", "ptrace", "mount"]
+    policy = Seccomp()
+    for name, index in itertools.product(names, range(6)):
+        policy = policy.rule(name, fail(index), arg(index) > 1 << 33, arg(index) & 3 == 0)
+    assert policy.run(SeccompData("mount", (0, 0, 0, 1 << 34)))[1] == 3
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: Seccomp(arch="vax"), NotSupportedError, "seccomp policy for vax"),
+        (lambda: Seccomp(arch="x86_64").rule("no_such_call", Action.LOG), FilterError, "no system call 'no_such_call'"),
+        (lambda: arg(6), FilterError, "argument 6"),
+        (lambda: fail(5000), FilterError, "errno 5000"),
+        (lambda: arg(0) == "tcp", FilterError, "compared with an integer"),
+        (lambda: arg(0) > 1 << 64, FilterError, "does not fit 64 bits"),
+    ],
+)
+def test_bad_rules_are_refused(make, error, message):
+    with pytest.raises(error, match=message):
+        make()
+
+
+@pytest.mark.kernel
+@pytest.mark.skipif(sys.platform != "linux", reason="seccomp is Linux's")
+def test_installed_in_a_child_it_judges_as_offline():
+    from pybpf import install_seccomp
+
+    policy = Seccomp().rule("socket", fail(errno.ENETDOWN), arg(0) == socket.AF_INET6)
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            install_seccomp(policy)
+            socket.socket(socket.AF_INET).close()
+            try:
+                socket.socket(socket.AF_INET6)
+            except OSError as refused:
+                status = 0 if refused.errno == errno.ENETDOWN else 2
+        finally:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
