@@ -1,1 +1,3 @@
-"""(to be written)"""
+"""Live maps: `prog[packets]`, made from specs by `load`, or found in the kernel by id or pin."""
+
+from __future__ import annotations

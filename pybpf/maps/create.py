@@ -1,0 +1,87 @@
+"""From a `MapSpec` to a live map: create, fill, freeze, pin; or open what the kernel already has."""
+
+from __future__ import annotations
+
+from ..errors import SpecError
+from .live import LiveArray, LiveBloom, LiveHash, LiveQueue, Map, QuickHash, possible_cpus
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..spec import MapSpec
+
+PERF_EVENT_ARRAY, ARRAY_OF_MAPS, HASH_OF_MAPS = 4, 12, 13
+_NUMA_NODE = 1 << 2
+
+# The class of each MapType's live map; what is not here is a LiveHash.
+_LIVE: dict[int, type[Map]] = {
+    **dict.fromkeys((1, 5, 9, 10, 11), QuickHash),
+    **dict.fromkeys((2, 6), LiveArray),
+    **dict.fromkeys((22, 23), LiveQueue),
+    30: LiveBloom,
+}
+
+
+def live(spec: MapSpec, fd: int) -> Map:
+    """The live map for a descriptor, which it owns from now on."""
+    return _LIVE.get(spec.map_type, LiveHash)(spec, fd)
+
+
+def create(spec: MapSpec, name: str = "") -> Map:
+    """Make the map that `spec` describes, with its contents.  When it fails, nothing is left.
+
+    `name` is what the kernel calls it when the spec has none.
+    """
+    from ..syscall.maps import map_create
+
+    if not spec.name and name:
+        spec = spec.replace(name=name)
+    max_entries, flags = spec.max_entries, spec.flags
+    if spec.map_type == PERF_EVENT_ARRAY and not max_entries:
+        max_entries = possible_cpus()
+    if spec.numa_node is not None:
+        flags |= _NUMA_NODE
+    inner = None
+    if spec.map_type in (ARRAY_OF_MAPS, HASH_OF_MAPS):
+        if spec.inner is None:
+            raise SpecError(f"map {spec.name!r}: a map of maps needs `inner`, the spec of the maps in it")
+        inner = create(spec.inner.replace(contents=(), pinning=None))
+    try:
+        fd = map_create(
+            spec.map_type,
+            spec.key_size,
+            spec.value_size,
+            max_entries,
+            flags,
+            name=spec.name,
+            inner_map_fd=inner.fileno() if inner is not None else 0,
+            numa_node=spec.numa_node or 0,
+            ifindex=spec.ifindex,
+            map_extra=spec.map_extra,
+        )
+    finally:
+        if inner is not None:
+            inner.close()
+    made = live(spec if max_entries == spec.max_entries else spec.replace(max_entries=max_entries), fd)
+    try:
+        fill(made)
+        if spec.frozen:
+            made.freeze()
+    except BaseException:
+        made.close()
+        raise
+    return made
+
+
+def fill(made: Any) -> None:
+    """Store the contents that the spec gives."""
+    spec = made.spec
+    if not spec.contents:
+        return
+    if isinstance(made, (LiveQueue, LiveBloom)):
+        for _, value in spec.contents:
+            made.push(value)
+        return
+    for key, value in spec.contents:
+        made[key] = value

@@ -1,0 +1,344 @@
+"""Live programs: `load(spec)` gives a `Program`, `load_collection(*specs)` several that share maps."""
+
+from __future__ import annotations
+
+import struct
+
+from .asm.codec import encode
+from .errors import NotSupportedError, SpecError, VerifierError
+from .maps.create import create
+from .syscall.fd import Fd
+from .syscall.progs import prog_load, prog_test_run
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from typing import Any, Self
+
+    from .asm.insn import Insn
+    from .links.base import Link
+    from .maps.live import Map
+    from .spec import MapSpec, ProgramSpec, Spec
+
+_MAP_FD, _MAP_VALUE = 1, 2  # asm.Pseudo; its enum is not worth loading here
+
+# Program types whose test run takes a packet and gives one back: SOCKET_FILTER, SCHED_CLS, SCHED_ACT, XDP, CGROUP_SKB,
+# the LWT types, FLOW_DISSECTOR.
+_PACKET = frozenset((1, 3, 4, 6, 8, 10, 11, 12, 19, 22))
+_SK_LOOKUP, _SYSCALL = 30, 31
+_LIVE_FRAMES = 2
+_ROOM = 1 << 16  # bytes by which a test run may make a packet larger
+
+
+class RunResult:
+    """What a test run gave.
+
+    `retval` is unsigned, `data` and `ctx` are as the program left them, `duration` is in nanoseconds a run.
+    """
+
+    __slots__ = ("ctx", "data", "duration", "retval")
+
+    def __init__(self, retval: int, data: bytes, ctx: Any, duration: int) -> None:
+        self.retval = retval
+        self.data = data
+        self.ctx = ctx
+        self.duration = duration
+
+    def __repr__(self) -> str:
+        return f"RunResult(retval={self.retval}, {len(self.data)} bytes of data, duration={self.duration})"
+
+
+class Program(Fd):
+    """A program in the kernel.  Owns its descriptor, its maps and its links: closing it closes them all.
+
+    `prog[packets]` is the live map of a declared one.
+    """
+
+    def __init__(self, fd: int, spec: ProgramSpec, maps: Mapping[str, Map], specs: Mapping[str, MapSpec]) -> None:
+        super().__init__(fd)
+        self.spec = spec
+        self.maps = dict(maps)
+        self.log = ""
+        self.links: list[Link] = []
+        self.shares_maps = False
+        self._specs = dict(specs)
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    @property
+    def prog_type(self) -> int:
+        return self.spec.prog_type
+
+    def __getitem__(self, key: MapSpec | str) -> Any:
+        """The live map of a declaration (by identity, then by equality), or of that name; else KeyError."""
+        found = _find(self._specs, key)
+        if found is None:
+            raise KeyError(key)
+        return self.maps[found]
+
+    def attach(self, target: Any = None, **options: Any) -> Link:
+        """Attach to `target` (default: the spec's `attach_to`), as programs of this type are attached.
+
+        The link is also kept here: closing the program detaches it.  NotSupportedError for a type without a hook.
+        """
+        from .links import attacher
+
+        attach = attacher(self.prog_type)
+        if attach is None:
+            raise NotSupportedError(f"attaching {self!r}", hint="programs of its type are not attached by themselves")
+        link = attach(self, self.spec.attach_to if target is None else target, **options)
+        self.links = [other for other in self.links if not other.closed]
+        self.links.append(link)
+        return link
+
+    def test_run(
+        self,
+        data: bytes | None = None,
+        ctx: Any = None,
+        *,
+        repeat: int = 1,
+        flags: int = 0,
+        cpu: int = 0,
+        batch_size: int = 0,
+    ) -> RunResult:
+        """Run the program in the kernel, `repeat` times, on a packet `data` and a context `ctx`, without attaching it.
+
+        `ctx` is bytes or a ctypes structure; the result has one of the same kind.  Packets need at least the 14
+        bytes of an Ethernet header.
+        """
+        kind = self.prog_type
+        packet = data is not None and kind in _PACKET and not flags & _LIVE_FRAMES
+        context = None if ctx is None else bytearray(ctx)
+        size = len(context) if context is not None and (kind in _PACKET or kind == _SK_LOOKUP) else 0
+        retval, out, ctx_out, duration = prog_test_run(
+            self.fileno(),
+            data=data,
+            data_out_size=len(data) + _ROOM if packet and data is not None else 0,
+            ctx=context,
+            ctx_out_size=size,
+            repeat=repeat,
+            flags=flags,
+            cpu=cpu,
+            batch_size=batch_size,
+        )
+        result: Any = bytes(context or b"") if kind == _SYSCALL else ctx_out
+        if result and not isinstance(ctx, (bytes, bytearray, memoryview)):
+            result = type(ctx).from_buffer_copy(result)
+        return RunResult(retval, out, result or None, duration)
+
+    @property
+    def info(self) -> Any:
+        """What the kernel tells about the program: `uapi.ProgInfo`, filled but for its arrays."""
+        from ctypes import sizeof
+
+        from .syscall.objects import obj_info
+        from .uapi import ProgInfo
+
+        size = sizeof(ProgInfo)
+        return ProgInfo.from_buffer_copy(obj_info(self.fileno(), size).ljust(size, b"\0"))
+
+    @property
+    def id(self) -> int:
+        """The number by which `Program.from_id` and other tools find the program."""
+        return int(self.info.id)
+
+    def close(self) -> None:
+        """Detach the links made by `attach`, close the program and its maps."""
+        for link in self.links:
+            link.close()
+        super().close()
+        if not self.shares_maps:
+            for owned in self.maps.values():
+                owned.close()
+
+    def _subject(self) -> str:
+        return f"program {self.name!r}" if self.name else "this program"
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else f"fd={self.fileno()}"
+        return f"<Program {self.name!r}, {state}>"
+
+
+class Collection:
+    """Programs loaded together, and the maps that they share: `objs[count]`, `objs[packets]`, `objs["name"]`."""
+
+    def __init__(self, programs: list[Program], maps: list[Map], specs: list[MapSpec]) -> None:
+        for prog in programs:
+            prog.shares_maps = True
+        self.programs = {prog.name or f"prog{i}": prog for i, prog in enumerate(programs)}
+        self.maps = {live.name or f"map{i}": live for i, live in enumerate(maps)}
+        self._progs = dict(zip(self.programs, (prog.spec for prog in programs), strict=True))
+        self._specs = dict(zip(self.maps, specs, strict=True))
+
+    def __getitem__(self, key: Spec | str) -> Any:
+        """The live program or map of a spec (by identity, then by equality), or of that name."""
+        found = _find(self._progs, key)
+        if found is not None:
+            return self.programs[found]
+        found = _find(self._specs, key)
+        if found is not None:
+            return self.maps[found]
+        raise KeyError(key)
+
+    def __iter__(self) -> Iterator[Program]:
+        return iter(self.programs.values())
+
+    def close(self) -> None:
+        """Close the programs, with their links, and the maps."""
+        for prog in self.programs.values():
+            prog.close()
+        for live in self.maps.values():
+            live.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+
+def _find(specs: Mapping[str, Any], key: Any) -> str | None:
+    """The name under which a spec stands: the very object, else an equal one, else by name."""
+    if isinstance(key, str):
+        found = key if key in specs else None
+    else:
+        found = next((name for name, spec in specs.items() if spec is key), None)
+        if found is None:
+            found = next((name for name, spec in specs.items() if spec == key), None)
+    return found
+
+
+class _Pool:
+    """The maps of what is loaded together: one live map for each spec, or for each explicit name."""
+
+    def __init__(self) -> None:
+        self.specs: list[MapSpec] = []
+        self.live: list[Map] = []
+
+    def get(self, spec: MapSpec, symbol: str) -> Map:
+        for known, live in zip(self.specs, self.live, strict=True):
+            if known is spec:
+                return live
+            if spec.name and known.name == spec.name:
+                if known == spec:
+                    return live
+                raise SpecError(f"two different maps are named {spec.name!r}: give each its own name")
+        self.specs.append(spec)
+        try:
+            self.live.append(create(spec, symbol))
+        except BaseException:
+            self.specs.pop()
+            raise
+        return self.live[-1]
+
+    def close(self) -> None:
+        for live in self.live:
+            live.close()
+
+
+def load(spec: ProgramSpec, *, log_level: int = 0) -> Program:
+    """Load a program, and make the maps that it names.
+
+    With `log_level` (1, 2 or 4, as the kernel has them) `prog.log` is the verifier's log although it succeeded.
+    VerifierError when the verifier rejects it, SyscallError for other refusals; nothing is left then.
+    """
+    pool = _Pool()
+    try:
+        return _load(spec, pool, log_level)
+    except BaseException:
+        pool.close()
+        raise
+
+
+def load_collection(*specs: ProgramSpec, log_level: int = 0) -> Collection:
+    """Load programs that share maps: the same declaration, or equal ones with the same explicit name, are one map.
+
+    SpecError for two different maps with one name.  When one fails nothing is left of any.
+    """
+    pool = _Pool()
+    programs: list[Program] = []
+    try:
+        for spec in specs:
+            prog = _load(spec, pool, log_level)
+            programs.append(prog)
+    except BaseException:
+        for prog in programs:
+            prog.close()
+        pool.close()
+        raise
+    return Collection(programs, pool.live, pool.specs)
+
+
+def _load(spec: ProgramSpec, pool: _Pool, log_level: int) -> Program:
+    maps = {symbol: pool.get(found, symbol) for symbol, found in spec.maps.items()}
+    raw = encode(_linked(spec, maps))
+    btf_fd = 0
+    options: dict[str, Any] = {}
+    if spec.btf:
+        from .syscall.btf import btf_load
+
+        btf_fd = btf_load(bytes(spec.btf))
+        options["func_info"] = _records("=2I", spec.func_info)
+        options["line_info"] = _records("=4I", spec.line_info)
+    try:
+        fd, log = prog_load(
+            spec.prog_type,
+            raw,
+            spec.license,
+            name=spec.name,
+            flags=spec.flags,
+            expected_attach_type=spec.expected_attach_type or 0,
+            kern_version=spec.kern_version,
+            ifindex=spec.ifindex,
+            btf_fd=btf_fd,
+            log_level=log_level,
+            **options,
+        )
+    except VerifierError as error:
+        _locate(error, spec)
+        raise
+    finally:
+        if btf_fd:
+            Fd(btf_fd).close()
+    prog = Program(fd, spec, maps, spec.maps)
+    prog.log = log
+    return prog
+
+
+def _records(layout: str, records: Iterable[tuple[int, ...]]) -> bytes:
+    pack = struct.Struct(layout).pack
+    return b"".join(pack(*record) for record in records)
+
+
+def _linked(spec: ProgramSpec, maps: Mapping[str, Map]) -> list[Insn]:
+    """The instructions with labels resolved and descriptors in place of the names of maps."""
+    insns = list(spec.insns)
+    named = [i for i, insn in enumerate(insns) if insn.symbol is not None]
+    if any(not insns[i].wide for i in named):
+        from .asm.symbols import resolve
+
+        insns = resolve(insns)
+        named = [i for i, insn in enumerate(insns) if insn.symbol is not None]
+    for i in named:
+        insn = insns[i]
+        symbol = insn.symbol or ""
+        if insn.src not in (_MAP_FD, _MAP_VALUE) or symbol not in maps:
+            what = "map" if insn.wide else "function"
+            raise SpecError(
+                f"{spec.name or 'the program'}: instruction {i} names the {what} {symbol!r}, which is unknown"
+            )
+        insns[i] = insn.replace(imm=maps[symbol].fileno())
+    return insns
+
+
+def _locate(error: VerifierError, spec: ProgramSpec) -> None:
+    """Tell the error the place in the user's source of the instruction that it names."""
+    slot = 0
+    for insn in spec.insns:
+        if slot == error.insn:
+            error.source = insn.source
+            error.text = error.text or str(insn)
+            return
+        slot += insn.slots
