@@ -126,7 +126,9 @@ def _register(operand: object, bits: int | None = None) -> Register:
     if not isinstance(operand, Register):
         raise AsmError(f"{operand!r} is not a register: expected {'w0 to w10' if bits == 32 else 'r0 to r10'}")
     if bits is not None and operand.bits != bits:
-        raise AsmError(f"{operand!r} has {operand.bits} bits: expected a {bits}-bit register, {'rw'[bits == 32]}{operand.number}")
+        raise AsmError(
+            f"{operand!r} has {operand.bits} bits: expected a {bits}-bit register, {'rw'[bits == 32]}{operand.number}"
+        )
     return operand
 
 

@@ -13,7 +13,7 @@ import sys
 
 from ..errors import AsmError
 from .insn import Insn
-from .opcodes import LD_IMM64
+from .opcodes import LD_IMM64, Pseudo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,28 +23,55 @@ SLOT = 8
 _FORMAT = {"little": struct.Struct("<BBhi"), "big": struct.Struct(">BBhi")}
 
 
-def encode(insns: Iterable[Insn], byteorder: str = sys.byteorder) -> bytes:
+def encode(insns: Iterable[Insn], byteorder: str = sys.byteorder, *, placeholders: bool = False) -> bytes:
     """The bytes of `insns`: 8 for each, 16 for a wide one.  `byteorder` is "little" or "big".
 
-    Symbols must have been resolved: `resolve` first.  AsmError for a field that does not fit.
+    Symbols of jumps and local calls are resolved on the way.  Names of maps, kfuncs and kernel variables only become
+    numbers where the program is loaded: with `placeholders` they are encoded as 0, without they are an AsmError, and so is a field
+    that does not fit.
     """
     fmt = _format(byteorder)
     pack = fmt.pack
     shift_dst, shift_src = (0, 4) if byteorder == "little" else (4, 0)
-    out = []
+    program = insns if isinstance(insns, (list, tuple)) else list(insns)
+    out: list[bytes] = []
     append = out.append
     insn = None
     try:
-        for insn in insns:
+        for insn in program:
             opcode, dst, src, off, imm, next_imm = insn
+            if insn.symbol is not None:
+                return encode(_without_symbols(program, placeholders), byteorder)
             if (dst | src) & ~15:
                 raise struct.error
             append(pack(opcode, dst << shift_dst | src << shift_src, off, imm))
             if next_imm is not None:
                 append(pack(0, 0, 0, next_imm))
-    except (struct.error, TypeError, ValueError):
+    except (struct.error, TypeError, ValueError, AttributeError):
         raise _misfit(insn) from None
     return b"".join(out)
+
+
+def _without_symbols(program: Iterable[Insn], placeholders: bool) -> list[Insn]:
+    from .symbols import resolve
+
+    out = resolve(program)
+    for index, insn in enumerate(out):
+        if insn.symbol is not None:
+            if insn.imm == 0 and not placeholders:
+                raise AsmError(
+                    f"{_kind(insn)} {insn.symbol!r} has no number yet: it gets one when the program is loaded; "
+                    "encode(..., placeholders=True) writes 0",
+                    insn.source,
+                )
+            out[index] = insn.replace(symbol=None)
+    return out
+
+
+def _kind(insn: Insn) -> str:
+    if insn.opcode != LD_IMM64:
+        return "kfunc"
+    return "kernel variable" if insn.src == Pseudo.BTF_ID else "map"
 
 
 def decode(raw: bytes, byteorder: str = sys.byteorder) -> list[Insn]:

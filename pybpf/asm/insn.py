@@ -96,7 +96,7 @@ class Insn(tuple[int, int, int, int, int, "int | None"]):
     @classmethod
     def ld_imm64(cls, dst: int, value: int, src: int = 0, **meta: Any) -> Insn:
         """The wide load of a 64-bit `value` (signed or unsigned); `src` is a `Pseudo` kind."""
-        return cls(LD_IMM64, dst, src, 0, _s32(value), _s32(value >> 32), **meta)
+        return cls(LD_IMM64, dst, src, 0, s32(value), s32(value >> 32), **meta)
 
     def replace(self, **changes: Any) -> Insn:
         """A copy with some fields or metadata changed; metadata not named is kept."""
@@ -118,6 +118,6 @@ class Insn(tuple[int, int, int, int, int, "int | None"]):
         return format_insn(self)
 
 
-def _s32(value: int) -> int:
+def s32(value: int) -> int:
     value &= 0xFFFFFFFF
     return value - (1 << 32) if value >> 31 else value

@@ -7,7 +7,7 @@ from .insn import Insn
 from .match import row_of
 from .opcodes import LD_IMM64
 from .symbols import distance, slots_of
-from .table import DST, FEATURES, ROWS, SRC
+from .table import FEATURES, ROWS
 from .text import format_insn
 
 TYPE_CHECKING = False
@@ -105,7 +105,7 @@ def check(insns: Iterable[Insn]) -> list[AsmError]:
     begins = set(slots)
     found = []
     for slot, insn in zip(slots, program, strict=True):
-        problem = _defect(insn) if row_of(insn) is None or max(insn[DST], insn[SRC]) > 10 else None
+        problem = _defect(insn) if row_of(insn) is None or max(insn.dst, insn.src) > 10 else None
         step = distance(insn)
         if problem is None and insn.symbol is None and step is not None and slot + 1 + step not in begins:
             problem = f"it leads to slot {slot + 1 + step}, where no instruction begins"
@@ -118,7 +118,7 @@ def _defect(insn: Insn) -> str:
     """Why an instruction is none."""
     if insn[0] == LD_IMM64 and not insn.wide:
         return "half of a wide load, without the other half"
-    for which, number in (("dst", insn[DST]), ("src", insn[SRC])):
+    for which, number in (("dst", insn.dst), ("src", insn.src)):
         if number > 10:
             return f"{which} is r{number}: registers are r0 to r10"
     if any(row[0] == insn[0] for row in ROWS):

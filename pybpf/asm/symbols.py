@@ -101,12 +101,13 @@ def _targets(program: list[Insn]) -> dict[int, int]:
     for index, insn in enumerate(program):
         if insn.symbol is not None and refers_to_code(insn):
             if insn.symbol not in places:
-                raise AsmError(f"no label is named {insn.symbol!r}{_similar(insn.symbol, places)}", insn.source)
+                raise AsmError(f"no label is named {insn.symbol!r}{similar(insn.symbol, places)}", insn.source)
             out[index] = places[insn.symbol]
     return out
 
 
-def _similar(name: str, known: Iterable[str]) -> str:
+def similar(name: str, known: Iterable[str]) -> str:
+    """A hint at the known name that comes closest; "" when none does."""
     from difflib import get_close_matches
 
     close = get_close_matches(name, known, 1)

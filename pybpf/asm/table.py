@@ -170,7 +170,7 @@ def _calls() -> Iterator[Row]:
     yield call, "call pcT", local, "calls of local functions", True
     yield call, "call pcT#Y", local, "calls of local functions", False
     yield call, "call kfunc M", kfunc, "kfunc calls", True
-    yield call, "call V#I", kfunc, "kfunc calls", False
+    yield call, "call V#I", local, "kfunc calls", False
     yield _row(call | Src.X, "callx rD", "callx")
 
 
@@ -251,22 +251,22 @@ ROWS: tuple[Row, ...] = tuple(_rows())
 # A shape is a line with every operand reduced to its class: r and w registers, N a number, O an offset with its
 # sign, X a name.  Reading an instruction is looking its shape up.
 _CLASSES: dict[str, str | None] = {
-    **dict.fromkeys(" DSZ"),
+    **dict.fromkeys("DSZ"),
     **dict.fromkeys("IUKQJRLTMBHGW", "N"),
     **dict.fromkeys("OEP", "O"),
     **dict.fromkeys("VY", "X"),
 }
-_TO_SHAPE = str.maketrans(_CLASSES)
-_TO_NAMED_SHAPE = str.maketrans({**_CLASSES, **dict.fromkeys(NAMED, "X")})
+TO_CLASSES = str.maketrans(_CLASSES)
+TO_NAMED_CLASSES = str.maketrans({**_CLASSES, **dict.fromkeys(NAMED, "X")})
 
 
 def _shapes() -> dict[str, list[Row]]:
     shapes: dict[str, list[Row]] = {}
     for row in ROWS:
-        template = row[1]
-        shape = template.translate(_TO_SHAPE)
+        template = row[1].replace(" ", "")
+        shape = template.translate(TO_CLASSES)
         shapes.setdefault(shape, []).append(row)
-        named = template.translate(_TO_NAMED_SHAPE)
+        named = template.translate(TO_NAMED_CLASSES)
         if named != shape:
             shapes.setdefault(named, []).append(row)
     return shapes

@@ -13,10 +13,10 @@ from operator import itemgetter
 
 from .codec import decode, encode
 from .insn import Insn
-from .match import LAST_REGISTER, row_of
+from .match import row_of
 from .opcodes import LD_IMM64
 from .symbols import distance, slots_of
-from .table import IMM, KEYWORDS, NAMED, NEXT, OFF, OPERANDS, ROWS
+from .table import IMM, KEYWORDS, NAMED, OPERANDS, ROWS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,11 +33,14 @@ def format_insn(insn: Insn) -> str:
         return _numbers(insn)
     if insn.symbol is not None:
         template = ROWS[row][1].replace("pcT", "L")
+        if template == "call kfunc M" and insn[IMM]:
+            template = "call V#I"  # both are known: the kernel's log writes them so
         if any(letter in template for letter in NAMED):
             text, operands = _format(template, name(insn.symbol))
-            return text % operands(insn)
+            return str(text % operands(insn))
     text, operands = _FORMATS[row]
-    return text % operands(insn)
+    line: str = text % operands(insn)
+    return line
 
 
 def format_program(
@@ -56,7 +59,7 @@ def format_program(
     `source` puts a comment line wherever a line of the user's source begins, `comments` adds those of the instructions.
     """
     program = with_labels(insns) if labels else list(insns)
-    label_lines = labels is not False and any([insn.label is not None for insn in program])
+    label_lines = labels is not False and any(insn.label is not None for insn in program)
     if not (label_lines or numbers or raw or source or comments):
         return "\n".join([format_insn(insn) for insn in program])
     out = []
@@ -93,7 +96,8 @@ def disassemble(code: bytes | Iterable[Insn], *, byteorder: str = sys.byteorder,
 def with_labels(insns: Iterable[Insn]) -> list[Insn]:
     """The program with every jump and local call aimed at a label instead of a distance.
 
-    Labels that are there stay; a target without one becomes `L<slot>`.  What leads out of the program keeps its distance.
+    Labels that are there stay; a target without one becomes `L<slot>`.  What leads out of the program keeps its
+    distance.
     """
     program = list(insns)
     slots = slots_of(program)
@@ -151,12 +155,12 @@ def _imm64(insn: Insn) -> int:
 
 
 _SPECIAL: dict[str, Callable[[Insn], object]] = {
-    "O": lambda insn: _signed(insn[OFF]),
-    "E": lambda insn: _signed(insn[IMM]),
-    "P": lambda insn: _signed(insn[NEXT] or 0),
+    "O": lambda insn: _signed(insn.off),
+    "E": lambda insn: _signed(insn.imm),
+    "P": lambda insn: _signed(insn.next_imm or 0),
     "Q": _imm64,
-    "H": lambda insn: insn[IMM] >> 16 & 0xFFFF,
-    "G": lambda insn: insn[IMM] & 0xFFFF,
+    "H": lambda insn: insn.imm >> 16 & 0xFFFF,
+    "G": lambda insn: insn.imm & 0xFFFF,
 }
 _FORMATS = {number: _format(row[1]) for number, row in enumerate(ROWS) if row[4]}
 
@@ -174,14 +178,12 @@ def name(text: str) -> str:
 
 
 def is_name(text: str) -> bool:
-    """True for what can stand unquoted: ASCII letters, digits, `_`, `.` and `$`, no digit first, no word of the language."""
+    """True for what can stand unquoted: a word of ASCII letters, digits, `_`, `.` and `$` that means nothing else."""
     letters = text.replace("_", "a").replace(".", "a").replace("$", "a")
-    return (
-        letters.isascii() and letters.isalnum() and not letters[0].isdigit() and text not in KEYWORDS | _REGISTERS
-    ) and text not in (".insn", ".equ")
+    return letters.isascii() and letters.isalnum() and not letters[0].isdigit() and text not in _RESERVED
 
 
-_REGISTERS = frozenset(f"{kind}{number}" for kind in "rw" for number in range(LAST_REGISTER + 1))
+_RESERVED = KEYWORDS | {f"{kind}{number}" for kind in "rw" for number in range(100)} | {".insn", ".equ", ".set"}
 
 
 def _bytes(insn: Insn) -> str:

@@ -1,0 +1,329 @@
+"""Text to instructions: `assemble`.
+
+A line is an instruction, labels before it, or a directive; its shape (see `table`) says which instruction it is.  What the
+kernel's verifier log and `bpftool prog dump xlated` print is read as well: `5: (bf) r6 = r1   ; R1=ctx()`.
+"""
+
+from __future__ import annotations
+
+from ..errors import AsmError
+from ..source import Source
+from .helpers import helper_id
+from .insn import Insn, s32
+from .lexer import Misread, tokenize
+from .opcodes import LD_IMM64, Call, Class, Jmp
+from .symbols import refers_to_code
+from .table import NAMED, NEXT, OPERANDS, SHAPES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .lexer import Token
+    from .table import Row
+
+_OPERAND_TOKENS = frozenset(("r", "w", "N", "O", "X"))
+_DIGITS = frozenset("0123456789")
+_HEX = frozenset("0123456789abcdef")
+_LIVENESS = frozenset("0123456789.")
+_CALL = Class.JMP | Jmp.CALL
+_FIELD_RANGES = (
+    (0, 0xFF),
+    (0, 15),
+    (0, 15),
+    (-(1 << 15), (1 << 15) - 1),
+    (-(1 << 31), (1 << 31) - 1),
+    (-(1 << 31), (1 << 31) - 1),
+)
+
+
+def assemble(text: str, file: str = "<asm>") -> list[Insn]:
+    """The instructions of `text`, each with its `source`; jumps to labels and names of maps stay symbols until `resolve` and load.
+
+    Nothing is needed from outside: helpers are called by name, and so are maps.  The language is that of docs/assembler.md.
+    AsmError, with line, column and what was expected, for anything else.
+    """
+    if not isinstance(text, str):
+        raise AsmError(f"assemble takes text, not {type(text).__name__}; disassemble takes bytes")
+    return _Assembler(text, file).run()
+
+
+class _Assembler:
+    """One text being read."""
+
+    def __init__(self, text: str, file: str) -> None:
+        self.lines = text.split("\n")
+        self.file = file
+        self.number = 0  # of the line being read, from 1
+        self.out: list[Insn] = []
+        self.slots: list[int | None] = []  # of each instruction, as a dump gives it
+        self.constants: dict[str, int] = {}
+        self.pending: list[str] = []  # labels that wait for their instruction
+        self.labels: dict[str, str] = {}  # every label -> the one that its instruction carries
+        self.is_dump = any(_dump_prefix(line)[1] is not None for line in self.lines)
+
+    def run(self) -> list[Insn]:
+        in_comment = False
+        for self.number, text in enumerate(self.lines, 1):
+            try:
+                in_comment = self.line(text, in_comment)
+            except Misread as problem:
+                raise AsmError(problem.message, self.source(problem.column)) from None
+        if in_comment:
+            raise AsmError("expected */ before the end of the text", self.source(0))
+        if self.pending:
+            raise AsmError(f"label {self.pending[0]!r} has no instruction behind it", self.source(0))
+        if self.is_dump:
+            return _in_order(self.name_targets(), self.slots)
+        return self.name_targets()
+
+    def source(self, column: int) -> Source:
+        return Source(self.file, self.number, column, self.lines[self.number - 1].rstrip("\r"))
+
+    def line(self, text: str, in_comment: bool) -> bool:
+        """Read one line; returns whether a block comment is still open at its end."""
+        slot, opcode, start = None, None, 0
+        if in_comment:
+            closing = text.find("*/")
+            if closing < 0:
+                return True
+            start = closing + 2
+        else:
+            slot, opcode, start = _dump_prefix(text)
+        if self.is_dump and opcode is None and not self.is_instruction(text[start:]):
+            return False  # a dump's own remarks: states of registers, the source's lines, counts
+        line = tokenize(text, self.constants, start)
+        tokens = line.tokens
+        while len(tokens) > 1 and tokens[1][0] == ":":
+            self.label(tokens[0])
+            tokens = tokens[2:]
+        if not tokens:
+            return line.open
+        if line.rest is not None and not self.is_dump and self.is_instruction(line.rest):
+            column = len(text) - len(line.rest)
+            raise Misread("`;` begins a comment, and this one is an instruction: give it a line of its own", column)
+        if tokens[0][0] == "X" and tokens[0][1] in _DIRECTIVES:
+            _DIRECTIVES[str(tokens[0][1])](self, tokens)
+        else:
+            self.add(self.instruction(tokens, opcode), tokens[0][2], slot)
+        return line.open
+
+    def is_instruction(self, text: str) -> bool:
+        try:
+            tokens = tokenize(text, self.constants).tokens
+        except Misread:
+            return False
+        return "".join([token[0] for token in tokens]) in SHAPES
+
+    def label(self, token: Token) -> None:
+        cls, name, column = token
+        if cls != "X":
+            raise Misread(f"expected a name for a label, got {_shown(token)}", column)
+        if name in self.labels:
+            raise Misread(f"label {name!r} is there twice", column)
+        self.pending.append(str(name))
+        self.labels[str(name)] = self.pending[0]
+
+    def add(self, insn: Insn, column: int, slot: int | None = None) -> None:
+        meta = insn.__dict__  # fresh, so nobody has seen it yet
+        meta["source"] = self.source(column)
+        if self.pending:
+            meta["label"] = self.pending[0]
+            self.pending = []
+        self.out.append(insn)
+        self.slots.append(slot)
+
+    def instruction(self, tokens: list[Token], opcode: int | None) -> Insn:
+        rows = SHAPES.get("".join([token[0] for token in tokens]))
+        if rows is None:
+            raise self.unexpected(tokens)
+        if opcode is None:
+            return _build(rows[0], tokens)
+        for row in rows:
+            if row[0] == opcode:
+                return _build(row, tokens)
+        raise Misread(f"the text is not that of opcode {opcode:02x}", tokens[0][2])
+
+    def unexpected(self, tokens: list[Token]) -> Misread:
+        from .expected import expected
+
+        index, wanted = expected([token[0] for token in tokens])
+        if index < len(tokens):
+            return Misread(f"expected {wanted}, got {_shown(tokens[index])}", tokens[index][2])
+        return Misread(f"expected {wanted}, got the end of the line", len(self.lines[self.number - 1].rstrip()) + 1)
+
+    # Directives
+
+    def equ(self, tokens: list[Token]) -> None:
+        """.equ NAME, value"""
+        classes = [token[0] for token in tokens]
+        if classes != ["X", "X", ",", "N"]:
+            if classes[1:2] == ["N"]:
+                raise Misread("expected a name that is not a constant yet", tokens[1][2])
+            raise Misread("expected .equ NAME, number", tokens[min(len(tokens) - 1, 1)][2])
+        name = str(tokens[1][1])
+        if name in self.labels:
+            raise Misread(f"{name!r} is a label already", tokens[1][2])
+        self.constants[name] = int(tokens[3][1])
+
+    def insn(self, tokens: list[Token]) -> None:
+        """.insn opcode, dst, src, off, imm[, imm of the second slot]"""
+        classes = "".join([token[0] for token in tokens])
+        if classes not in ("XN,N,N,N,N", "XN,N,N,N,N,N"):
+            raise Misread("expected .insn opcode, dst, src, off, imm[, imm of the second slot]", tokens[0][2])
+        fields = [int(token[1]) for token in tokens[1::2]]
+        for token, (low, high) in zip(tokens[1::2], _FIELD_RANGES, strict=False):
+            if not low <= int(token[1]) <= high:
+                raise Misread(f"expected {low} to {high}, got {token[1]}", token[2])
+        if len(fields) == 6 and fields[0] != LD_IMM64:
+            raise Misread(f"only a wide load (opcode 0x{LD_IMM64:x}) has a second slot", tokens[-1][2])
+        self.add(Insn(*fields), tokens[0][2])
+
+    # Names
+
+    def name_targets(self) -> list[Insn]:
+        """The instructions with names decided: labels by those that instructions carry, and what a call by name calls."""
+        for index, insn in enumerate(self.out):
+            name = insn.symbol
+            if name is None:
+                continue
+            label = self.labels.get(name)
+            if insn[0] == _CALL and insn[2] == Call.LOCAL and label is None:
+                number = helper_id(name)
+                if number is None:
+                    self.out[index] = insn.replace(src=Call.KFUNC)
+                else:
+                    self.out[index] = insn.replace(src=Call.HELPER, imm=number, symbol=None)
+            elif refers_to_code(insn):
+                if label is None:
+                    raise self.no_label(insn, name)
+                if label != name:
+                    self.out[index] = insn.replace(symbol=label)
+        return self.out
+
+    def no_label(self, insn: Insn, name: str) -> AsmError:
+        from .symbols import similar
+
+        source = insn.source
+        assert source is not None
+        column = source.text.rfind(name) + 1
+        return AsmError(
+            f"no label is named {name!r}{similar(name, self.labels)}",
+            Source(source.file, source.line, column or source.column, source.text),
+        )
+
+
+_DIRECTIVES = {".equ": _Assembler.equ, ".set": _Assembler.equ, ".insn": _Assembler.insn}
+
+
+def _build(row: Row, tokens: list[Token]) -> Insn:
+    """The instruction of a row, with the operands of a line of its shape."""
+    opcode, template, fixed, _, _ = row
+    fields = [opcode, *fixed]
+    symbol = None
+    filled = set()
+    operands = iter([token for token in tokens if token[0] in _OPERAND_TOKENS])
+    for letter in template:
+        if letter not in OPERANDS:
+            continue
+        cls, value, column = next(operands)
+        if isinstance(value, str):
+            if letter in NAMED:
+                symbol = value
+            continue
+        field, low, high, _ = OPERANDS[letter]
+        if not low <= value <= high:
+            raise Misread(_out_of_range(letter, value, low, high), column)
+        if letter in filled and fields[field] != value:
+            raise Misread(f"expected {cls}{fields[field]} again, got {cls}{value}", column)
+        if field:
+            filled.add(letter)
+        if letter == "Q":
+            fields[NEXT] = s32(value >> 32)
+        if letter == "H":
+            fields[field] = s32(value << 16)
+        elif letter == "G":
+            fields[field] = (fields[field] or 0) | value
+        elif field:
+            fields[field] = value if value <= 0x7FFFFFFF and letter != "Q" else s32(value)
+    insn = tuple.__new__(Insn, fields)
+    if symbol is not None:
+        insn.__dict__["symbol"] = symbol
+    return insn
+
+
+def _out_of_range(letter: str, value: int, low: int, high: int) -> str:
+    shown = str(value) if abs(value) < 1 << 128 else "this number"
+    if letter in "ZW":
+        return f"expected {'register ' if letter == 'Z' else ''}0, got {shown}"
+    hint = ""
+    if letter == "I" and 0 < value < 1 << 64:
+        hint = ": 32 bits are sign-extended to 64 here; load it with `r1 = NUMBER ll` and use the register"
+    elif letter == "J":
+        hint = ": gotol reaches farther"
+    return f"{shown} is out of range: expected {low} to {high}{hint}"
+
+
+def _dump_prefix(text: str) -> tuple[int | None, int | None, int]:
+    """(slot, opcode, index of the instruction) of a line as the kernel's log or bpftool prints it: `5: (bf) r6 = r1`.
+
+    Slot and opcode are None where they are not there.
+    """
+    slot = opcode = None
+    i = _skip_spaces(text, 0)
+    if text[i : i + 1] in _DIGITS:
+        j = _skip(text, i, _DIGITS)
+        if text[j : j + 1] != ":" or j - i > 9:
+            return None, None, 0
+        slot = int(text[i:j])
+        i = _skip_spaces(text, j + 1)
+        j = _skip(text, i, _LIVENESS)  # "Live regs before insn": ten registers, those in use by their number
+        if j - i >= 10 and text[j : j + 2] == " (":
+            i = j + 1
+    if text[i : i + 1] == "(" and text[i + 3 : i + 4] == ")" and text[i + 1] in _HEX and text[i + 2] in _HEX:
+        opcode = int(text[i + 1 : i + 3], 16)
+        i += 4
+    return slot, opcode, i
+
+
+def _skip_spaces(text: str, i: int) -> int:
+    while text[i : i + 1] in (" ", "\t"):
+        i += 1
+    return i
+
+
+def _skip(text: str, i: int, what: frozenset[str]) -> int:
+    while text[i : i + 1] in what:
+        i += 1
+    return i
+
+
+def _in_order(insns: list[Insn], slots: list[int | None]) -> list[Insn]:
+    """The instructions of a dump by their slots: a verifier's log shows them in the order of its walk, some more than once.
+
+    AsmError when it shows two different ones in one place, or leaves some out that a jump may cross.
+    """
+    if None in slots:
+        return insns
+    by_slot: dict[int, Insn] = {}
+    for insn, slot in zip(insns, slots, strict=True):
+        assert slot is not None
+        if by_slot.setdefault(slot, insn) != insn:
+            raise AsmError(f"the dump has two different instructions at {slot}", insn.source)
+    ordered = sorted(by_slot.items())
+    out = [insn for _, insn in ordered]
+    for (slot, insn), (after, _) in zip(ordered, ordered[1:], strict=False):
+        if slot + insn.slots != after and any(map(refers_to_code, out)):
+            raise AsmError(
+                f"the dump goes from {slot} to {after}: what is between is missing, and jumps would miss their targets",
+                insn.source,
+            )
+    return out
+
+
+def _shown(token: Token) -> str:
+    cls, value, _ = token
+    if cls in ("r", "w"):
+        return f"{cls}{value}"
+    if cls in ("N", "O"):
+        return str(value) if abs(int(value)) < 1 << 128 else "a huge number"
+    text = str(value)
+    return repr(text if len(text) <= 40 else text[:40] + "...")
