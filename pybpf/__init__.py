@@ -56,8 +56,8 @@ if TYPE_CHECKING:
     from .errors import SyscallError as SyscallError
     from .errors import VerifierError as VerifierError
     from .errors import VmFault as VmFault
-    from .links.seccomp import install_seccomp as install_seccomp
     from .links.base import Link as Link
+    from .links.seccomp import install_seccomp as install_seccomp
     from .maps.live import Map as Map
     from .program import Collection as Collection
     from .program import Program as Program
