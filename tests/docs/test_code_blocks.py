@@ -1,0 +1,73 @@
+"""Every Python code block of the README and of docs/ is run, in order, one namespace a page.
+
+A comment before a block says what it needs:  <!-- run: kernel -->  <!-- run: no, because ... -->
+Blocks with `>>>` are checked as doctests, all others must run through.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import doctest
+import io
+import os
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(r"^(?:<!-- run: (?P<how>[^\n]*?) -->\n+)?```(?P<language>python|pycon)\n(?P<code>.*?)^```$", re.M | re.S)
+
+
+def blocks(page: Path):
+    """(line, how, code) for each Python block of a page; `how` is "", "kernel", or "no, because ..."."""
+    text = page.read_text()
+    for match in BLOCK.finditer(text):
+        yield text[: match.start("code")].count("\n") + 1, match["how"] or "", match["code"]
+
+
+def needs_kernel(page: Path) -> bool:
+    return any(how == "kernel" for _, how, _ in blocks(page))
+
+
+def test_every_exception_from_running_has_a_reason():
+    for page in PAGES:
+        for line, how, _ in blocks(page):
+            assert how in ("", "kernel") or re.match(r"no, \w", how), f"{page.name}:{line}: <!-- run: {how} -->"
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, id=str(page.relative_to(ROOT)), marks=[pytest.mark.kernel] if needs_kernel(page) else [])
+        for page in PAGES
+        if any(not how.startswith("no,") for _, how, _ in blocks(page))
+    ],
+)
+def test_blocks_run(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    namespace: dict[str, object] = {"__name__": "__main__"}
+    for line, how, code in blocks(page):
+        if how.startswith("no,"):
+            continue
+        if ">>> " in code:
+            run_session(code, namespace, page, line)
+        else:
+            # A file of its own, with the page's line numbers: the compiler reads source from files.
+            source = tmp_path / f"{page.stem}_{line}.py"
+            source.write_text("\n" * (line - 1) + code)
+            namespace["__file__"] = str(source)
+            with contextlib.redirect_stdout(io.StringIO()):
+                exec(compile(source.read_text(), str(source), "exec"), namespace)
+
+
+def run_session(code: str, namespace: dict[str, object], page: Path, line: int) -> None:
+    test = doctest.DocTestParser().get_doctest(code, namespace, page.name, str(page), line - 1)
+    out = io.StringIO()
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    runner.run(test, out=out.write, clear_globs=False)
+    namespace.update(test.globs)
+    assert runner.failures == 0, f"{os.linesep}{out.getvalue()}"
