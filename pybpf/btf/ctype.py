@@ -18,6 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+MAX_SIZE = 1 << 28
 _INTS: dict[tuple[int, bool], Any] = {
     (1, False): ctypes.c_uint8,
     (2, False): ctypes.c_uint16,
@@ -31,17 +32,24 @@ _INTS: dict[tuple[int, bool], Any] = {
 _FLOATS: dict[int, Any] = {4: ctypes.c_float, 8: ctypes.c_double}
 
 
-def ctype(t: Type, depth: int = 0) -> Any:
+def ctype(t: Type) -> Any:
     """The ctypes class for `t`.  BtfError for what has no size (void, functions, forward declarations)."""
+    return _ctype(t, {}, 0)
+
+
+def _ctype(t: Type, made: dict[int, Any], depth: int) -> Any:
+    """The class for `t`; `made` keeps those of structs, by id."""
     if depth > MAX_DEPTH:
         raise BtfError(f"type {t.id} {t.name!r}: nested more than {MAX_DEPTH} deep, or a loop")
     t = t.stripped
     if isinstance(t, Struct):
-        return _record(t, depth)
+        if t.id not in made:
+            made[t.id] = _record(t, made, depth)
+        return made[t.id]
     if isinstance(t, Array):
-        if t.count > 1 << 30:
-            raise BtfError(f"type {t.id}: an array of {t.count} elements")
-        return ctype(t.element, depth + 1) * t.count
+        if t.size > MAX_SIZE:
+            raise BtfError(f"type {t.id}: an array of {t.size} bytes is more than {MAX_SIZE}")
+        return _ctype(t.element, made, depth + 1) * t.count
     if isinstance(t, Int) and t.is_bool and t.size == 1:
         return ctypes.c_bool
     if isinstance(t, Int) and t.is_char:
@@ -62,10 +70,14 @@ def _ordered(plain: Any, t: Type) -> Any:
     return plain.__ctype_le__ if t.btf.byteorder == "little" else plain.__ctype_be__
 
 
-def _record(t: Struct, depth: int) -> Any:
-    types = [ctype(m.type, depth + 1) for m in t.members]
-    made = _natural(t, types)
-    return made if made is not None else _exact(t, types)
+def _record(t: Struct, made: dict[int, Any], depth: int) -> Any:
+    if t.size > MAX_SIZE:
+        raise BtfError(
+            f"type {t.id} {t.name!r}: {t.size} bytes are more than a ctypes class may have here ({MAX_SIZE})"
+        )
+    types = [_ctype(m.type, made, depth + 1) for m in t.members]
+    natural = _natural(t, types)
+    return natural if natural is not None else _exact(t, types, made)
 
 
 def _natural(t: Struct, types: list[Any]) -> Any:
@@ -96,7 +108,7 @@ def _placed(field: Any, member: Member) -> bool:
     return bool(field.offset * 8 + (field.size & 0xFFFF) == member.bit_offset and field.size >> 16 == member.bit_size)
 
 
-def _exact(t: Struct, types: list[Any]) -> Any:
+def _exact(t: Struct, types: list[Any], made: dict[int, Any]) -> Any:
     """A class of plain bytes whose fields are descriptors."""
     order = t.btf.byteorder
     fields: dict[str, Any] = {}
@@ -106,7 +118,7 @@ def _exact(t: Struct, types: list[Any]) -> Any:
             fields[m.name] = _field(m, type_, order)
         elif isinstance(inner, Struct):
             for deep in inner.fields():
-                fields.setdefault(deep.name, _field(deep._moved(m.bit_offset), ctype(deep.type, 1), order))
+                fields.setdefault(deep.name, _field(deep._moved(m.bit_offset), _ctype(deep.type, made, 1), order))
 
     def __init__(self: Any, **values: Any) -> None:
         for name, value in values.items():

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 MAX_DEPTH = 32
 """Types inside types, as deep as the kernel resolves (MAX_RESOLVE_DEPTH of kernel/bpf/btf.c)."""
 
+MAX_FIELDS = 1 << 16
+"""Members of one struct with those of its anonymous parts: hostile BTF could nest 2^32."""
+
 POINTER = 8
 _MODIFIERS = frozenset({Kind.TYPEDEF, Kind.CONST, Kind.VOLATILE, Kind.RESTRICT, Kind.TYPE_TAG})
 
@@ -258,7 +261,10 @@ class Struct(Type):
 
     def fields(self) -> Iterator[Member]:
         """All named members, those of anonymous structs and unions too, with offsets from the start of this one."""
-        return self._fields(0, 0)
+        for count, member in enumerate(self._fields(0, 0)):
+            if count > MAX_FIELDS:
+                raise BtfError(f"type {self.id} {self.name!r}: more than {MAX_FIELDS} members in anonymous structs")
+            yield member
 
     def _fields(self, bits: int, depth: int) -> Iterator[Member]:
         if depth > MAX_DEPTH:
