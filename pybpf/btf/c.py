@@ -40,7 +40,7 @@ def c_header(btf: Btf, names: Iterable[str] | None) -> str:
         unwanted = _UNPRINTABLE | {Kind.FUNC, Kind.TYPE_TAG}
         used = {t._word(i) for t in btf for i in type_words(t._word(1))}
         # Constants of the kernel stand in enumerations without a name; those inside a struct are written there.
-        wanted = [t for t in btf if t.kind not in unwanted and (t.name or isinstance(t, Enum) and t.id not in used)]
+        wanted = [t for t in btf if t.kind not in unwanted and (t.name or (isinstance(t, Enum) and t.id not in used))]
     else:
         wanted = [btf.find(name) for name in ([names] if isinstance(names, str) else names)]
     header = _Header()
