@@ -52,7 +52,7 @@ _HOME = {
     **dict.fromkeys(("Alu", "Atomic", "Call", "Class", "Jmp", "Mode", "Pseudo", "Reg", "Size", "Src"), "opcodes"),
 }
 
-__all__ = tuple(_HOME)  # noqa: PLE0605 (the table above is the one list of public names)
+__all__ = tuple(_HOME)
 
 
 def __getattr__(name: str) -> object:

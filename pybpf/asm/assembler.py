@@ -1,7 +1,7 @@
 """Text to instructions: `assemble`.
 
-A line is an instruction, labels before it, or a directive; its shape (see `table`) says which instruction it is.  What the
-kernel's verifier log and `bpftool prog dump xlated` print is read as well: `5: (bf) r6 = r1   ; R1=ctx()`.
+A line is an instruction with labels before it, or a directive; its shape (see `table`) says which instruction it is.
+What the kernel's verifier log and `bpftool prog dump xlated` print is read as well: `5: (bf) r6 = r1   ; R1=ctx()`.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ _FIELD_RANGES = (
 
 
 def assemble(text: str, file: str = "<asm>") -> list[Insn]:
-    """The instructions of `text`, each with its `source`; jumps to labels and names of maps stay symbols until `resolve` and load.
+    """The instructions of `text`, each with its `source`; docs/assembler.md describes the language.
 
-    Nothing is needed from outside: helpers are called by name, and so are maps.  The language is that of docs/assembler.md.
-    AsmError, with line, column and what was expected, for anything else.
+    Jumps to labels stay symbols until `resolve`, and names of maps and kfuncs until the program is loaded.
+    AsmError, with line, column and what was expected, for what is not in the language.
     """
     if not isinstance(text, str):
         raise AsmError(f"assemble takes text, not {type(text).__name__}; disassemble takes bytes")
@@ -62,7 +62,8 @@ class _Assembler:
 
     def run(self) -> list[Insn]:
         in_comment = False
-        for self.number, text in enumerate(self.lines, 1):
+        for number, text in enumerate(self.lines, 1):
+            self.number = number
             try:
                 in_comment = self.line(text, in_comment)
             except Misread as problem:
@@ -180,7 +181,7 @@ class _Assembler:
     # Names
 
     def name_targets(self) -> list[Insn]:
-        """The instructions with names decided: labels by those that instructions carry, and what a call by name calls."""
+        """The instructions with names decided: the label that a place carries, and what a call by name calls."""
         for index, insn in enumerate(self.out):
             name = insn.symbol
             if name is None:
@@ -297,7 +298,7 @@ def _skip(text: str, i: int, what: frozenset[str]) -> int:
 
 
 def _in_order(insns: list[Insn], slots: list[int | None]) -> list[Insn]:
-    """The instructions of a dump by their slots: a verifier's log shows them in the order of its walk, some more than once.
+    """The instructions of a dump by their slots: a log shows them in the order of the verifier's walk, some repeatedly.
 
     AsmError when it shows two different ones in one place, or leaves some out that a jump may cross.
     """
@@ -310,12 +311,14 @@ def _in_order(insns: list[Insn], slots: list[int | None]) -> list[Insn]:
             raise AsmError(f"the dump has two different instructions at {slot}", insn.source)
     ordered = sorted(by_slot.items())
     out = [insn for _, insn in ordered]
-    for (slot, insn), (after, _) in zip(ordered, ordered[1:], strict=False):
-        if slot + insn.slots != after and any(map(refers_to_code, out)):
+    jumps = any(map(refers_to_code, out))
+    end = ordered[0][0] if ordered else 0
+    for after, insn in ordered:
+        if jumps and after != end:
             raise AsmError(
-                f"the dump goes from {slot} to {after}: what is between is missing, and jumps would miss their targets",
-                insn.source,
+                f"the dump lacks what is between {end} and {after}, so jumps would miss their targets", insn.source
             )
+        end = after + insn.slots
     return out
 
 

@@ -14,8 +14,9 @@
     )
 
 `r0` to `r10` are the 64-bit registers and `w0` to `w10` their lower halves: the first operand decides the width of an
-operation.  `r10 - 8` is an address; `B`, `H`, `W` and `DW` are the widths of memory accesses (8 to 64 bits).  Every function returns one
-`Insn` and raises AsmError at once for an operand that does not fit.  Nothing is emitted anywhere, so the order is that of the list.
+operation.  `r10 - 8` is an address; `B`, `H`, `W` and `DW` are the widths of memory accesses (8 to 64 bits).  Every
+function returns one `Insn`, and raises AsmError at once for an operand that does not fit.  Nothing is emitted anywhere:
+the program is the list that you make.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ w0, w1, w2, w3, w4, w5, w6, w7, w8, w9, w10 = HALVES = tuple([Register(n, 32) fo
 
 
 def program(*items: Item) -> list[Insn]:
-    """The instructions of `items` in one list: instructions, labels (strings, for what follows), and iterables of these.
+    """The instructions of `items` in one list; a string among them labels what follows, and lists are joined in.
 
     A place may have several labels.  AsmError for a label with nothing behind it.
     """
@@ -181,7 +182,7 @@ mov = _arithmetic(Alu.MOV, "=")
 
 
 def movsx(dst: Register, src: Register, bits: int) -> Insn:
-    """`dst = (s<bits>)src`: the lower 8, 16 or 32 bits of src, sign-extended to the width of dst (ISA v4, Linux 6.6)."""
+    """`dst = (s<bits>)src`: the lower 8, 16 or 32 bits of src, sign-extended to dst (ISA v4, Linux 6.6)."""
     if bits not in (8, 16, 32) or bits >= _register(dst).bits:
         raise AsmError(f"movsx of {bits!r} bits to {dst!r}: expected 8, 16, or 32 into a 64-bit register")
     return _alu(Alu.MOV, dst, _register(src), bits)
@@ -214,7 +215,7 @@ def bswap(dst: Register, bits: int) -> Insn:
 
 
 def addr_space_cast(dst: Register, src: Register, to: int, from_: int) -> Insn:
-    """`dst = addr_space_cast(src, to, from)`: between the address spaces of an arena, 1, and the kernel, 0 (Linux 6.9)."""
+    """`dst = addr_space_cast(src, to, from)`: between address spaces, 1 an arena, 0 the kernel (Linux 6.9)."""
     high = _number("address space", to, 0, 0xFFFF)
     imm = high << 16 | _number("address space", from_, 0, 0xFFFF)
     opcode = Class.ALU64 | Src.X | Alu.MOV
@@ -258,7 +259,10 @@ def ld_map_idx_value(dst: Register, index: int, offset: int = 0) -> Insn:
 
 
 def ld_var(dst: Register, ref: str | int, btf_fd: int = 0) -> Insn:
-    """`dst = var_addr(ref)`: the address of a kernel variable, by name or BTF id; `btf_fd` is its module's BTF (Linux 5.10)."""
+    """`dst = var_addr(ref)`: the address of a kernel variable, by name or BTF id (Linux 5.10).
+
+    `btf_fd` is the BTF of the module that has it.
+    """
     return _wide(dst, Pseudo.BTF_ID, ref, _imm(btf_fd))
 
 
@@ -400,7 +404,10 @@ def ja(target: Target) -> Insn:
 
 
 def gotol(target: Target) -> Insn:
-    """`gotol target`: a jump with 32 bits of distance (ISA v4, Linux 6.6).  `resolve` makes one of `ja` where it must."""
+    """`gotol target`: a jump with 32 bits of distance (ISA v4, Linux 6.6).
+
+    There is no need to ask for it: `resolve` makes one of `ja` where it must.
+    """
     if isinstance(target, str):
         return Insn(Class.JMP32 | Jmp.JA, symbol=target)
     return Insn(Class.JMP32 | Jmp.JA, imm=_imm(target))

@@ -27,7 +27,7 @@ def encode(insns: Iterable[Insn], byteorder: str = sys.byteorder, *, placeholder
     """The bytes of `insns`: 8 for each, 16 for a wide one.  `byteorder` is "little" or "big".
 
     Symbols of jumps and local calls are resolved on the way.  Names of maps, kfuncs and kernel variables only become
-    numbers where the program is loaded: with `placeholders` they are encoded as 0, without they are an AsmError, and so is a field
+    numbers where the program is loaded: `placeholders` encodes them as 0, else they are an AsmError.  So is a field
     that does not fit.
     """
     fmt = _format(byteorder)
@@ -41,15 +41,17 @@ def encode(insns: Iterable[Insn], byteorder: str = sys.byteorder, *, placeholder
         for insn in program:
             opcode, dst, src, off, imm, next_imm = insn
             if insn.symbol is not None:
-                return encode(_without_symbols(program, placeholders), byteorder)
+                break
             if (dst | src) & ~15:
                 raise struct.error
             append(pack(opcode, dst << shift_dst | src << shift_src, off, imm))
             if next_imm is not None:
                 append(pack(0, 0, 0, next_imm))
+        else:
+            return b"".join(out)
     except (struct.error, TypeError, ValueError, AttributeError):
         raise _misfit(insn) from None
-    return b"".join(out)
+    return encode(_without_symbols(program, placeholders), byteorder)
 
 
 def _without_symbols(program: Iterable[Insn], placeholders: bool) -> list[Insn]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .table import ROWS, TO_NAMED_CLASSES, TO_CLASSES
+from .table import ROWS, TO_CLASSES, TO_NAMED_CLASSES
 
 _WORD = frozenset("abcdefghijklmnopqrstuvwxyz0123456789_")
 _SPOKEN = {

@@ -73,7 +73,7 @@ def isa_level(insns: Iterable[Insn]) -> int:
 def check_isa(
     insns: Iterable[Insn], isa: Level = None, *, kernel: str | None = None, without: Iterable[str] = ()
 ) -> None:
-    """AsmError for the first instruction beyond a level (1 to 4), a kernel ("5.15"), or using a feature in `without`."""
+    """AsmError for the first instruction beyond a level (1 to 4) or a kernel ("5.15"), or of a feature in `without`."""
     level = level_of(isa)
     version = None if kernel is None else _version(kernel)
     refused = set(without)
@@ -97,8 +97,9 @@ def check_isa(
 def check(insns: Iterable[Insn]) -> list[AsmError]:
     """What is malformed in a program, in order; [] when every instruction is one, and every jump leads to one.
 
-    Reported are unknown opcodes, reserved fields that are not zero, registers that do not exist, halves of wide loads standing alone,
-    and jumps out of the program or between the two slots of a wide load.  What a program *does* is the verifier's business.
+    Reported are unknown opcodes, reserved fields that are not zero, registers that do not exist, halves of wide loads
+    standing alone, and jumps out of the program or between the slots of a wide load.  What a program *does* is the
+    verifier's business.
     """
     program = list(insns)
     slots = slots_of(program)

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     Token = tuple[str, int | str, int]
 
-# A token is (class, value, column).  Classes are those of `table.SHAPES`: "r" and "w" registers, "N" a number, "O" a number with
-# a sign behind a register or a bracket, "X" a name; anything else stands for itself.
+# A token is (class, value, column).  Classes are those of `table.SHAPES`: "r" and "w" registers, "N" a number, "O" a
+# number with a sign behind a register or a bracket, "X" a name; anything else stands for itself.
 
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_.$")
 _DIGITS = frozenset("0123456789")
@@ -63,11 +63,9 @@ def tokenize(text: str, constants: Mapping[str, int], start: int = 0) -> Line:
             value, j = _number(text, i)
             tokens.append(("N", value, i + 1))
             i = j
-        elif c == "#" and not _numbers_a_call(text, i, tokens):
+        elif text.startswith("//", i) or (c == "#" and not _numbers_a_call(text, i, tokens)):
             break
-        elif c == "/" and text[i + 1 : i + 2] == "/":
-            break
-        elif c == "/" and text[i + 1 : i + 2] == "*":
+        elif text.startswith("/*", i):
             closing = text.find("*/", i + 2)
             if closing < 0:
                 line.open = True
@@ -82,8 +80,8 @@ def tokenize(text: str, constants: Mapping[str, int], start: int = 0) -> Line:
             tokens.append((c, c, i + 1))
             i += 1
         elif c == '"':
-            value, j = _quoted(text, i)
-            tokens.append(("X", value, i + 1))
+            name, j = _quoted(text, i)
+            tokens.append(("X", name, i + 1))
             i = j
         else:
             raise Misread(f"{c!r} has no meaning here", i + 1)
@@ -167,7 +165,7 @@ def _sign(text: str, i: int, tokens: list[Token], constants: Mapping[str, int]) 
 
 
 def _quoted(text: str, i: int) -> tuple[str, int]:
-    """(name, index behind it) of a quoted name, in which a backslash escapes itself and the quote, and \\u{HEX} is any character."""
+    """(name, index behind it) of a quoted name; it may hold \\\\, \\", and \\u{HEX} for any character."""
     out = []
     j = i + 1
     while j < len(text) and text[j] != '"':

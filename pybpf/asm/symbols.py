@@ -69,9 +69,9 @@ def slots_of(insns: Iterable[Insn]) -> list[int]:
 def resolve(insns: Iterable[Insn], *, isa: Level = None) -> list[Insn]:
     """The program with every label looked up: jumps, local calls and function addresses hold distances, and no symbol.
 
-    A jump too far for its 16-bit `off` becomes a `gotol` (a conditional one is inverted and jumps over a `gotol`), or an
-    AsmError where `isa` (see `check_isa`) has none.  AsmError for a label that is missing or there twice, and for
-    an instruction beyond `isa`.  Labels stay on their instructions, and so do names of maps, kfuncs and variables.
+    A jump too far for its 16-bit `off` becomes a `gotol` (a conditional one is inverted and jumps over a `gotol`), or
+    an AsmError where `isa` (see `check_isa`) has none.  AsmError for a label that is missing or there twice, and for an
+    instruction beyond `isa`.  Labels stay on their instructions, and so do names of maps, kfuncs and variables.
     """
     program = list(insns)
     for insn in program:

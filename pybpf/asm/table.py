@@ -10,7 +10,8 @@ that fits an instruction is its text; the others are spellings that are only rea
 clang write for the same instruction.
 
 The printed spelling is that of `llvm-objdump -d --no-print-imm-hex` (LLVM 19).  Where LLVM knows no text, or drops
-something, it is that of a newer LLVM (acquire and release), of RFC 9669 section 5.4 (the kinds of wide loads) or of the kernel's log.
+something, it is that of a newer LLVM (acquire and release), of RFC 9669 section 5.4 (the kinds of wide loads) or of the
+kernel's log (calls).
 """
 
 from __future__ import annotations
@@ -275,6 +276,6 @@ def _shapes() -> dict[str, list[Row]]:
 SHAPES: dict[str, list[Row]] = _shapes()
 """Shape of a line -> the rows that it may mean (more than one only where the log's opcode decides)."""
 
-_NOT_LETTERS = str.maketrans({c: " " for c in "()[]*+-=<>!&|^/%,#:" + "".join(OPERANDS)})
+_NOT_LETTERS = str.maketrans(dict.fromkeys("()[]*+-=<>!&|^/%,#:" + "".join(OPERANDS), " "))
 KEYWORDS: frozenset[str] = frozenset(" ".join([r[1] for r in ROWS]).translate(_NOT_LETTERS).split()) - {"r", "w"}
 """The words of the language: they cannot be labels or constants, unless quoted."""

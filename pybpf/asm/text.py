@@ -54,9 +54,10 @@ def format_program(
 ) -> str:
     """The text of a program, lines joined by newlines.
 
-    `labels`: True gives every jump a label, made up where it has none; False prints no lines for labels; None (the default)
-    prints the labels that the instructions carry.  `numbers` puts its slot before each instruction, `raw` its bytes.
-    `source` puts a comment line wherever a line of the user's source begins, `comments` adds those of the instructions.
+    `labels`: True gives every jump a label, made up where it has none; False prints no lines for labels; None (the
+    default) prints the labels that the instructions carry.  `numbers` puts its slot before each instruction, `raw` its
+    bytes.  `source` puts a comment line wherever a line of the user's source begins, `comments` adds those of the
+    instructions.
     """
     program = with_labels(insns) if labels else list(insns)
     label_lines = labels is not False and any(insn.label is not None for insn in program)
