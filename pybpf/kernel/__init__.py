@@ -18,16 +18,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .context import Context as Context
     from .context import Field as Field
-    from .tables import MapRules as MapRules
-    from .tables import ProgRules as ProgRules
-    from .tables import Rules as Rules
-    from .tables import rules as rules
     from .sections import Section as Section
     from .sections import find_section as find_section
     from .sections import section_name as section_name
     from .signatures import Arg as Arg
     from .signatures import HelperRules as HelperRules
     from .signatures import helper as helper
+    from .tables import MapRules as MapRules
+    from .tables import ProgRules as ProgRules
+    from .tables import Rules as Rules
+    from .tables import rules as rules
     from .versions import since as since
 
 KERNELS = ("5.10", "6.1", "6.12", "6.18", "7.2")

@@ -13,31 +13,38 @@ SCALAR = "scalar"
 class Field:
     """One field of a context: `name`, `offset` and `size` in bytes, `count` > 1 for an array of `size`-byte elements.
 
-    `kind` is what a load of the whole field gives: "scalar", or the verifier's word for a pointer ("pkt", "pkt_end",
-    "pkt_meta", "flow_keys", "sock_common_or_null", "sock_or_null", ...).  `loads` and `stores` are the accesses inside one
-    element that the kernel accepts, as (offset in the element, size) pairs.
+    `kind` is what a load of a whole element gives: "scalar", or the verifier's word for a pointer ("pkt", "pkt_end",
+    "pkt_meta", "flow_keys", "sock_common_or_null", "sock_or_null", ...).
     """
 
-    __slots__ = ("count", "kind", "loads", "name", "offset", "size", "stores")
+    __slots__ = ("_loads", "_stores", "count", "kind", "name", "offset", "size")
 
-    def __init__(self, name: str, offset: int, size: int, count: int, kind: str, loads: Any, stores: Any) -> None:
+    def __init__(self, name: str, offset: int, size: int, count: int, kind: str, loads: str, stores: str) -> None:
         self.name = name
         self.offset = offset
         self.size = size
         self.count = count
         self.kind = kind
-        self.loads: frozenset[tuple[int, int]] = _pairs(loads, size)
-        self.stores: frozenset[tuple[int, int]] = _pairs(stores, size)
+        self._loads = loads
+        self._stores = stores
+
+    def loadable(self, at: int, width: int) -> bool:
+        """Does the kernel accept a load of `width` bytes, `at` bytes into the field?"""
+        return allows(self._loads, at, width, self.size, self.count)
+
+    def storable(self, at: int, width: int) -> bool:
+        """Does the kernel accept a store of `width` bytes, `at` bytes into the field?"""
+        return allows(self._stores, at, width, self.size, self.count)
 
     @property
     def readable(self) -> bool:
-        """May the whole field be loaded at once?"""
-        return (0, self.size) in self.loads
+        """May the first element be loaded whole?"""
+        return self.loadable(0, self.size)
 
     @property
     def writable(self) -> bool:
-        """May the whole field be stored at once?"""
-        return (0, self.size) in self.stores
+        """May the first element be stored whole?"""
+        return self.storable(0, self.size)
 
     @property
     def end(self) -> int:
@@ -46,7 +53,8 @@ class Field:
 
     def __repr__(self) -> str:
         access = "r" * self.readable + "w" * self.writable or "-"
-        return f"Field({self.name!r}, offset={self.offset}, size={self.size}, count={self.count}, {self.kind}, {access})"
+        of = f"[{self.count}]" if self.count > 1 else ""
+        return f"<Field {self.name}{of} at {self.offset}, {self.size} bytes, {self.kind}, {access}>"
 
 
 class Context:
@@ -69,33 +77,46 @@ class Context:
         return self._fields
 
     def at(self, offset: int) -> tuple[Field, int] | None:
-        """The field that this offset lies in, and the offset inside its element; None between fields."""
+        """The field that this offset lies in, and the offset inside it; None between fields.
+
+        Where fields share their place (a union), the first one.
+        """
         for field in self.fields.values():
             if field.offset <= offset < field.end:
-                return field, (offset - field.offset) % field.size
+                return field, offset - field.offset
         return None
 
     def load(self, offset: int, size: int) -> str | None:
         """The kind of value that a load of `size` bytes at `offset` gives, or None where the kernel refuses it."""
         found = self.at(offset)
-        if found is None or (found[1], size) not in found[0].loads:
+        if found is None or not found[0].loadable(found[1], size):
             return None
         field, inner = found
-        return field.kind if inner == 0 and size == field.size else SCALAR
+        return field.kind if inner % field.size == 0 and size == field.size else SCALAR
 
     def store(self, offset: int, size: int) -> bool:
         """Does the kernel accept a store of `size` bytes at `offset`?"""
         found = self.at(offset)
-        return found is not None and (found[1], size) in found[0].stores
+        return found is not None and found[0].storable(found[1], size)
 
     def __repr__(self) -> str:
-        return f"Context({self.name!r}, size={self.size}, {len(self.fields)} fields)"
+        return f"<Context {self.name} of {self.size} bytes, {len(self.fields)} fields>"
 
 
-def _pairs(pattern: Any, size: int) -> frozenset[tuple[int, int]]:
-    """Accesses from their short form in the tables: "" none, "full" the whole element, "narrow" also its aligned parts."""
-    if not isinstance(pattern, str):
-        return frozenset(pattern)
-    if pattern == "narrow":
-        return frozenset((at, width) for width in (1, 2, 4, 8) if width <= size for at in range(0, size, width))
-    return frozenset([(0, size)] if pattern == "full" else ())
+def allows(pattern: str, at: int, width: int, size: int, count: int) -> bool:
+    """Does the pattern of a field of `count` elements of `size` bytes hold an access of `width` bytes at byte `at`?
+
+    A pattern is words: "full" whole elements, "narrow" also their aligned parts, "any" whatever fits; "8:4" adds 4 bytes at 8.
+    """
+    for word in pattern.split():
+        if word == "full":
+            fits = width == size and at % size == 0
+        elif word == "narrow":
+            fits = width <= size and at % width == 0
+        elif word == "any":
+            fits = at + width <= size * count
+        else:
+            fits = word == f"{at}:{width}"
+        if fits:
+            return True
+    return False

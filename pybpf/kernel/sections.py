@@ -176,7 +176,9 @@ def find_section(text: str) -> Section:
     for row in _TABLE:
         if name == row[0]:
             return Section(row, "", autoload)
-    best = max((row for row in _TABLE if row[4] and name.startswith(row[0] + "/")), key=lambda r: len(r[0]), default=None)
+    best = max(
+        (row for row in _TABLE if row[4] and name.startswith(row[0] + "/")), key=lambda r: len(r[0]), default=None
+    )
     if best is not None:
         return Section(best, name[len(best[0]) + 1 :], autoload)
     from difflib import get_close_matches

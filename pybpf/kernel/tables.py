@@ -57,22 +57,25 @@ class ProgRules:
 class MapRules:
     """What BPF_MAP_CREATE takes for one map type on one kernel.
 
-    `key_sizes` and `value_sizes` are `(lowest, highest)` with `key_step` and `value_step` between the sizes, in bytes;
-    `flags` the `MapFlags` that the type knows; `required_flags` those that it must have; `max_entries` is `(lowest, highest)`.
-    `helpers` are the ids of the helpers that take such a map.
+    - `key_sizes`, `value_sizes`: `(lowest, highest, step)` in bytes.
+    - `entries`: what `max_entries` must be: "any" number > 0, "pages" (a power of two of pages), "zero".
+    - `flags`: the `MapFlags` that it may have; `required_flags`: those that it must have.
+    - `helpers`: ids of the helpers that take such a map.
     """
 
-    __slots__ = ("flags", "helpers", "key_sizes", "map_type", "max_entries", "required_flags", "value_sizes")
+    __slots__ = ("entries", "flags", "helpers", "key_sizes", "map_type", "required_flags", "value_sizes")
 
     def __init__(self, map_type: int, row: Any) -> None:
         self.map_type = map_type
-        keys, values, entries, flags, required, helpers = row
-        self.key_sizes: tuple[int, ...] = keys
-        self.value_sizes: tuple[int, ...] = values
-        self.max_entries: tuple[int, int] = entries
-        self.flags: int = flags
-        self.required_flags: int = required
-        self.helpers: frozenset[int] = _bits(helpers)
+        self.key_sizes: tuple[int, int, int] = row[0]
+        self.value_sizes: tuple[int, int, int] = row[1]
+        self.entries: str = row[2]
+        self.flags: int = row[3]
+        self.required_flags: int = row[4]
+        self.helpers: frozenset[int] = _bits(row[5])
+
+    def __repr__(self) -> str:
+        return f"<MapRules {_map_name(self.map_type)}>"
 
 
 class Rules:
@@ -83,7 +86,7 @@ class Rules:
         self._programs: dict[tuple[int, int | None, bool], ProgRules] = {}
         self._contexts: dict[int, Context] = {}
         self.version: str = table["version"]
-        self.origin: str = table["origin"]
+        self.origin: str = f"asked of Linux {table['release']} ({table['machine']}) by pybpf probe"
 
     def programs(self) -> tuple[tuple[int, int | None, bool], ...]:
         """All `(prog type, attach type or None, sleepable)` that this kernel loads."""
@@ -155,7 +158,9 @@ class Rules:
         """What this kernel takes for a map type.  NotSupportedError when it has no such type."""
         row = self._table["maps"].get(int(map_type))
         if row is None:
-            raise NotSupportedError(f"map type {_map_name(map_type)} on Linux {self.version}", since=_since("map", map_type))
+            raise NotSupportedError(
+                f"map type {_map_name(map_type)} on Linux {self.version}", since=_since("map", map_type)
+            )
         return MapRules(int(map_type), row)
 
     def map_allows(self, map_type: int, helper: int | str) -> bool:
@@ -167,9 +172,13 @@ class Rules:
         """Is this helper for programs with a GPL-compatible licence only?"""
         return bool(self._table["gpl_only"] >> _number(helper) & 1)
 
-    def expected(self, helper: int | str) -> tuple[str, ...]:
-        """What the kernel's verifier says that it expects of each argument ("map_ptr", "fp, pkt, ...", "" for any number)."""
-        return tuple(self._table["expected"].get(_number(helper), ()))
+    def expected(self, helper: int | str) -> tuple[str | None, ...]:
+        """The verifier's own words for what it expects of each argument: "map_ptr", "fp, pkt, pkt_meta, ...", "" for any
+        number; None where it was not asked.
+        """
+        words = self._table["words"]
+        row = self._table["expected"].get(_number(helper), ())
+        return tuple(None if i is None else words[i] for i in row)
 
     def __repr__(self) -> str:
         return f"<Rules of Linux {self.version}>"
