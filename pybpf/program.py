@@ -329,7 +329,7 @@ def _linked(spec: ProgramSpec, maps: Mapping[str, Map]) -> list[Insn]:
             raise SpecError(
                 f"{spec.name or 'the program'}: instruction {i} names the {what} {symbol!r}, which is unknown"
             )
-        insns[i] = insn.replace(imm=maps[symbol].fileno())
+        insns[i] = insn.replace(imm=maps[symbol].fileno(), symbol=None)
     return insns
 
 

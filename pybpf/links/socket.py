@@ -34,10 +34,13 @@ class SocketLink(Link):
         self._detach = detach
 
     def _release(self) -> None:
+        fd = _fileno(self._sock)
+        if fd < 0:
+            return  # the socket is closed, and its filter went with it
         try:
-            setsockopt(_fileno(self._sock), SOL_SOCKET, self._detach, pack("i", 0), "the socket")
+            setsockopt(fd, SOL_SOCKET, self._detach, pack("i", 0), "the socket")
         except OSError as error:
-            # The socket is closed, its filter is gone already, or the kernel cannot detach from a group (before 5.3).
+            # A closed descriptor, a filter that is gone already, or a kernel that cannot empty a group (before 5.3).
             if error.errno not in (EBADF, ENOENT, ENOPROTOOPT):
                 raise
 

@@ -2,30 +2,43 @@
 
 from __future__ import annotations
 
+from sys import byteorder
+
 from ..errors import SpecError
-from .live import LiveArray, LiveBloom, LiveHash, LiveQueue, Map, QuickHash, possible_cpus
+from ..types import Scalar
+from .live import IntArray, IntHash, LiveArray, LiveBloom, LiveHash, LiveQueue, Map, QuickHash, possible_cpus
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from ..spec import MapSpec
+    from ..types import Codec
 
 PERF_EVENT_ARRAY, ARRAY_OF_MAPS, HASH_OF_MAPS = 4, 12, 13
 _NUMA_NODE = 1 << 2
 
-# The class of each MapType's live map; what is not here is a LiveHash.
-_LIVE: dict[int, type[Map]] = {
-    **dict.fromkeys((1, 5, 9, 10, 11), QuickHash),
-    **dict.fromkeys((2, 6), LiveArray),
-    **dict.fromkeys((22, 23), LiveQueue),
-    30: LiveBloom,
+# The class of each MapType's live map, and the one when keys and values are plain integers; for others LiveHash.
+# Quick ones are those whose elements are read and written without sleeping.
+_LIVE: dict[int, tuple[type[Map], type[Map]]] = {
+    **dict.fromkeys((1, 9), (QuickHash, IntHash)),
+    **dict.fromkeys((5, 10, 11), (QuickHash, QuickHash)),
+    2: (LiveArray, IntArray),
+    6: (LiveArray, LiveArray),
+    **dict.fromkeys((22, 23), (LiveQueue, LiveQueue)),
+    30: (LiveBloom, LiveBloom),
 }
 
 
 def live(spec: MapSpec, fd: int) -> Map:
     """The live map for a descriptor, which it owns from now on."""
-    return _LIVE.get(spec.map_type, LiveHash)(spec, fd)
+    general, plain = _LIVE.get(spec.map_type, (LiveHash, LiveHash))
+    return (plain if _native(spec.key_codec) and _native(spec.value_codec) else general)(spec, fd)
+
+
+def _native(codec: Codec) -> bool:
+    """True for an integer in the machine's byte order."""
+    return codec.format is not None and isinstance(codec.type, Scalar) and codec.type.byteorder == byteorder
 
 
 def create(spec: MapSpec, name: str = "") -> Map:

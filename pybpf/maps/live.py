@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-
 from ..mapview import PER_CPU, ArrayView, BloomView, HashView, QueueView, View
 from ..syscall.elements import ELEM_SIZE, prepare, quick
 from ..syscall.fd import Fd
@@ -14,16 +12,11 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     from ..spec import MapSpec
-    from ..types import Codec
 
     K = TypeVar("K")
     V = TypeVar("V")
 else:
     K = V = None
-
-_LOOKUP, _UPDATE = 1, 2
-# Types whose elements can be read and written without sleeping.
-_QUICK = frozenset((1, 2, 5, 6, 9, 10, 11))
 
 
 def possible_cpus() -> int:
@@ -99,26 +92,6 @@ class _Viewed(Map, View):
     __repr__ = Map.__repr__
 
 
-def _writer(codec: Codec) -> Any:
-    """`write(buffer, 0, value)`: `codec.pack` into memory that is there already."""
-    if codec.format:
-        return struct.Struct(codec.format).pack_into
-    pack = codec.pack
-
-    def write(buffer: bytearray, offset: int, value: Any) -> None:
-        buffer[:] = pack(value)
-
-    return write
-
-
-def _reader(codec: Codec) -> Any:
-    """`read(buffer)`: a tuple of the one value."""
-    if codec.format and codec.size == struct.calcsize(codec.format):
-        return struct.Struct(codec.format).unpack
-    unpack = codec.unpack
-    return lambda buffer: (unpack(buffer),)
-
-
 class LiveHash(_Viewed, HashView[K, V]):
     """A live map of keys and values."""
 
@@ -136,34 +109,20 @@ class QuickHash(LiveHash[K, V]):
 
     def __init__(self, spec: MapSpec, fd: int) -> None:
         super().__init__(spec, fd)
-        self._syscall, self._number = quick()
-        self._write_key = _writer(self._key)
-        self._write_value = _writer(self._value)
-        self._read_value = _reader(self._value)
-        # Buffers not in use; taking one off the list is atomic, so threads never share one.
-        self._free = [prepare(fd, spec.key_size, self._value.size)]
+        self._refill([self._prepare()])
 
-    def _buffers(self) -> Any:
-        try:
-            return self._free.pop()
-        except IndexError:
-            return prepare(self.fileno(), self.spec.key_size, self._value.size)
+    def _refill(self, free: list[Any]) -> None:
+        # Buffers not in use.  Taking from a list is atomic, so threads and signal handlers never share buffers.
+        self._hot = (free.pop, free.append, *quick())
 
-    def __getitem__(self, key: K) -> V:
-        free = self._free
-        try:
-            buffers = free.pop()
-        except IndexError:
-            buffers = self._buffers()
-        try:
-            self._write_key(buffers[0], 0, key)
-            if self._syscall(self._number, 1, buffers[2], ELEM_SIZE):
-                return super().__getitem__(key)
-            return self._read_value(buffers[1])[0]  # type: ignore[no-any-return]
-        except struct.error:
-            return super().__getitem__(key)
-        finally:
-            free.append(buffers)
+    def _prepare(self) -> Any:
+        """`(key, value, attr, owners)`: memory for the key and the value, and the command that refers to them."""
+        return prepare(self.fileno(), self.spec.key_size, self._value.size)
+
+    def close(self) -> None:
+        # The buffers know the number of the descriptor, which may soon be another file's.
+        self._refill([])
+        super().close()
 
     def get(self, key: K, default: Any = None) -> Any:
         try:
@@ -171,30 +130,88 @@ class QuickHash(LiveHash[K, V]):
         except KeyError:
             return default
 
-    def __setitem__(self, key: K, value: V) -> None:
-        free = self._free
+    def __getitem__(self, key: K) -> V:
+        pop, append, call, number = self._hot
         try:
-            buffers = free.pop()
+            buffers = pop()
         except IndexError:
-            buffers = self._buffers()
+            buffers = self._prepare()
+        memory, value, attr, _ = buffers
         try:
-            self._write_key(buffers[0], 0, key)
-            self._write_value(buffers[1], 0, value)
-            if self._syscall(self._number, 2, buffers[2], ELEM_SIZE):
-                super().__setitem__(key, value)
-        except struct.error:
-            super().__setitem__(key, value)
+            memory[:] = self._pack_key(key)
+            if call(number, 1, attr, ELEM_SIZE):
+                return super().__getitem__(key)
+            return self._unpack_value(value)  # type: ignore[no-any-return]
         finally:
-            free.append(buffers)
+            append(buffers)
 
-    def close(self) -> None:
-        # Buffers know the number of the descriptor, which may soon be another file's.
-        self._free = []
-        super().close()
+    def __setitem__(self, key: K, value: V) -> None:
+        pop, append, call, number = self._hot
+        try:
+            buffers = pop()
+        except IndexError:
+            buffers = self._prepare()
+        memory, room, attr, _ = buffers
+        try:
+            memory[:] = self._pack_key(key)
+            room[:] = self._pack_value(value)
+            if call(number, 2, attr, ELEM_SIZE):
+                super().__setitem__(key, value)
+        finally:
+            append(buffers)
+
+
+class IntHash(QuickHash[K, V]):
+    """`QuickHash` of integers in the machine's byte order: memory is read and written as an array of one number."""
+
+    def _prepare(self) -> Any:
+        key, value, attr, owners = super()._prepare()
+        letters = (codec.format[1] for codec in (self._key, self._value) if codec.format)
+        return *(memoryview(m).cast(f) for m, f in zip((key, value), letters, strict=True)), attr, owners
+
+    def __getitem__(self, key: K) -> V:
+        pop, append, call, number = self._hot
+        try:
+            buffers = pop()
+        except IndexError:
+            buffers = self._prepare()
+        memory, value, attr, _ = buffers
+        try:
+            try:
+                memory[0] = key
+            except (TypeError, ValueError):
+                return HashView.__getitem__(self, key)
+            if call(number, 1, attr, ELEM_SIZE):
+                return HashView.__getitem__(self, key)
+            return value[0]  # type: ignore[no-any-return]
+        finally:
+            append(buffers)
+
+    def __setitem__(self, key: K, value: V) -> None:
+        pop, append, call, number = self._hot
+        try:
+            buffers = pop()
+        except IndexError:
+            buffers = self._prepare()
+        memory, room, attr, _ = buffers
+        try:
+            try:
+                memory[0] = key
+                room[0] = value
+            except (TypeError, ValueError):
+                return HashView.__setitem__(self, key, value)
+            if call(number, 2, attr, ELEM_SIZE):
+                HashView.__setitem__(self, key, value)
+        finally:
+            append(buffers)
 
 
 class LiveArray(QuickHash[K, V], ArrayView[K, V]):
     """A live array."""
+
+
+class IntArray(IntHash[K, V], ArrayView[K, V]):
+    """A live array of integers in the machine's byte order."""
 
 
 class LiveQueue(_Viewed, QueueView):

@@ -6,7 +6,7 @@ cannot sleep, and whose failure is found out by doing them again through `maps`.
 
 from __future__ import annotations
 
-from ctypes import addressof, c_char, c_long
+from ctypes import addressof, byref, c_char
 
 from .door import NUMBERS, machine
 from .maps import ELEM
@@ -16,15 +16,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-ELEM_SIZE = c_long(ELEM.size)
+ELEM_SIZE = ELEM.size
 _quick: Any = None
 
 
-def quick() -> tuple[Callable[..., int], Any]:
-    """`(syscall, number of bpf)`: call `syscall(number, command, attr, ELEM_SIZE)`; -1 for any failure."""
+def quick() -> tuple[Callable[..., int], int]:
+    """`(syscall, number of bpf)`: call `syscall(number, command, attr, ELEM_SIZE)`; -1 for any failure.
+
+    Numbers are passed as Python ints and the attributes by reference: what ctypes converts fastest.
+    """
     global _quick
     if _quick is None:
-        number = c_long(NUMBERS["bpf"][machine()])
+        number = NUMBERS["bpf"][machine()]
         from ctypes import PyDLL
 
         _quick = PyDLL(None).syscall, number
@@ -36,4 +39,4 @@ def prepare(fd: int, key_size: int, value_size: int) -> tuple[bytearray, bytearr
     key, value = bytearray(key_size), bytearray(value_size)
     key_at, value_at = (c_char * key_size).from_buffer(key), (c_char * value_size).from_buffer(value)
     attr = (c_char * ELEM.size).from_buffer_copy(ELEM.pack(fd, addressof(key_at), addressof(value_at), 0))
-    return key, value, attr, (key_at, value_at)
+    return key, value, byref(attr), (key_at, value_at)
