@@ -1,0 +1,95 @@
+"""Contexts by program type: the table, and `make`."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from ...errors import NotSupportedError
+from ...uapi import (
+    ProgType,
+    bpf_cgroup_dev_ctx,
+    bpf_perf_event_data,
+    bpf_sk_lookup,
+    bpf_sock,
+    bpf_sock_addr,
+    bpf_sysctl,
+    named,
+    pt_regs,
+)
+from . import skb, special, xdp
+from .base import ADDRESS, Context, buffer, flat, words
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from ...spec import ProgramSpec
+    from ..environment import Environment
+    from ..memory import Memory
+
+    Maker = Callable[[int, Any, Memory, Environment, "bytes | None"], Context]
+
+
+def _typed(make: Any) -> Maker:
+    """A maker that does not care for the program type."""
+    return lambda prog_type, given, mem, env, data: make(given, mem, env, data)
+
+
+_WORDS = _typed(words)
+
+MAKERS: dict[int, Maker] = {
+    **dict.fromkeys(
+        (
+            ProgType.SOCKET_FILTER,
+            ProgType.SCHED_CLS,
+            ProgType.SCHED_ACT,
+            ProgType.CGROUP_SKB,
+            ProgType.LWT_IN,
+            ProgType.LWT_OUT,
+            ProgType.LWT_XMIT,
+            ProgType.LWT_SEG6LOCAL,
+            ProgType.SK_SKB,
+        ),
+        skb.make,
+    ),
+    ProgType.XDP: xdp.make,
+    ProgType.KPROBE: _typed(partial(flat, pt_regs)),
+    ProgType.PERF_EVENT: _typed(partial(flat, bpf_perf_event_data)),
+    ProgType.CGROUP_SOCK: _typed(partial(flat, bpf_sock)),
+    ProgType.CGROUP_SOCK_ADDR: _typed(partial(flat, bpf_sock_addr)),
+    ProgType.CGROUP_DEVICE: _typed(partial(flat, bpf_cgroup_dev_ctx)),
+    ProgType.CGROUP_SYSCTL: _typed(partial(flat, bpf_sysctl)),
+    ProgType.SK_LOOKUP: _typed(partial(flat, bpf_sk_lookup)),
+    **dict.fromkeys(
+        (ProgType.SK_MSG, ProgType.SK_REUSEPORT, ProgType.SOCK_OPS, ProgType.CGROUP_SOCKOPT), special.with_packet
+    ),
+    ProgType.FLOW_DISSECTOR: special.flow_dissector,
+    ProgType.NETFILTER: special.netfilter,
+    **dict.fromkeys(
+        (
+            ProgType.RAW_TRACEPOINT,
+            ProgType.RAW_TRACEPOINT_WRITABLE,
+            ProgType.TRACING,
+            ProgType.LSM,
+            ProgType.STRUCT_OPS,
+            ProgType.EXT,
+        ),
+        _WORDS,
+    ),
+    ProgType.TRACEPOINT: _typed(buffer),
+    ProgType.SYSCALL: _typed(buffer),
+    ProgType.LIRC_MODE2: _typed(buffer),
+}
+
+
+def make(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: bytes | None) -> Context:
+    """The context of a run.  NotSupportedError for a program type without one."""
+    maker = MAKERS.get(spec.prog_type)
+    if maker is None:
+        name = getattr(named(ProgType, spec.prog_type), "name", spec.prog_type)
+        raise NotSupportedError(f"program type {name} in the offline machine")
+    return maker(spec.prog_type, given, mem, env, data)
+
+
+__all__ = ("ADDRESS", "Context", "make")

@@ -1,0 +1,120 @@
+"""`Context`: what r1 points to when a program begins."""
+
+from __future__ import annotations
+
+import ctypes
+
+from ...errors import SpecError, VmFault
+from ..memory import CTX
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..environment import Environment
+    from ..memory import Memory
+
+ADDRESS = CTX << 32
+
+
+class Context:
+    """Fields as bytes in the layout that user space knows, and pointers where a field stands for one.
+
+    `data` is the bytes; `pointers` maps an offset to the address that a load there gives, however narrow the field is.
+    """
+
+    packet: Any = None
+
+    def __init__(
+        self, data: bytearray, pointers: dict[int, int] | None = None, name: str = "the context", layout: Any = None
+    ) -> None:
+        self.data = data
+        self.layout = layout
+        self.pointers = pointers or {}
+        self.name = name
+
+    def load(self, offset: int, size: int) -> int:
+        """What a load of `size` bytes at `offset` gives.  VmFault outside."""
+        if offset + size > len(self.data):
+            raise VmFault(f"read of {size} bytes at offset {offset} of {self.name}, which has {len(self.data)}")
+        pointer = self.pointers.get(offset)
+        if pointer is not None:
+            return pointer
+        return int.from_bytes(self.data[offset : offset + size], "little")
+
+    def store(self, offset: int, size: int, value: int) -> None:
+        """Store into a field.  VmFault outside, and for a field that stands for a pointer."""
+        if offset + size > len(self.data):
+            raise VmFault(f"write of {size} bytes at offset {offset} of {self.name}, which has {len(self.data)}")
+        if offset in self.pointers:
+            raise VmFault(f"write of {size} bytes at offset {offset} of {self.name}: a pointer cannot be stored there")
+        self.data[offset : offset + size] = (value & ((1 << 8 * size) - 1)).to_bytes(size, "little")
+
+    def output(self) -> bytes:
+        """The context after the run, as TEST_RUN gives it back."""
+        return bytes(self.data)
+
+    def structured(self, raw: bytes) -> Any:
+        """`raw` as the structure that contexts of this kind are; as it is where there is none."""
+        return raw if self.layout is None else self.layout.from_buffer_copy(raw)
+
+    def packet_output(self) -> bytes:
+        """The packet after the run; empty where there is none."""
+        return b""
+
+
+def structure(layout: Any, given: Any, mem: Memory) -> Any:
+    """A ctypes structure of type `layout` from what the caller gave: None, a dict of fields, bytes, or a structure.
+
+    SpecError for bytes of the wrong size, TypeError for an unknown field.
+    """
+    from ..sockets import PseudoSocket, set_field, socket_address
+
+    made = layout()
+    if given is None:
+        return made
+    if isinstance(given, dict):
+        for name, value in given.items():
+            value = socket_address(mem, value) if isinstance(value, PseudoSocket) else value
+            set_field(made, name, value)
+        return made
+    raw = bytes(given)
+    if len(raw) < ctypes.sizeof(layout) and any(raw):
+        raw = raw.ljust(ctypes.sizeof(layout), b"\0")
+    extra = raw[ctypes.sizeof(layout) :]
+    if any(extra):
+        # As the kernel (E2BIG): a longer context is one of a newer kernel, fine while what we do not know is zero.
+        raise SpecError(f"{len(raw)} bytes given for {layout.__name__}, which has {ctypes.sizeof(layout)}")
+    ctypes.memmove(ctypes.addressof(made), raw, min(len(raw), ctypes.sizeof(layout)))
+    return made
+
+
+def offset_of(layout: Any, field: str) -> int:
+    return int(getattr(layout, field).offset)
+
+
+def flat(layout: Any, given: Any, mem: Memory, env: Environment, data: bytes | None) -> Context:
+    """A context whose fields are plain numbers."""
+    if data:
+        raise SpecError(f"a program with {layout.__name__} as context takes no packet data")
+    return Context(bytearray(bytes(structure(layout, given, mem))), name=f"struct {layout.__name__}", layout=layout)
+
+
+def words(given: Any, mem: Memory, env: Environment, data: bytes | None) -> Context:
+    """A context of 64-bit words: raw tracepoints, fentry, LSM, ...; `ctx` is a sequence of numbers, a dict with `args`, or bytes."""
+    if isinstance(given, dict):
+        values = list(given["args"]) if set(given) == {"args"} else list(given.values())
+    elif isinstance(given, (list, tuple)):
+        values = list(given)
+    elif given is None:
+        values = [0] * 12
+    else:
+        raw = bytes(given)
+        return Context(bytearray(raw.ljust(96, b"\0")), name="the arguments")
+    raw = b"".join((v & 0xFFFFFFFFFFFFFFFF).to_bytes(8, "little") for v in values)
+    return Context(bytearray(raw.ljust(96, b"\0")), name="the arguments")
+
+
+def buffer(given: Any, mem: Memory, env: Environment, data: bytes | None) -> Context:
+    """A context that is just bytes, as for syscall programs."""
+    return Context(bytearray(b"" if given is None else bytes(given)), name="the context")

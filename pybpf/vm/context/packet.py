@@ -1,0 +1,113 @@
+"""`Packet`: a frame in memory, and the pointers that programs have into it.
+
+Whatever moves or resizes the frame gives it a new window, so pointers from before fault, as the kernel's verifier
+would have forbidden their use.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..memory import Memory
+
+ETH_HLEN = 14
+
+
+class Packet:
+    """A frame: `data` from its first byte that a program sees to its end, `meta` the metadata in front of it.
+
+    `headroom` is how many bytes may still be put in front.  `front` is a link-layer header that lies in front of `data`
+    where the program cannot see it (programs that begin at the network layer).
+    """
+
+    def __init__(
+        self,
+        mem: Memory,
+        data: bytes,
+        *,
+        meta: bytes = b"",
+        headroom: int = 0,
+        front: bytes = b"",
+        writable: bool = True,
+    ) -> None:
+        self.mem = mem
+        self.meta = meta
+        self.data = data
+        self.headroom = headroom
+        self.front = front
+        self._hidden = b""  # bytes in front of the data, nearest first
+        self.writable = writable
+        self.address = 0
+        self.pointers: dict[int, int] = {}
+        self.slots: tuple[int, int, int] | None = None
+        self._region: bytearray | bytes = b""
+        self._place(meta + data)
+
+    def bind(self, pointers: dict[int, int], data: int, data_end: int, data_meta: int = -1) -> None:
+        """Keep the context's pointer fields, at these offsets, at the frame's addresses (-1: no such field)."""
+        self.pointers = pointers
+        self.slots = (data, data_end, data_meta)
+        self._point()
+
+    @property
+    def region(self) -> bytes | bytearray:
+        """Metadata and data as one run of bytes."""
+        return self._region
+
+    @property
+    def start(self) -> int:
+        """Where `data` begins in `region`."""
+        return len(self.meta)
+
+    def raw(self) -> bytes:
+        """The data as it is now."""
+        return bytes(self._region[len(self.meta) :])
+
+    def meta_bytes(self) -> bytes:
+        """The metadata as it is now."""
+        return bytes(self._region[: len(self.meta)])
+
+    @property
+    def view(self) -> bytes | bytearray | memoryview:
+        """The data in place: what is written there is written to the packet."""
+        return memoryview(self._region)[len(self.meta) :] if self.meta else self._region
+
+    def cover(self, raw: bytes) -> None:
+        """Remember bytes that were cut off the front: moving the front back shows them again."""
+        self._hidden = raw[::-1] + self._hidden
+
+    def uncover(self, count: int) -> bytes:
+        """The `count` bytes in front; zeros where nothing was cut off."""
+        shown, self._hidden = self._hidden[:count], self._hidden[count:]
+        return shown.ljust(count, b"\0")[::-1]
+
+    def __len__(self) -> int:
+        return len(self._region) - len(self.meta)
+
+    def patch(self, offset: int, raw: bytes) -> None:
+        """Overwrite bytes of the data, whether or not the program might by itself; pointers stay good."""
+        at = offset + len(self.meta)
+        if isinstance(self._region, bytearray):
+            self._region[at : at + len(raw)] = raw
+        else:
+            self._region = self._region[:at] + raw + self._region[at + len(raw) :]
+            self.mem.readable[self.address >> 32] = self._region
+
+    def replace(self, data: bytes, meta: bytes | None = None) -> None:
+        """Give the frame other bytes: pointers into the old ones become invalid."""
+        self.mem.remove(self.address)
+        self.meta = bytes(self._region[: len(self.meta)]) if meta is None else meta
+        self._place(self.meta + data)
+
+    def _place(self, raw: bytes) -> None:
+        self._region = bytearray(raw) if self.writable else raw
+        self.address = self.mem.add(self._region, "the packet")
+        self._point()
+
+    def _point(self) -> None:
+        if self.slots is not None:
+            data, end, meta = self.slots
+            self.pointers[data] = self.address + len(self.meta)
+            self.pointers[end] = self.address + len(self._region)
+            if meta >= 0:
+                self.pointers[meta] = self.address

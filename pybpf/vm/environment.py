@@ -1,0 +1,110 @@
+"""`Environment`: the world around a program, as fields that a test sets."""
+
+from __future__ import annotations
+
+import random
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+    from .sockets import PseudoSocket
+
+
+class Environment:
+    """What helpers tell a program about its machine.
+
+    Time is in nanoseconds: `time_ns` since boot (`ktime_get_ns` and the boot, coarse and jiffies clocks), `tai_offset` and
+    `real_offset` are added for the TAI and real-time clocks; nothing moves unless the test (or `vm.advance`) moves it.
+    `pid` is the thread and `tgid` the process (the same unless given), `comm` its name, `cpu` of `cpus` where it runs.
+    `stack` and `user_stack` are addresses for the stack helpers, innermost first.  `routes` answers `bpf_fib_lookup`
+    (see `Route`), `sockets` the socket look-ups, `devices` maps an ifindex to its MTU.
+    """
+
+    def __init__(
+        self,
+        *,
+        time_ns: int = 0,
+        pid: int = 1,
+        tgid: int | None = None,
+        uid: int = 0,
+        gid: int = 0,
+        comm: str | bytes = "pybpf",
+        cpu: int = 0,
+        cpus: int = 4,
+        seed: int = 0,
+        cgroup_id: int = 1,
+        **fields: Any,
+    ) -> None:
+        self.time_ns = time_ns
+        self.real_offset = 0
+        self.tai_offset = 0
+        self.pid = pid
+        self.tgid = pid if tgid is None else tgid
+        self.uid = uid
+        self.gid = gid
+        self.comm = comm
+        self.cpu = cpu
+        self.cpus = cpus
+        self.numa_node = 0
+        self.random = random.Random(seed)
+        self.cgroup_id = cgroup_id
+        self.cgroup_ancestors: tuple[int, ...] = ()
+        self.cgroup_classid = 0
+        self.route_realm = 0
+        self.socket_cookie = 1
+        self.netns_cookie = 1
+        self.under_cgroup: frozenset[int] = frozenset()
+        self.stack: Iterable[int] = ()
+        self.user_stack: Iterable[int] = ()
+        self.routes: list[Route] = []
+        self.sockets: list[PseudoSocket] = []
+        self.devices: dict[int, int] = {}
+        self.kernel_config: Mapping[str, int] = {}
+        self.variables: dict[str, int] = {}
+        self.kallsyms: Mapping[str, int] = {}
+        self.attach_cookie = 0
+        self.func_ip = 0
+        self.return_value = 0
+        self.jiffies_hz = 250
+        self.may_goto_limit = 1 << 23
+        for name, value in fields.items():
+            if not hasattr(self, name):
+                raise TypeError(f"VM() has no argument and the environment no field {name!r}")
+            setattr(self, name, value)
+
+    @property
+    def comm_bytes(self) -> bytes:
+        """The name as the kernel keeps it: 16 bytes, the last of them NUL."""
+        raw = self.comm.encode() if isinstance(self.comm, str) else self.comm
+        return raw[:15].ljust(16, b"\0")
+
+
+class Route:
+    """A row of the routing table for `bpf_fib_lookup`.
+
+    `network` is an address with prefix length ("10.0.0.0/8", "2001:db8::/32"); the frame goes out of `ifindex` to `dmac` from `smac`, through
+    `gateway` when there is one.  `mtu` 0 means no limit.  `result` is what the helper returns (`FibLookupRet`).
+    """
+
+    def __init__(
+        self,
+        network: str,
+        ifindex: int,
+        *,
+        dmac: bytes = bytes(6),
+        smac: bytes = bytes(6),
+        gateway: str | None = None,
+        mtu: int = 0,
+        result: int = 0,
+    ) -> None:
+        from ipaddress import ip_address, ip_network
+
+        self.network = ip_network(network)
+        self.ifindex = ifindex
+        self.dmac = dmac
+        self.smac = smac
+        self.gateway = None if gateway is None else ip_address(gateway)
+        self.mtu = mtu
+        self.result = result

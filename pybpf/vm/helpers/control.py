@@ -1,0 +1,236 @@
+"""Helpers that steer: loops, locks, timers, signals, references."""
+
+from __future__ import annotations
+
+from errno import E2BIG, EBUSY, EINVAL, EPERM
+
+from ...errors import VmFault
+from .table import kfunc, model
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..run import Run
+
+_MAX_LOOPS = 1 << 23
+_TIMER_ABS, _TIMER_CPU_PIN = 1, 2
+_CLOCKS = (0, 1, 7)  # CLOCK_REALTIME, MONOTONIC, BOOTTIME
+
+
+@model
+def loop(run: Run, nr_loops: int, callback_fn: int, callback_ctx: int, flags: int) -> int:
+    nr_loops &= 0xFFFFFFFF
+    if flags:
+        return -EINVAL
+    if nr_loops > _MAX_LOOPS:
+        return -E2BIG
+    for i in range(nr_loops):
+        if run.callback(callback_fn, i, callback_ctx):
+            return i + 1
+    return nr_loops
+
+
+@model
+def find_vma(run: Run, task: int, addr: int, callback_fn: int, callback_ctx: int, flags: int) -> int:
+    return -EINVAL if flags else -2
+
+
+@model
+def spin_lock(run: Run, lock: int) -> int:
+    if run.mem.load(lock, 4):
+        raise VmFault("bpf_spin_lock: the lock is held already: this would hang the CPU")
+    run.mem.store(lock, 4, 1)
+    return 0
+
+
+@model
+def spin_unlock(run: Run, lock: int) -> int:
+    if not run.mem.load(lock, 4):
+        raise VmFault("bpf_spin_unlock: the lock is not held")
+    run.mem.store(lock, 4, 0)
+    return 0
+
+
+@model
+def timer_init(run: Run, timer: int, map: int, flags: int) -> int:
+    if flags not in _CLOCKS:
+        return -EINVAL
+    if timer in run.vm.timers:
+        return -EBUSY
+    run.mem.read(timer, 16)
+    run.vm.timers[timer] = Timer(run.map(map).address)
+    return 0
+
+
+@model
+def timer_set_callback(run: Run, timer: int, callback_fn: int) -> int:
+    found = run.vm.timers.get(timer)
+    if found is None:
+        return -EINVAL
+    found.callback = callback_fn
+    return 0
+
+
+@model
+def timer_start(run: Run, timer: int, nsecs: int, flags: int) -> int:
+    found = run.vm.timers.get(timer)
+    if flags & ~(_TIMER_ABS | _TIMER_CPU_PIN):
+        return -EINVAL
+    if found is None or not found.callback:
+        return -EINVAL
+    found.due = nsecs if flags & _TIMER_ABS else run.env.time_ns + nsecs
+    return 0
+
+
+@model
+def timer_cancel(run: Run, timer: int) -> int:
+    found = run.vm.timers.get(timer)
+    if found is None:
+        return -EINVAL
+    was_due, found.due = found.due is not None, None
+    return int(was_due)
+
+
+class Timer:
+    """A timer in a map value; `due` is when it fires, None while it is not started."""
+
+    def __init__(self, map: int) -> None:
+        self.map = map
+        self.callback = 0
+        self.due: int | None = None
+
+
+@model
+def send_signal(run: Run, sig: int) -> int:
+    run.record("signal", sig & 0xFFFFFFFF)
+    return 0
+
+
+@model
+def send_signal_thread(run: Run, sig: int) -> int:
+    run.record("signal_thread", sig & 0xFFFFFFFF)
+    return 0
+
+
+@model
+def override_return(run: Run, regs: int, rc: int) -> int:
+    run.record("override_return", rc)
+    return 0
+
+
+@model
+def set_retval(run: Run, retval: int) -> int:
+    run.env.return_value = (retval & 0xFFFFFFFF) - ((retval >> 31 & 1) << 32)
+    return 0
+
+
+@model
+def get_retval(run: Run) -> int:
+    return run.env.return_value
+
+
+@model
+def kptr_xchg(run: Run, dst: int, ptr: int) -> int:
+    old = run.mem.load(dst, 8)
+    run.mem.store(dst, 8, ptr)
+    return old
+
+
+@model
+def per_cpu_ptr(run: Run, percpu_ptr: int, cpu: int) -> int:
+    return percpu_ptr if cpu & 0xFFFFFFFF < run.env.cpus else 0
+
+
+@model
+def this_cpu_ptr(run: Run, percpu_ptr: int) -> int:
+    return percpu_ptr
+
+
+@model
+def sysctl_get_name(run: Run, ctx: int, buf: int, buf_len: int, flags: int) -> int:
+    return _text(run, buf, buf_len, run.strings.get("name", b""))
+
+
+@model
+def sysctl_get_current_value(run: Run, ctx: int, buf: int, buf_len: int) -> int:
+    return _text(run, buf, buf_len, run.strings.get("current", b""))
+
+
+@model
+def sysctl_get_new_value(run: Run, ctx: int, buf: int, buf_len: int) -> int:
+    return _text(run, buf, buf_len, run.strings["new"]) if "new" in run.strings else -EINVAL
+
+
+@model
+def sysctl_set_new_value(run: Run, ctx: int, buf: int, buf_len: int) -> int:
+    if "new" not in run.strings:
+        return -EPERM
+    run.strings["new"] = run.mem.read(buf, buf_len)
+    return 0
+
+
+def _text(run: Run, buf: int, size: int, text: bytes) -> int:
+    """Store text with a NUL, cut to `size`; E2BIG when it had to be cut."""
+    if not size:
+        return -EINVAL
+    run.mem.write(buf, text[: size - 1].ljust(size, b"\0"))
+    return len(text) if len(text) < size else -E2BIG
+
+
+# Open-coded iteration over numbers: struct bpf_iter_num is 8 bytes, {next, end} as s32; see kernel/bpf/bpf_iter.c.
+
+
+@kfunc(3)
+def bpf_iter_num_new(run: Run, it: int, start: int, end: int) -> int:
+    start, end = _s32(start), _s32(end)
+    status = 0
+    if start > end:
+        status = -EINVAL
+    elif end - start > _MAX_LOOPS:
+        status = -E2BIG
+    if status:
+        start = end = 0
+    run.mem.store(it, 4, start - 1)
+    run.mem.store(it + 4, 4, end)
+    return status
+
+
+@kfunc(1)
+def bpf_iter_num_next(run: Run, it: int) -> int:
+    current, end = _s32(run.mem.load(it, 4)) + 1, _s32(run.mem.load(it + 4, 4))
+    if current >= end:
+        run.mem.store(it, 4, 0)
+        run.mem.store(it + 4, 4, 0)
+        return 0
+    run.mem.store(it, 4, current)
+    return it
+
+
+@kfunc(1)
+def bpf_iter_num_destroy(run: Run, it: int) -> int:
+    run.mem.write(it, bytes(8))
+    return 0
+
+
+@kfunc(0)
+def bpf_rcu_read_lock(run: Run) -> int:
+    return 0
+
+
+@kfunc(0)
+def bpf_rcu_read_unlock(run: Run) -> int:
+    return 0
+
+
+@kfunc(0)
+def bpf_preempt_disable(run: Run) -> int:
+    return 0
+
+
+@kfunc(0)
+def bpf_preempt_enable(run: Run) -> int:
+    return 0
+
+
+def _s32(value: int) -> int:
+    value &= 0xFFFFFFFF
+    return value - (1 << 32) if value >> 31 else value

@@ -1,0 +1,273 @@
+"""Helpers that decide where packets go: redirects (recorded), routes, sockets, and the sockets' options."""
+
+from __future__ import annotations
+
+import ctypes
+from errno import EINVAL, ENOENT, ENOPROTOOPT
+from ipaddress import ip_address
+
+from ...uapi import MapType, ProgType, bpf_fib_lookup, bpf_sock_tuple
+from ..maps import References, Table
+from ..sockets import PseudoSocket, socket_address
+from .packet import packet_of
+from .table import model
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..run import Run
+
+_XDP_ABORTED, _XDP_REDIRECT = 0, 4
+_TC_ACT_REDIRECT, _TC_ACT_SHOT = 7, 2
+_SK_DROP, _SK_PASS = 0, 1
+_BROADCAST, _EXCLUDE_INGRESS = 8, 16
+_FIB_NOT_FWDED, _FIB_FRAG_NEEDED = 4, 8
+
+
+@model
+def redirect(run: Run, ifindex: int, flags: int) -> int:
+    if run.image.spec.prog_type == ProgType.XDP:
+        if flags:
+            return _XDP_ABORTED
+        run.record("redirect", ifindex & 0xFFFFFFFF)
+        return _XDP_REDIRECT
+    if flags & ~1:
+        return _TC_ACT_SHOT
+    run.record("redirect", ifindex & 0xFFFFFFFF)
+    return _TC_ACT_REDIRECT
+
+
+@model
+def redirect_peer(run: Run, ifindex: int, flags: int) -> int:
+    if flags:
+        return _TC_ACT_SHOT
+    run.record("redirect_peer", ifindex & 0xFFFFFFFF)
+    return _TC_ACT_REDIRECT
+
+
+@model
+def redirect_neigh(run: Run, ifindex: int, params: int, plen: int, flags: int) -> int:
+    if flags or (plen and plen & 0xFFFFFFFF < 20):
+        return _TC_ACT_SHOT
+    run.record("redirect_neigh", ifindex & 0xFFFFFFFF)
+    return _TC_ACT_REDIRECT
+
+
+@model
+def clone_redirect(run: Run, skb: int, ifindex: int, flags: int) -> int:
+    if flags & ~1:
+        return -EINVAL
+    ifindex &= 0xFFFFFFFF
+    if run.env.devices and ifindex not in run.env.devices:
+        return -EINVAL
+    run.record("clone_redirect", ifindex, packet_of(run).raw())
+    return 0
+
+
+@model
+def redirect_map(run: Run, map: int, key: int, flags: int) -> int:
+    """A missing entry gives the action in the low bits of `flags`."""
+    found = run.map(map)
+    index = (key & 0xFFFFFFFF).to_bytes(4, "little")
+    kind = found.spec.map_type
+    known = 3 | (_BROADCAST | _EXCLUDE_INGRESS if kind in (MapType.DEVMAP, MapType.DEVMAP_HASH) else 0)
+    if flags & ~known:
+        return _XDP_ABORTED
+    present = isinstance(found, Table) and found.lookup(index) or isinstance(found, References) and found.target(index)
+    if not present and not flags & _BROADCAST:
+        return flags & 3
+    run.record("redirect_map", found, key & 0xFFFFFFFF)
+    return _XDP_REDIRECT
+
+
+def _redirect_socket(run: Run, map: int, key: bytes, flags: int) -> int:
+    found = run.references(run.map(map))
+    socket = found.target(key)
+    if flags & ~1 or not isinstance(socket, PseudoSocket):
+        return _SK_DROP
+    run.record("redirect_socket", socket)
+    socket.received.append(packet_of(run).raw())
+    return _SK_PASS
+
+
+@model
+def sk_redirect_map(run: Run, skb: int, map: int, key: int, flags: int) -> int:
+    return _redirect_socket(run, map, (key & 0xFFFFFFFF).to_bytes(4, "little"), flags)
+
+
+@model
+def msg_redirect_map(run: Run, msg: int, map: int, key: int, flags: int) -> int:
+    return _redirect_socket(run, map, (key & 0xFFFFFFFF).to_bytes(4, "little"), flags)
+
+
+@model
+def sk_redirect_hash(run: Run, skb: int, map: int, key: int, flags: int) -> int:
+    return _redirect_socket(run, map, run.mem.read(key, run.map(map).key_size), flags)
+
+
+@model
+def msg_redirect_hash(run: Run, msg: int, map: int, key: int, flags: int) -> int:
+    return _redirect_socket(run, map, run.mem.read(key, run.map(map).key_size), flags)
+
+
+@model
+def sk_select_reuseport(run: Run, reuse: int, map: int, key: int, flags: int) -> int:
+    found = run.references(run.map(map))
+    socket = found.target(run.mem.read(key, found.key_size))
+    if flags:
+        return -EINVAL
+    if socket is None:
+        return -ENOENT
+    run.record("select", socket)
+    return 0
+
+
+@model
+def sk_assign(run: Run, ctx: int, sk: int, flags: int) -> int:
+    if flags & ~3:
+        return -EINVAL
+    run.record("assign", run.mem.owner(sk))
+    return 0
+
+
+@model
+def fib_lookup(run: Run, ctx: int, params: int, plen: int, flags: int) -> int:
+    """Longest prefix first among `env.routes`; the answer is what the row says, or NOT_FWDED."""
+    size = ctypes.sizeof(bpf_fib_lookup)
+    if plen & 0xFFFFFFFF < size or flags & ~0x3F:
+        return -EINVAL
+    raw = bytearray(run.mem.read(params, size))
+    family = raw[0]
+    if family == 2:
+        wanted = ip_address(bytes(raw[32:36]))
+    elif family == 10:
+        wanted = ip_address(bytes(raw[32:48]))
+    else:
+        return -97  # EAFNOSUPPORT
+    rows = [r for r in run.env.routes if wanted.version == r.network.version and wanted in r.network]
+    if not rows:
+        return _FIB_NOT_FWDED
+    row = max(rows, key=lambda r: r.network.prefixlen)
+    fields = bpf_fib_lookup.from_buffer(raw)
+    length = int.from_bytes(raw[6:8], "little")
+    if row.mtu and length > row.mtu:
+        raw[6:8] = row.mtu.to_bytes(2, "little")
+        del fields
+        run.mem.write(params, bytes(raw))
+        return _FIB_FRAG_NEEDED
+    fields.ifindex = row.ifindex
+    del fields
+    if row.gateway is not None:
+        raw[32 : 32 + len(row.gateway.packed)] = row.gateway.packed
+    raw[52:58], raw[58:64] = row.smac, row.dmac
+    raw[48:52] = bytes(4)
+    run.mem.write(params, bytes(raw))
+    return row.result
+
+
+@model
+def check_mtu(run: Run, ctx: int, ifindex: int, mtu_len: int, len_diff: int, flags: int) -> int:
+    if flags & ~1:
+        return -EINVAL
+    mtu = run.env.devices.get(ifindex & 0xFFFFFFFF or 1, 65536)
+    given = run.mem.load(mtu_len, 4)
+    difference = len_diff & 0xFFFFFFFF
+    difference -= (difference >> 31) << 32
+    length = given or len(packet_of(run)) - 14
+    run.mem.store(mtu_len, 4, mtu)
+    return 1 if length + difference > mtu else 0
+
+
+def _lookup(run: Run, tuple_: int, size: int, protocol: int | None) -> int:
+    raw = run.mem.read(tuple_, size & 0xFFFFFFFF)
+    for socket in run.env.sockets:
+        fields = socket.fields
+        if protocol is not None and fields.protocol not in (0, protocol):
+            continue
+        if len(raw) >= ctypes.sizeof(bpf_sock_tuple):
+            local = bytes(fields.dst_ip6), bytes(fields.src_ip6)
+            if fields.family == 10 and (raw[:16], raw[16:32]) == (bytes(local[0]), bytes(local[1])):
+                return socket_address(run.mem, socket)
+        elif len(raw) >= 12 and fields.family in (0, 2):
+            remote_ip, local_ip = raw[0:4], raw[4:8]
+            remote_port, local_port = raw[8:10], raw[10:12]
+            listening = fields.state == 10
+            here = local_port == fields.src_port.to_bytes(2, "big")
+            there = fields.dst_port.to_bytes(2, "big") == remote_port
+            mine = fields.src_ip4.to_bytes(4, "little") in (local_ip, bytes(4))
+            if here and mine and (listening or (there and fields.dst_ip4.to_bytes(4, "little") == remote_ip)):
+                return socket_address(run.mem, socket)
+    return 0
+
+
+@model
+def sk_lookup_tcp(run: Run, ctx: int, tuple: int, tuple_size: int, netns: int, flags: int) -> int:
+    return 0 if flags else _lookup(run, tuple, tuple_size, 6)
+
+
+@model
+def skc_lookup_tcp(run: Run, ctx: int, tuple: int, tuple_size: int, netns: int, flags: int) -> int:
+    return 0 if flags else _lookup(run, tuple, tuple_size, 6)
+
+
+@model
+def sk_lookup_udp(run: Run, ctx: int, tuple: int, tuple_size: int, netns: int, flags: int) -> int:
+    return 0 if flags else _lookup(run, tuple, tuple_size, 17)
+
+
+@model
+def sk_release(run: Run, sock: int) -> int:
+    return 0
+
+
+@model
+def sk_fullsock(run: Run, sk: int) -> int:
+    return sk
+
+
+@model
+def tcp_sock(run: Run, sk: int) -> int:
+    return 0
+
+
+@model
+def get_listener_sock(run: Run, sk: int) -> int:
+    owner = run.mem.owner(sk)
+    return sk if isinstance(owner, PseudoSocket) and owner.fields.state == 10 else 0
+
+
+@model
+def sk_cgroup_id(run: Run, sk: int) -> int:
+    owner = run.mem.owner(sk)
+    return owner.cgroup_id if isinstance(owner, PseudoSocket) else 0
+
+
+def _options(run: Run, bpf_socket: int) -> dict[tuple[int, int], bytes]:
+    owner = run.mem.owner(bpf_socket)
+    return owner.options if isinstance(owner, PseudoSocket) else run.socket_options
+
+
+@model
+def setsockopt(run: Run, bpf_socket: int, level: int, optname: int, optval: int, optlen: int) -> int:
+    key = (level & 0xFFFFFFFF, optname & 0xFFFFFFFF)
+    _options(run, bpf_socket)[key] = run.mem.read(optval, optlen & 0xFFFFFFFF)
+    return 0
+
+
+@model
+def getsockopt(run: Run, bpf_socket: int, level: int, optname: int, optval: int, optlen: int) -> int:
+    value = _options(run, bpf_socket).get((level & 0xFFFFFFFF, optname & 0xFFFFFFFF))
+    size = optlen & 0xFFFFFFFF
+    run.mem.write(optval, (value or b"")[:size].ljust(size, b"\0"))
+    return 0 if value is not None else -ENOPROTOOPT
+
+
+@model
+def bind(run: Run, ctx: int, addr: int, addr_len: int) -> int:
+    run.record("bind", run.mem.read(addr, addr_len & 0xFFFFFFFF))
+    return 0
+
+
+@model
+def sock_ops_cb_flags_set(run: Run, bpf_sock: int, argval: int) -> int:
+    run.record("cb_flags", argval & 0x7F)
+    return argval & 0xFFFFFFFF & ~0x7F

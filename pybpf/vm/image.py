@@ -1,0 +1,138 @@
+"""`Image`: a program made ready to run: instructions by slot, its functions, and what its wide loads stand for."""
+
+from __future__ import annotations
+
+from ..asm.opcodes import LD_IMM64, Call, Class, Jmp, Pseudo
+from ..errors import SpecError, VmFault
+from .memory import FRAME_SIZE, FUNC, MAX_FRAMES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from types import CodeType
+
+    from ..asm.insn import Insn
+    from ..source import Source
+    from ..spec import ProgramSpec
+    from .maps import OfflineMap
+
+CALL = Class.JMP | Jmp.CALL
+EXIT = Class.JMP | Jmp.EXIT
+
+
+class Image:
+    """A program inside one machine.
+
+    `code[slot]` is the instruction that begins at a slot, None in the second half of a wide one; `constants[slot]` what a
+    wide load loads; `starts` the first slots of its functions, in order; `address` where callbacks find its code.
+    """
+
+    def __init__(
+        self, spec: ProgramSpec, insns: Iterable[Insn], number: int, map_of: Callable[[str], OfflineMap]
+    ) -> None:
+        from ..asm.symbols import resolve
+
+        self.spec = spec
+        self.name = spec.name or f"program{number}"
+        self.address = FUNC << 32 | number << 24
+        self.insns = tuple(resolve(insns))
+        self.code: list[Insn | None] = []
+        for whole in self.insns:
+            self.code.append(whole)
+            if whole.wide:
+                self.code.append(None)
+        self.constants: dict[int, int] = {}
+        self.maps: dict[int, OfflineMap] = {}
+        self.variables: dict[int, str] = {}
+        starts = {0}
+        for slot, insn in enumerate(self.code):
+            if insn is None:
+                continue
+            if insn.opcode == LD_IMM64 and insn.next_imm is not None:
+                self._link(slot, insn, map_of)
+                if insn.src == Pseudo.FUNC:
+                    starts.add(slot + insn.imm + 1)
+            elif insn.opcode == CALL and insn.src == Call.LOCAL:
+                starts.add(slot + insn.imm + 1)
+        self.starts = sorted(s for s in starts if 0 <= s < len(self.code) and self.code[s] is not None)
+        self.depths = {start: self._stack_depth(start) for start in self.starts}
+        self.executed = 0
+        self.refused = False
+        self.functions: dict[int, Callable[..., int]] = {}
+        self.bytecode: CodeType | None = None
+
+    @property
+    def loops(self) -> bool:
+        """Whether a jump goes backwards: then a run may be long."""
+        return any(
+            insn is not None
+            and insn[0] & 7 in (Class.JMP, Class.JMP32)
+            and insn[0] not in (CALL, EXIT)
+            and (insn[4] if insn[0] == Class.JMP32 | Jmp.JA else insn[3]) < 0
+            for insn in self.code
+        )
+
+    def function_of(self, slot: int) -> int:
+        """The first slot of the function that `slot` belongs to."""
+        return max((s for s in self.starts if s <= slot), default=0)
+
+    def end_of(self, start: int) -> int:
+        """The slot behind the last one of the function that begins at `start`."""
+        return next((s for s in self.starts if s > start), len(self.code))
+
+    def source(self, slot: int | None) -> Source | None:
+        if slot is None or not 0 <= slot < len(self.code):
+            return None
+        insn = self.code[slot]
+        return insn.source if insn is not None else None
+
+    def _link(self, slot: int, insn: Insn, map_of: Callable[[str], OfflineMap]) -> None:
+        kind = insn.src
+        if kind in (Pseudo.MAP_FD, Pseudo.MAP_IDX, Pseudo.MAP_VALUE, Pseudo.MAP_IDX_VALUE):
+            if insn.symbol is None:
+                raise SpecError(
+                    f"{self.name}: insn {slot} loads a map by number ({insn.imm}); offline, maps are named: "
+                    f"give `maps={{{slot}: MapSpec(...)}}` to ProgramSpec.from_bytes"
+                )
+            found = map_of(insn.symbol)
+            self.maps[slot] = found
+            if kind in (Pseudo.MAP_VALUE, Pseudo.MAP_IDX_VALUE):
+                self.constants[slot] = found.direct_value(insn.next_imm or 0)
+            else:
+                self.constants[slot] = found.address
+        elif kind == Pseudo.FUNC:
+            self.constants[slot] = self.address + slot + insn.imm + 1
+        elif kind == Pseudo.BTF_ID:
+            self.variables[slot] = insn.symbol or f"BTF id {insn.imm}"
+        else:
+            self.constants[slot] = insn.imm64
+
+    def _stack_depth(self, start: int) -> int:
+        """Bytes of stack that a function uses, by the offsets from r10 that its instructions name."""
+        deepest = 0
+        copies: set[int] = set()
+        for insn in self.code[start : self.end_of(start)]:
+            if insn is None:
+                continue
+            opcode, dst, src, off, imm, _ = insn
+            cls = opcode & 7
+            if (cls == Class.LDX and src == 10) or (cls in (Class.ST, Class.STX) and dst == 10):
+                deepest = min(deepest, off)
+            elif opcode == 0xBF and src == 10:
+                copies.add(dst)
+            elif opcode == 0x07 and dst in copies:
+                deepest = min(deepest, imm)
+                copies.discard(dst)
+        return min(-deepest, FRAME_SIZE)
+
+
+def check_stack(depths: list[int]) -> None:
+    """VmFault when a chain of calls with these stack depths is deeper than the kernel allows.
+
+    It counts each frame rounded up to 16 bytes, as for a JIT (`round_up_stack_depth`, Linux 6.10).
+    """
+    if len(depths) > MAX_FRAMES:
+        raise VmFault(f"call depth {len(depths)}: the kernel allows {MAX_FRAMES} frames")
+    total = sum((d + 15) & ~15 for d in depths)
+    if total > FRAME_SIZE:
+        raise VmFault(f"combined stack of {len(depths)} frames is {total} bytes: the kernel allows {FRAME_SIZE}")

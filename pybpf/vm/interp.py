@@ -1,0 +1,185 @@
+"""The plain interpreter: one instruction after the other, as the specification reads.
+
+It runs cold code, traced code, and whatever the translator hands back: an access that surprised it, or a fault, which
+is always raised from here.
+"""
+
+from __future__ import annotations
+
+from ..asm.opcodes import LD_IMM64, SIZE_BYTES, Alu, Atomic, Call, Class, Jmp, Mode, Pseudo, Src
+from ..errors import VmFault
+from .image import CALL, EXIT
+from .isa import ALU, ATOMICS, JUMPS, SIGNED_ALU, SIGNED_JUMPS, defect, signed, swap
+from .memory import CTX, MASK32, MASK64
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..asm.insn import Insn
+    from .image import Image
+    from .run import Run
+
+_SIZES: dict[int, int] = {**SIZE_BYTES}
+
+Registers = list["int | None"]
+
+
+def execute(run: Run, image: Image, pc: int, regs: Registers) -> int:
+    """Run from slot `pc` until the function's frame ends, and return its r0; `regs` are r0 to r10.
+
+    A register is None while it holds nothing.  VmFault for whatever the kernel would not have let happen.
+    """
+    try:
+        while True:
+            insn = image.code[pc] if 0 <= pc < len(image.code) else None
+            if insn is None:
+                raise VmFault("control runs out of the program" if pc >= len(image.code) else "jump into nowhere")
+            wrong = defect(insn)
+            if wrong:
+                raise VmFault(wrong)
+            run.insns += 1
+            if run.insns > run.budget:
+                raise run.out_of_budget()
+            if run.visit is not None:
+                run.visit(image, pc, insn, regs)
+            cls = insn.opcode & 7
+            if insn.opcode == EXIT:
+                return _read(regs, 0)
+            if cls in (Class.ALU, Class.ALU64):
+                _alu(insn, regs, 64 if cls == Class.ALU64 else 32)
+            elif insn.opcode == CALL:
+                if _call(run, image, pc, insn, regs):
+                    return _read(regs, 0)
+            elif cls in (Class.JMP, Class.JMP32):
+                pc += _jump(run, insn, regs, 64 if cls == Class.JMP else 32)
+            elif insn.opcode == LD_IMM64:
+                regs[insn.dst] = _wide(run, image, pc, insn)
+            elif cls == Class.LD:
+                if not _packet_load(run, insn, regs):
+                    return 0  # out of the packet: the program ends, as classic BPF does
+            elif cls == Class.LDX:
+                _load(run, insn, regs)
+            elif insn.opcode & 0xE0 == Mode.ATOMIC:
+                _atomic(run, insn, regs)
+            else:
+                value = insn.imm & MASK64 if cls == Class.ST else _read(regs, insn.src)
+                run.store((_read(regs, insn.dst) + insn.off) & MASK64, _SIZES[insn.opcode & 0x18], value)
+            pc += insn.slots
+    except VmFault as fault:
+        if fault.insn is None:
+            fault.insn, fault.source = pc, image.source(pc)
+        raise
+
+
+def _read(regs: Registers, number: int) -> int:
+    value = regs[number]
+    if value is None:
+        raise VmFault(f"r{number} is read before it holds a value")
+    return value
+
+
+def _operand(insn: Insn, regs: Registers) -> int:
+    """The second operand: the register, or the immediate with its sign extended to 64 bits."""
+    return _read(regs, insn.src) if insn.opcode & Src.X else insn.imm & MASK64
+
+
+def _alu(insn: Insn, regs: Registers, bits: int) -> None:
+    mask = (1 << bits) - 1
+    op = insn.opcode & 0xF0
+    if op == Alu.END:
+        value = _read(regs, insn.dst)
+        if bits == 64 or insn.opcode & Src.X:  # bswap, and to big endian; the machine is little-endian
+            regs[insn.dst] = swap(value, insn.imm)
+        else:
+            regs[insn.dst] = value & ((1 << insn.imm) - 1)
+        return
+    b = 0 if op == Alu.NEG else _operand(insn, regs)
+    if op == Alu.MOV:
+        regs[insn.dst] = (signed(b, insn.off) if insn.off else b) & mask
+        return
+    table = SIGNED_ALU if insn.off else ALU
+    regs[insn.dst] = table[op](_read(regs, insn.dst) & mask, b & mask, bits) & mask
+
+
+def _jump(run: Run, insn: Insn, regs: Registers, bits: int) -> int:
+    """How many slots a jump adds beyond the next instruction."""
+    op = insn.opcode & 0xF0
+    if op == Jmp.JA:
+        return insn.off if bits == 64 else insn.imm
+    if op == Jmp.JCOND:
+        return insn.off if run.may_goto_ends() else 0
+    mask = (1 << bits) - 1
+    a, b = _read(regs, insn.dst) & mask, _operand(insn, regs) & mask
+    if op in SIGNED_JUMPS:
+        a, b = signed(a, bits), signed(b, bits)
+    return insn.off if JUMPS[op](a, b) else 0
+
+
+def _wide(run: Run, image: Image, pc: int, insn: Insn) -> int:
+    if insn.src == Pseudo.BTF_ID:
+        return run.variable(image.variables[pc])
+    return image.constants[pc]
+
+
+def _load(run: Run, insn: Insn, regs: Registers) -> None:
+    size = _SIZES[insn.opcode & 0x18]
+    value = run.load((_read(regs, insn.src) + insn.off) & MASK64, size)
+    if insn.opcode & 0xE0 == Mode.MEMSX:
+        value = signed(value, size * 8) & MASK64
+    regs[insn.dst] = value
+
+
+def _atomic(run: Run, insn: Insn, regs: Registers) -> None:
+    size = _SIZES[insn.opcode & 0x18]
+    mask = (1 << size * 8) - 1
+    if insn.imm == Atomic.LOAD_ACQ:
+        regs[insn.dst] = run.load((_read(regs, insn.src) + insn.off) & MASK64, size)
+        return
+    address = (_read(regs, insn.dst) + insn.off) & MASK64
+    value = _read(regs, insn.src)
+    if insn.imm == Atomic.STORE_REL:
+        run.store(address, size, value)
+        return
+    if address >> 32 == CTX:
+        raise VmFault("an atomic operation on the context")
+    if insn.imm == Atomic.CMPXCHG:
+        expected = _read(regs, 0) & mask
+        old = run.mem.load(address, size)
+        run.mem.store(address, size, value if old == expected else old)
+        regs[0] = old
+        return
+    old = run.mem.load(address, size)
+    run.mem.store(address, size, ATOMICS[insn.imm & ~Atomic.FETCH](old, value & mask))
+    if insn.imm & Atomic.FETCH:
+        regs[insn.src] = old
+
+
+def _packet_load(run: Run, insn: Insn, regs: Registers) -> bool:
+    """Legacy loads: network order, relative to the packet's start, context in r6."""
+    if _read(regs, 6) != CTX << 32:
+        raise VmFault("a legacy packet load needs the context in r6")
+    offset = insn.imm
+    if insn.opcode & 0xE0 == Mode.IND:
+        offset = signed(_read(regs, insn.src) + insn.imm, 32)
+    value = run.packet_load(offset, _SIZES[insn.opcode & 0x18])
+    regs[1:6] = [None] * 5
+    if value is None:
+        return False
+    regs[0] = value & MASK32
+    return True
+
+
+def _call(run: Run, image: Image, pc: int, insn: Insn, regs: Registers) -> bool:
+    """A call of any kind; True when a tail call took the frame over and its result is in r0."""
+    if insn.src == Call.LOCAL:
+        result = run.call(image, pc + insn.imm + 1, regs[1:6])
+    else:
+        helper = run.helper(insn)
+        args = [_read(regs, n) for n in range(1, helper.arity + 1)]
+        value = helper.call(run, *args)
+        if value is None:  # only bpf_tail_call answers so, when it has a program to run
+            regs[0] = run.enter_tail(args[0])
+            return True
+        result = value & MASK64
+    regs[0] = result
+    regs[1:6] = [None] * 5
+    return False

@@ -1,0 +1,358 @@
+"""`VM`: programs and maps in an offline machine, behind the same names as in the kernel."""
+
+from __future__ import annotations
+
+import inspect
+from ctypes import Structure
+
+from ..errors import SpecError, VmFault
+from ..spec import MapSpec, ProgramSpec
+from . import context, helpers
+from .environment import Environment
+from .helpers.table import Helper
+from .image import Image
+from .maps import OfflineMap, make
+from .memory import FUNC, Memory
+from .result import Result, TraceLine
+from .run import Run
+from .views import make_view
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from ..asm.insn import Insn
+    from ..mapview import View
+    from .helpers.control import Timer
+
+ENGINES = ("auto", "interpreter", "translator")
+BUDGET = 100_000_000
+_WARM = 256
+"""Instructions executed by a program without loops before it is translated; one with loops is translated at once."""
+
+
+class VM:
+    """An offline machine with one or more programs that share their maps.
+
+        vm = VM(count)
+        assert vm.run(data=packet).retval == 0
+        assert vm[packets][17] == 1
+
+    Programs may be given as specs, or as anything that has `.insns` and is a spec.  Keyword arguments are the fields of its
+    `Environment` (`time_ns`, `pid`, `comm`, `seed`, ...), which stay settable as `vm.env.pid = 7`.  `engine` is "auto", "interpreter"
+    or "translator"; `budget` how many instructions a run may execute.  Maps, timers and the clock live as long as the machine.
+    """
+
+    def __init__(self, *specs: ProgramSpec, engine: str = "auto", budget: int = BUDGET, **environment: Any) -> None:
+        if not specs:
+            raise SpecError("VM() needs a program")
+        if engine not in ENGINES:
+            raise SpecError(f"engine is {engine!r}: expected one of {', '.join(ENGINES)}")
+        self.engine = engine
+        self.budget = budget
+        self.env = Environment(**environment)
+        self.mem = Memory()
+        self.by_address: dict[int, OfflineMap] = {}
+        self.replaced: dict[str, Callable[..., int | None]] = {}
+        self.timers: dict[int, Timer] = {}
+        self.coverage: dict[Image, set[int]] | None = None
+        self._maps: list[OfflineMap] = []
+        self._views: dict[int, View] = {}
+        self._helpers: dict[int, Helper] = {}
+        self._task = 0
+        self.images: list[Image] = []
+        for spec in specs:
+            self._add(spec)
+        for found in list(self._maps):
+            self._fill(found)
+
+    # --- the front door ---------------------------------------------------------------------------------
+
+    def run(
+        self,
+        spec: ProgramSpec | str | None = None,
+        *,
+        data: Any = None,
+        ctx: Any = None,
+        trace: bool = False,
+        repeat: int = 1,
+    ) -> Result:
+        """Run a program (the first one given to the machine, unless `spec` names another) once, or `repeat` times.
+
+        `data` is the packet: bytes, or anything that `bytes()` turns into them.  `ctx` is the context: a dict of fields, a
+        ctypes structure, bytes, or a sequence of arguments for programs that take those.  Repeated runs share packet and context, as in TEST_RUN.
+
+        Raises `VmFault` for what the kernel would never let happen, `SpecError` for input that TEST_RUN refuses, and
+        `NotSupportedError` for a helper that is not modelled.
+        """
+        image = self.images[0] if spec is None else self._image(spec)
+        given = None if data is None else bytes(data)
+        made = context.make(image.spec, ctx, self.mem, self.env, given)
+        lines: list[TraceLine] = []
+        run = Run(self, image, made, self.budget)
+        if trace:
+            run.visit = _tracer(lines)
+        elif self.coverage is not None:
+            run.visit = self._cover
+        address = context.ADDRESS
+        try:
+            for _ in range(repeat):
+                run.tail_calls = 0
+                run.depths.clear()
+                r0 = run.call(image, 0, [address])
+        finally:
+            image.executed += run.insns
+            self.mem.purge()
+            if made.packet is not None:
+                self.mem.remove(made.packet.address)
+        return Result(
+            r0,
+            made.packet_output(),
+            _like(ctx, made),
+            run.insns,
+            lines,
+            run.printk,
+            run.actions,
+            bytes(run.seq),
+        )
+
+    def __getitem__(self, key: MapSpec | str) -> Any:
+        """The map for a declared one: looked up by identity, then by equality, then by name.  KeyError when there is none."""
+        return self.view(self._find(key))
+
+    def __contains__(self, key: MapSpec | str) -> bool:
+        return self._search(key) is not None
+
+    @property
+    def maps(self) -> dict[str, Any]:
+        """The views of all maps by name."""
+        return {found.name: self.view(found) for found in self._maps}
+
+    def helper(self, name: str, function: Callable[..., int | None]) -> None:
+        """Let `function` answer for a helper (`"ktime_get_ns"`, with or without `bpf_`) or a kfunc in this machine.
+
+        It is called with the arguments as unsigned numbers, as many as it takes, and returns the result (None counts as 0).
+        KeyError for a name that no helper has.
+        """
+        plain = name.removeprefix("bpf_")
+        if helpers.known(plain):
+            name = plain
+        elif not name.startswith("bpf_") and not helpers.known(name):
+            raise KeyError(f"there is no helper named {name!r}")
+        self.replaced[name] = _adapted(function)
+        self._helpers.clear()
+        for image in self.images:
+            image.functions.clear()
+
+    def user_string(self, text: str | bytes) -> int:
+        """Put a string with its NUL into user memory and return its address."""
+        raw = text.encode() if isinstance(text, str) else bytes(text)
+        return self.mem.add(bytearray(raw + b"\0"), f"user string {raw[:20]!r}", user=True)
+
+    def user_memory(self, raw: bytes | bytearray) -> int:
+        """Put bytes into user memory and return their address; a bytearray is shared with the caller."""
+        return self.mem.add(raw if isinstance(raw, bytearray) else bytearray(raw), "user memory", user=True)
+
+    def kernel_memory(self, raw: bytes | bytearray, name: str = "kernel memory") -> int:
+        """Put bytes into kernel memory and return their address: a structure that a program follows pointers to.
+
+        `bytes` are read-only to programs, a bytearray is shared with the caller.
+        """
+        return self.mem.add(raw, name)
+
+    def kernel_string(self, text: str | bytes) -> int:
+        """Put a string with its NUL into kernel memory and return its address."""
+        raw = text.encode() if isinstance(text, str) else bytes(text)
+        return self.mem.add(raw + b"\0", f"kernel string {raw[:20]!r}")
+
+    def advance(self, ns: int) -> int:
+        """Move the clock on by `ns`, firing the timers that become due in order; returns how many fired."""
+        end = self.env.time_ns + ns
+        fired = 0
+        while True:
+            due = [(t.due, address) for address, t in self.timers.items() if t.due is not None and t.due <= end]
+            if not due:
+                break
+            when, address = min(due)
+            timer = self.timers[address]
+            self.env.time_ns = max(self.env.time_ns, when)
+            timer.due = None
+            self._fire(timer, address)
+            fired += 1
+        self.env.time_ns = end
+        return fired
+
+    # --- what the parts ask for -----------------------------------------------------------------------
+
+    def translates(self, image: Image) -> bool:
+        """Whether this program runs translated now."""
+        if self.engine == "auto":
+            return image.executed >= _WARM or image.loops
+        return self.engine == "translator"
+
+    def helper_number(self, number: int) -> Helper:
+        found = self._helpers.get(number)
+        if found is None:
+            found = self._helpers[number] = helpers.find(number, self.replaced)
+        return found
+
+    def image_of(self, target: object) -> Image:
+        """The image of a program that a prog array holds, added to the machine when it is new."""
+        assert isinstance(target, ProgramSpec)
+        for image in self.images:
+            if image.spec is target:
+                return image
+        return self._add(target)
+
+    def code_at(self, address: int) -> tuple[Image, int]:
+        """The program and slot that a function's address means.  VmFault for any other number."""
+        number, slot = (address & 0xFFFFFFFF) >> 24, address & 0xFFFFFF
+        if address >> 32 != FUNC or number >= len(self.images) or slot not in self.images[number].starts:
+            raise VmFault(f"0x{address:x} is not a function")
+        return self.images[number], slot
+
+    def current_task(self) -> int:
+        """The address of the current task's structure: opaque memory, unless the test gives its own by replacing the helper."""
+        if not self._task:
+            self._task = self.mem.add(bytes(1 << 14), "struct task_struct of the current task")
+        return self._task
+
+    def view(self, found: OfflineMap) -> View:
+        known = self._views.get(found.address)
+        if known is None:
+            known = self._views[found.address] = make_view(self, found)
+        return known
+
+    def holds(self, spec: MapSpec) -> bool:
+        return any(m.spec is spec for m in self._maps)
+
+    def map_for(self, spec: MapSpec) -> OfflineMap:
+        """The machine's map for this very spec object, made when it is new."""
+        for found in self._maps:
+            if found.spec is spec or (found.spec == spec and spec.name and found.spec.name == spec.name):
+                return found
+        return self.new_map(spec)
+
+    def new_map(self, spec: MapSpec) -> OfflineMap:
+        found = make(spec, self.mem, self.env, len(self._maps) + 1)
+        self._maps.append(found)
+        self.by_address[found.address] = found
+        return found
+
+    # --- inside ------------------------------------------------------------------------------------------
+
+    def _add(self, spec: ProgramSpec) -> Image:
+        if not isinstance(spec, ProgramSpec):
+            raise SpecError(f"{spec!r} is not a program: expected a ProgramSpec (or a decorated function)")
+        known = spec.maps
+
+        def map_of(symbol: str) -> OfflineMap:
+            if symbol not in known:
+                raise SpecError(
+                    f"program {spec.name!r} refers to map {symbol!r}, which is not among its maps: {', '.join(known) or 'none'}"
+                )
+            found = self.map_for(known[symbol])
+            if not known[symbol].name:
+                found.name = symbol
+            return found
+
+        insns = spec.insns
+        for declared in known.values():
+            self.map_for(declared)
+        image = Image(spec, insns, len(self.images), map_of)
+        self.images.append(image)
+        return image
+
+    def _fill(self, found: OfflineMap) -> None:
+        """Put the initial contents in."""
+        view = self.view(found)
+        for key, value in found.spec.contents:
+            if hasattr(view, "push"):
+                view.push(value)
+            else:
+                view[key] = value  # type: ignore[index]
+        found.frozen = found.spec.frozen
+
+    def _image(self, spec: ProgramSpec | str) -> Image:
+        for image in self.images:
+            if image.spec is spec:
+                return image
+        for image in self.images:
+            if image.spec == spec or image.spec.name == spec:
+                return image
+        raise KeyError(f"{spec!r} is not one of this machine's programs: {', '.join(i.name for i in self.images)}")
+
+    def _search(self, key: MapSpec | str) -> OfflineMap | None:
+        name = key if isinstance(key, str) else key.name
+        tests: tuple[Callable[[OfflineMap], bool], ...] = (
+            lambda m: m.spec is key,
+            lambda m: not isinstance(key, str) and m.spec == key,
+            lambda m: bool(name) and m.name == name,
+        )
+        for test in tests:
+            for found in self._maps:
+                if test(found):
+                    return found
+        return None
+
+    def _find(self, key: MapSpec | str) -> OfflineMap:
+        found = self._search(key)
+        if found is None:
+            raise KeyError(
+                f"{key!r} is not one of this machine's maps: {', '.join(m.name for m in self._maps) or 'none'}"
+            )
+        return found
+
+    def _fire(self, timer: Timer, address: int) -> None:
+        image, _ = self.code_at(timer.callback)
+        made = context.Context(bytearray())
+        run = Run(self, image, made, self.budget)
+        found = self.by_address[timer.map]
+        key = next((k for k, value in found.elements() if value >> 32 == address >> 32), b"")
+        value = address >> 32 << 32
+        key_address = self.mem.add(key, f"key in {found.name}")
+        try:
+            run.callback(timer.callback, found.address, key_address, value)
+        finally:
+            self.mem.remove(key_address)
+            self.mem.purge()
+
+    def _cover(self, image: Image, slot: int, insn: Insn, regs: list[int | None]) -> None:
+        assert self.coverage is not None
+        self.coverage.setdefault(image, set()).add(slot)
+
+
+def _adapted(function: Callable[..., int | None]) -> Callable[..., int | None]:
+    """A user's function as the machine calls it: without the run, and with as many arguments as it takes."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        limit = 0
+    else:
+        positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+        limit = 5 if any(p.kind == p.VAR_POSITIONAL for p in parameters) else len(positional)
+    return lambda run, *args: int(function(*args[:limit]) or 0)
+
+
+def _tracer(lines: list[TraceLine]) -> Callable[[Image, int, Insn, list[int | None]], None]:
+    """A visitor that writes the trace: each call completes the line before it."""
+
+    def visit(image: Image, slot: int, insn: Insn, regs: list[int | None]) -> None:
+        now = tuple(regs)
+        if lines:
+            lines[-1].after = now
+        lines.append(TraceLine(image.name, slot, insn, now))
+
+    return visit
+
+
+def _like(given: Any, made: context.Context) -> Any:
+    """The context after the run in the form it was given in: bytes for bytes, a structure for anything else."""
+    raw = made.output()
+    if given is None or isinstance(given, (bytes, bytearray, memoryview)):
+        return raw
+    if isinstance(given, Structure):
+        size = len(bytes(given))
+        return type(given).from_buffer_copy(raw[:size].ljust(size, b"\0"))
+    return made.structured(raw)

@@ -1,0 +1,260 @@
+"""Arrays: plain, per CPU, and those whose entries are references (programs, maps, cgroups, devices, CPUs, sockets)."""
+
+from __future__ import annotations
+
+from errno import E2BIG, EBADF, EEXIST, EINVAL, ENOENT
+
+from ...errors import SpecError
+from .base import EXIST, F_LOCK, NOEXIST, RDONLY_PROG, OfflineMap, PerCpuValues, bad_flags
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Indexed(OfflineMap):
+    """Base of maps whose keys are 0 .. max_entries - 1."""
+
+    def _prepare(self) -> None:
+        self._demand(self.key_size == 4, f"key_size is {self.key_size}: an index has 4 bytes")
+        self._demand(self.max_entries > 0, "max_entries must not be 0")
+
+    def _index(self, key: bytes) -> int | None:
+        index = int.from_bytes(key, "little")
+        return index if index < self.max_entries else None
+
+    def delete(self, key: bytes) -> int:
+        return -EINVAL
+
+    def keys(self) -> list[bytes]:
+        return [i.to_bytes(4, "little") for i in range(self.max_entries)]
+
+    def _refused(self, key: bytes, flags: int) -> int:
+        """0 when an update may go ahead, else the kernel's error; its order of checks is observable."""
+        if bad_flags(flags, self.spec):
+            return -EINVAL
+        if self._index(key) is None:
+            return -E2BIG
+        return -EEXIST if flags & NOEXIST else 0
+
+
+class Array(Indexed):
+    """An array: an entry is made in memory when it is first touched, and reads as zeros before."""
+
+    def _prepare(self) -> None:
+        super()._prepare()
+        self._demand(self.value_size > 0, "value_size must not be 0")
+        self.addresses: dict[int, int] = {}
+        self.read_only = bool(self.spec.flags & RDONLY_PROG)
+
+    def lookup(self, key: bytes) -> int:
+        index = int.from_bytes(key, "little")
+        return self.addresses.get(index) or (self._make(index) if index < self.max_entries else 0)
+
+    def update(self, key: bytes, value: bytes, flags: int) -> int:
+        refused = self._refused(key, flags)
+        if not refused:
+            self._bytes(self.lookup(key))[:] = value
+        return refused
+
+    def direct_value(self, offset: int) -> int:
+        if self.max_entries != 1 or offset >= self.value_size:
+            raise SpecError(
+                f"map {self.name}: byte {offset} of its only value: it has {self.max_entries} x {self.value_size} bytes"
+            )
+        return self.lookup(bytes(4)) + offset
+
+    def elements(self) -> Iterable[tuple[bytes, int]]:
+        for key in self.keys():
+            yield key, self.lookup(key)
+
+    def read(self, key: bytes) -> bytes | None:
+        index = self._index(key)
+        if index is None:
+            return None
+        address = self.addresses.get(index)
+        return self.mem.read(address, self.value_size) if address else bytes(self.value_size)
+
+    def _make(self, index: int) -> int:
+        address = self.mem.add(bytearray(self.value_size), lambda: f"value of {self.name}[{index}]")
+        if self.read_only:
+            del self.mem.writable[address >> 32]
+        self.addresses[index] = address
+        return address
+
+    def _bytes(self, address: int) -> bytearray:
+        data = self.mem.readable[address >> 32]
+        assert isinstance(data, bytearray)
+        return data
+
+
+class PerCpuArray(Indexed):
+    """An array with a value for each CPU."""
+
+    per_cpu = True
+
+    def _prepare(self) -> None:
+        super()._prepare()
+        self.values: dict[int, PerCpuValues] = {}
+
+    def _at(self, index: int) -> PerCpuValues:
+        values = self.values.get(index)
+        if values is None:
+            name = f"value of {self.name}[{index}]"
+            values = self.values[index] = PerCpuValues(self.mem, self.env.cpus, self.value_size, name)
+        return values
+
+    def lookup(self, key: bytes) -> int:
+        return self.lookup_cpu(key, self.env.cpu)
+
+    def lookup_cpu(self, key: bytes, cpu: int) -> int:
+        index = self._index(key)
+        return 0 if index is None or not 0 <= cpu < self.env.cpus else self._at(index).addresses[cpu]
+
+    def update(self, key: bytes, value: bytes, flags: int) -> int:
+        refused = -EINVAL if flags & F_LOCK else self._refused(key, flags)
+        if not refused:
+            self.mem.write(self.lookup(key), value)
+        return refused
+
+    def elements(self) -> Iterable[tuple[bytes, int]]:
+        for key in self.keys():
+            yield key, self.lookup(key)
+
+    def read(self, key: bytes) -> bytes | None:
+        index = self._index(key)
+        return None if index is None else self._at(index).read()
+
+    def user_update(self, key: bytes, value: bytes, flags: int) -> int:
+        return self._refused(key, flags) or self._at(int.from_bytes(key, "little")).write(value)
+
+
+class References(Indexed):
+    """An array of references to something outside: `targets` maps an index to what stands there.
+
+    A program cannot write them.  From outside, an entry is set with `put`.
+    """
+
+    def _prepare(self) -> None:
+        super()._prepare()
+        self.targets: dict[int, object] = {}
+
+    def put(self, key: bytes, target: object, flags: int = 0) -> int:
+        """Make the entry refer to `target`."""
+        refused = self._refused(key, flags)
+        if not refused:
+            self.targets[int.from_bytes(key, "little")] = target
+        return refused
+
+    def user_delete(self, key: bytes) -> int:
+        index = self._index(key)
+        if index is None:
+            return -E2BIG
+        return 0 if self.targets.pop(index, None) is not None else -ENOENT
+
+    def keys(self) -> list[bytes]:
+        return [i.to_bytes(4, "little") for i in range(self.max_entries)]
+
+    def target(self, key: bytes) -> object:
+        """What the entry refers to, None for nothing."""
+        return self.targets.get(int.from_bytes(key, "little"))
+
+    def read(self, key: bytes) -> bytes | None:
+        target = self.target(key)
+        if target is None:
+            return None
+        number = target if isinstance(target, int) else getattr(target, "id", 0)
+        return number.to_bytes(self.value_size, "little")
+
+    def user_update(self, key: bytes, value: bytes, flags: int) -> int:
+        return -EBADF  # a number is a descriptor to the kernel; offline there are none
+
+
+class ArrayOfMaps(References):
+    """An array of maps: a lookup gives the inner map."""
+
+    def lookup(self, key: bytes) -> int:
+        target = self.target(key)
+        return target.address if isinstance(target, OfflineMap) else 0
+
+
+class HashOfMaps(References):
+    """A hash table of maps."""
+
+    def _prepare(self) -> None:
+        self._demand(self.max_entries > 0 and self.key_size > 0, "sizes and max_entries must not be 0")
+        self.named: dict[bytes, object] = {}
+
+    def put(self, key: bytes, target: object, flags: int = 0) -> int:
+        if key in self.named:
+            if flags & NOEXIST:
+                return -EEXIST
+        elif flags & EXIST:
+            return -ENOENT
+        elif len(self.named) >= self.max_entries:
+            return -E2BIG
+        self.named[key] = target
+        return 0
+
+    def target(self, key: bytes) -> object:
+        return self.named.get(key)
+
+    def lookup(self, key: bytes) -> int:
+        target = self.named.get(key)
+        return target.address if isinstance(target, OfflineMap) else 0
+
+    def user_delete(self, key: bytes) -> int:
+        return 0 if self.named.pop(key, None) is not None else -ENOENT
+
+    def keys(self) -> list[bytes]:
+        return list(self.named)
+
+
+class Table(Indexed):
+    """Devices, CPUs or AF_XDP sockets to redirect to: `rows` maps a key to the value that user space stored."""
+
+    hashed = False
+
+    def _prepare(self) -> None:
+        super()._prepare()
+        self.rows: dict[bytes, int] = {}
+
+    def lookup(self, key: bytes) -> int:
+        return self.rows.get(key, 0)
+
+    def user_update(self, key: bytes, value: bytes, flags: int) -> int:
+        if flags > EXIST:
+            return -EINVAL
+        if self.hashed:
+            if key in self.rows and flags & NOEXIST:
+                return -EEXIST
+            if key not in self.rows and len(self.rows) >= self.max_entries:
+                return -E2BIG
+        else:
+            refused = self._refused(key, flags)
+            if refused:
+                return refused
+        self.rows[key] = self.mem.add(bytes(value), lambda: f"value of {self.name}[{key.hex()}]")
+        return 0
+
+    def user_delete(self, key: bytes) -> int:
+        if not self.hashed and self._index(key) is None:
+            return -EINVAL
+        if self.rows.pop(key, None) is None:
+            return -ENOENT if self.hashed else 0
+        return 0
+
+    def elements(self) -> Iterable[tuple[bytes, int]]:
+        return list(self.rows.items())
+
+    def keys(self) -> list[bytes]:
+        return list(self.rows) if self.hashed else super().keys()
+
+
+class HashedTable(Table):
+    """DEVMAP_HASH: a `Table` with any number as key."""
+
+    hashed = True
+
+    def _prepare(self) -> None:
+        super()._prepare()

@@ -1,0 +1,188 @@
+"""The machine's memory: typed regions with bounds, and the addresses by which programs know them.
+
+    63                  32 31                   0
+    +---------------------+---------------------+
+    |       window        |       offset        |   an address
+    +---------------------+---------------------+
+
+Every region has a window of its own, so pointers are plain 64-bit numbers that can be added to, compared, spilled and
+leaked as on hardware, and an access outside every region is found by one table lookup and one length check.
+Kernel windows have the top bit set, user windows lie where Linux maps processes, and window 0 stays empty, so
+NULL and small numbers fault.
+"""
+
+from __future__ import annotations
+
+from ..errors import VmFault
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MASK32 = 0xFFFFFFFF
+MASK64 = 0xFFFFFFFFFFFFFFFF
+
+CTX = 0x80000001
+"""Window of the context, whose fields may stand for pointers that are wider than they are."""
+FUNC = 0x80000002
+"""Window of code: what a callback pointer points to."""
+STACK = 0x80000010
+"""Window of the first of `MAX_FRAMES` stack frames."""
+MAX_FRAMES = 8
+FRAME_SIZE = 512
+_FIRST_KERNEL = 0x80000100
+_FIRST_USER = 0x00005500
+_READ, _READ_WRITE = "read-only", "writable"
+
+
+class MemoryFault(VmFault):
+    """An access outside every region, or a store to a read-only one: `address`, and the nearest `region` by name."""
+
+    def __init__(self, message: str, address: int, region: str) -> None:
+        super().__init__(message)
+        self.address = address
+        self.region = region
+
+
+class Memory:
+    """Windows and what lies in them; `readable` and `writable` map a window to its bytes."""
+
+    def __init__(self) -> None:
+        self.readable: dict[int, bytes | bytearray] = {}
+        self.writable: dict[int, bytearray] = {}
+        self.names: dict[int, str | Callable[[], str]] = {}
+        self._objects: dict[int, tuple[int, object]] = {}
+        self._retired: list[int] = []
+        self._kernel = _FIRST_KERNEL
+        self._user = _FIRST_USER
+
+    def add(self, data: bytes | bytearray, name: str | Callable[[], str], *, user: bool = False) -> int:
+        """Give `data` a window and return its address; a bytearray is writable, bytes are not.
+
+        `name` is what faults call the region, or a function that makes up the name when one happens.
+        """
+        if user:
+            self._user = window = self._user + 1
+        else:
+            self._kernel = window = self._kernel + 1
+        self.place(window, data, name)
+        return window << 32
+
+    def place(self, window: int, data: bytes | bytearray, name: str | Callable[[], str]) -> None:
+        """Put a region into a window chosen by the caller."""
+        self.readable[window] = data
+        if isinstance(data, bytearray):
+            self.writable[window] = data
+        else:
+            self.writable.pop(window, None)
+        self.names[window] = name
+
+    def remove(self, address: int) -> None:
+        """Unmap the region of `address`: pointers into it fault from now on."""
+        window = address >> 32
+        self.readable.pop(window, None)
+        self.writable.pop(window, None)
+        self.names.pop(window, None)
+
+    def retire(self, address: int) -> None:
+        """Unmap the region when the run ends: as under RCU, a program may use what it looked up until it is done."""
+        self._retired.append(address)
+
+    def purge(self) -> None:
+        """Unmap everything that was retired."""
+        for address in self._retired:
+            self.remove(address)
+        self._retired.clear()
+
+    def of(self, owner: object, data: Callable[[], bytes | bytearray], name: str) -> int:
+        """The address that stands for a Python object; `data` makes the bytes there when it is first asked for."""
+        known = self._objects.get(id(owner))
+        if known is None:
+            # The object is kept beside its address, so its id cannot be given to another one.
+            known = self._objects[id(owner)] = (self.add(data(), name), owner)
+        return known[0]
+
+    def owner(self, address: int) -> object:
+        """The Python object that `address` stands for, None when it is no such address."""
+        return next((owner for at, owner in self._objects.values() if at == address), None)
+
+    def region(self, address: int) -> tuple[bytes | bytearray, int] | None:
+        """The region that `address` points into (or just behind) and its offset there; None when there is none."""
+        data = self.readable.get(address >> 32)
+        offset = address & MASK32
+        return None if data is None or offset > len(data) else (data, offset)
+
+    def read(self, address: int, size: int) -> bytes:
+        """`size` bytes at `address`.  MemoryFault when they do not lie in one region."""
+        data = self.readable.get(address >> 32)
+        offset = address & MASK32
+        if data is None or offset + size > len(data):
+            raise self.fault(address, size, "read")
+        return bytes(data[offset : offset + size])
+
+    def write(self, address: int, raw: bytes | bytearray | memoryview) -> None:
+        """Store `raw` at `address`.  MemoryFault when it does not fit one writable region."""
+        data = self.writable.get(address >> 32)
+        offset = address & MASK32
+        if data is None or offset + len(raw) > len(data):
+            raise self.fault(address, len(raw), "write")
+        data[offset : offset + len(raw)] = raw
+
+    def load(self, address: int, size: int) -> int:
+        """The number of `size` bytes at `address`, in the machine's (little-endian) order."""
+        data = self.readable.get(address >> 32)
+        offset = address & MASK32
+        if data is None or offset + size > len(data):
+            raise self.fault(address, size, "read")
+        return int.from_bytes(data[offset : offset + size], "little")
+
+    def store(self, address: int, size: int, value: int) -> None:
+        """Store the low `size` bytes of `value`."""
+        data = self.writable.get(address >> 32)
+        offset = address & MASK32
+        if data is None or offset + size > len(data):
+            raise self.fault(address, size, "write")
+        data[offset : offset + size] = (value & ((1 << size * 8) - 1)).to_bytes(size, "little")
+
+    def string(self, address: int, limit: int = 1 << 20) -> bytes:
+        """The bytes from `address` up to a NUL, without it, at most `limit`; also ends where the region does."""
+        found = self.region(address)
+        if found is None:
+            raise self.fault(address, 1, "read")
+        data, offset = found
+        return bytes(data[offset : offset + limit]).split(b"\0", 1)[0]
+
+    def is_user(self, address: int) -> bool:
+        """Whether `address` lies where processes do."""
+        return not address >> 63
+
+    def name(self, window: int) -> str:
+        name = self.names[window]
+        return name if isinstance(name, str) else name()
+
+    def fault(self, address: int, size: int, how: str) -> MemoryFault:
+        """The error for an access of `size` bytes at `address`; says which region is nearest and where it lies."""
+        window, offset = address >> 32, address & MASK32
+        what = f"{how} of {size} byte{'s' * (size != 1)} at 0x{address:x}"
+        if window in self.readable:
+            length = len(self.readable[window])
+            kind = _READ_WRITE if window in self.writable else _READ
+            name = self.name(window)
+            if how != "read" and window not in self.writable:
+                return MemoryFault(f"{what}: {name} is read-only", address, name)
+            where = f"offset {offset} of {name} ({length} bytes, {kind})"
+            return MemoryFault(f"{what}: out of bounds: {where}", address, name)
+        if address < 4096:
+            return MemoryFault(f"{what}: NULL pointer or a number used as one", address, "NULL")
+        nearest = min(
+            self.readable,
+            key=lambda w: min(abs((w << 32) - address), abs((w << 32) + len(self.readable[w]) - address)),
+            default=None,
+        )
+        if nearest is None:
+            return MemoryFault(f"{what}: no memory there", address, "nothing")
+        name = self.name(nearest)
+        distance = address - (nearest << 32)
+        side = f"{-distance} bytes before" if distance < 0 else f"{distance - len(self.readable[nearest])} bytes behind"
+        where = f"{side} {name}" if abs(distance) < 1 << 31 else f"nearest is {name} at 0x{nearest << 32:x}"
+        return MemoryFault(f"{what}: no memory there: {where}", address, name)

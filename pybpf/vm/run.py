@@ -1,0 +1,184 @@
+"""`Run`: one execution of a program: its context, frames, counters, and what it left behind."""
+
+from __future__ import annotations
+
+from ..asm.opcodes import Call
+from ..errors import VmFault
+from . import helpers
+from .image import check_stack
+from .interp import execute
+from .maps import OfflineMap, References
+from .memory import CTX, FRAME_SIZE, MASK32, STACK
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from ..asm.insn import Insn
+    from .context import Context
+    from .helpers.table import Helper
+    from .image import Image
+    from .machine import VM
+
+    Visitor = Callable[[Image, int, Insn, "list[int | None]"], None]
+
+_NET_OFF, _LL_OFF = -0x100000, -0x200000  # SKF_NET_OFF, SKF_LL_OFF
+
+
+class Run:
+    """What an execution needs at hand.  `insns` counts what was executed, over all frames and tail calls."""
+
+    def __init__(self, vm: VM, image: Image, ctx: Context, budget: int) -> None:
+        self.vm = vm
+        self.env = vm.env
+        self.mem = vm.mem
+        self.maps = vm.by_address
+        self.image = image
+        self.ctx = ctx
+        self.budget = budget
+        self.insns = 0
+        self.depths: list[int] = []
+        self.tail_calls = 0
+        self.next_image: Image | None = None
+        self.visit: Visitor | None = None
+        self.printk: list[str] = []
+        self.seq = bytearray()
+        self.actions: list[tuple[Any, ...]] = []
+        self.socket_options: dict[tuple[int, int], bytes] = {}
+        self.strings: dict[str, bytes] = {}
+        self._spins = 0
+
+    # --- memory, the context included --------------------------------------------------------------
+
+    def load(self, address: int, size: int) -> int:
+        if address >> 32 == CTX:
+            return self.ctx.load(address & MASK32, size)
+        return self.mem.load(address, size)
+
+    def store(self, address: int, size: int, value: int) -> None:
+        if address >> 32 == CTX:
+            self.ctx.store(address & MASK32, size, value)
+        else:
+            self.mem.store(address, size, value)
+
+    def packet_load(self, offset: int, size: int) -> int | None:
+        """A legacy load in network order, or None outside the packet.  Negative offsets reach special places."""
+        packet = self.ctx.packet
+        if packet is None:
+            raise VmFault("a legacy packet load without a packet")
+        data = packet.raw()
+        if offset < 0:
+            whole = packet.front + data
+            if offset >= _NET_OFF:
+                data, offset = whole[14:], offset - _NET_OFF
+            elif offset >= _LL_OFF:
+                data, offset = whole, offset - _LL_OFF
+            else:
+                return None
+        if offset + size > len(data):
+            return None
+        return int.from_bytes(data[offset : offset + size], "big")
+
+    # --- calls --------------------------------------------------------------------------------------
+
+    def call(self, image: Image, start: int, args: Sequence[int | None]) -> int:
+        """Run the function that begins at slot `start` in a new frame, and return its r0."""
+        depth = len(self.depths)
+        self.depths.append(image.depths.get(start, 0))
+        if depth:
+            check_stack(self.depths)
+        window = STACK + depth
+        mem = self.mem
+        mem.readable[window] = mem.writable[window] = bytearray(FRAME_SIZE)
+        mem.names[window] = "the stack" if depth == 0 else f"the stack of frame {depth}"
+        try:
+            return self._enter(image, start, args, window << 32 | FRAME_SIZE)
+        finally:
+            self.depths.pop()
+            if depth:
+                mem.remove(window << 32)
+
+    def _enter(self, image: Image, start: int, args: Sequence[int | None], frame: int) -> int:
+        if self.visit is None and self.vm.translates(image):
+            from .translate import function_of
+
+            function = function_of(self, image, start)
+            if function is not None:
+                return function(self, frame, *args)
+        return execute(self, image, start, [None, *args, *[None] * (9 - len(args)), frame])
+
+    def callback(self, address: int, *args: int) -> int:
+        """Call program code from a helper; `address` is what a wide load of a function gave."""
+        image, start = self.vm.code_at(address)
+        return self.call(image, start, [*args, *[0] * (5 - len(args))])
+
+    def enter_tail(self, ctx: int) -> int:
+        """Go on in the program that bpf_tail_call chose, in the frame of its caller; its r0."""
+        image = self.next_image
+        assert image is not None
+        previous, self.image, self.next_image = self.image, image, None
+        window = STACK + len(self.depths) - 1
+        self.mem.readable[window] = self.mem.writable[window] = bytearray(FRAME_SIZE)
+        try:
+            return self._enter(image, 0, [ctx], window << 32 | FRAME_SIZE)
+        finally:
+            self.image = previous
+
+    def helper(self, insn: Insn) -> Helper:
+        """What a call instruction calls, local calls excepted."""
+        if insn.src == Call.KFUNC:
+            if insn.symbol is None:
+                raise VmFault(f"a kfunc called by BTF id {insn.imm}: offline, kfuncs are called by name")
+            return helpers.find_kfunc(insn.symbol, self.vm.replaced)
+        if insn.src != Call.HELPER:
+            raise VmFault(f"unknown kind {insn.src} of call")
+        return self.vm.helper_number(insn.imm)
+
+    # --- what helpers ask for -------------------------------------------------------------------------
+
+    def map(self, address: int) -> OfflineMap:
+        """The map that a program holds by `address`.  VmFault for anything else."""
+        found = self.maps.get(address)
+        if found is None:
+            raise VmFault(f"0x{address:x} is not a map")
+        return found
+
+    def references(self, found: OfflineMap) -> References:
+        """`found` as a map of references (programs, maps, cgroups, sockets)."""
+        if not isinstance(found, References):
+            raise VmFault(f"map {found.name} holds no references")
+        return found
+
+    def variable(self, name: str) -> int:
+        """The address of a kernel variable that the test set in `env.variables`."""
+        address = self.env.variables.get(name)
+        if address is None:
+            raise VmFault(f'kernel variable {name} is not modelled: set vm.env.variables["{name}"] to an address')
+        return address
+
+    def current_task(self) -> int:
+        return self.vm.current_task()
+
+    def context_socket(self) -> object:
+        """The pseudo socket behind the context, or None."""
+        for address in self.ctx.pointers.values():
+            owner = self.mem.owner(address)
+            if owner is not None:
+                return owner
+        sk = self.ctx.data[184:192] if len(self.ctx.data) >= 192 else b""
+        return self.mem.owner(int.from_bytes(sk, "little"))
+
+    def record(self, *action: object) -> None:
+        """Remember what the program asked to be done (a redirect, a signal)."""
+        self.actions.append(action)
+
+    # --- limits -----------------------------------------------------------------------------------------
+
+    def may_goto_ends(self) -> bool:
+        """Whether a may_goto leaves its loop now."""
+        self._spins += 1
+        return self._spins > self.env.may_goto_limit
+
+    def out_of_budget(self) -> VmFault:
+        return VmFault(f"the run executed {self.budget} instructions, its budget; VM(..., budget=n) allows more")

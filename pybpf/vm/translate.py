@@ -1,0 +1,5 @@
+"""(being written)"""
+
+
+def function_of(run, image, start):
+    return None

@@ -1,0 +1,238 @@
+"""What `vm[packets]` gives: the views of `mapview.py` over offline maps, and a few for maps without entries."""
+
+from __future__ import annotations
+
+from errno import ENOENT, EPERM
+
+from ..errors import SpecError
+from ..mapview import HashView, View, view
+from ..spec import MapSpec, ProgramSpec
+from ..uapi import MapType
+from .maps import KINDS, Bloom, OfflineMap, PerfEvents, Queue, References, RingBuffer, Storage, UserRingBuffer
+from .sockets import PseudoSocket, socket_address
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from ..types import Codec
+    from .machine import VM
+
+_CHUNK = 4096
+_RDONLY, _WRONLY = 1 << 3, 1 << 4  # BPF_F_RDONLY, BPF_F_WRONLY: what user space may not do
+
+
+class Raw:
+    """The `RawMap` over an offline map: errors as positive errno, values as bytes."""
+
+    def __init__(self, map: OfflineMap) -> None:
+        self.map = map
+
+    def lookup(self, key: bytes) -> bytes | None:
+        if isinstance(self.map, Queue):
+            found = self.map.peek(b"")
+            return None if isinstance(found, int) else found
+        return self.map.read(key)
+
+    def update(self, key: bytes, value: bytes, flags: int) -> int:
+        if self.map.frozen or self.map.spec.flags & _RDONLY:
+            return EPERM
+        if isinstance(self.map, (Queue, Bloom)):
+            return -self.map.push(value, flags)
+        return -self.map.user_update(key, value, flags)
+
+    def delete(self, key: bytes) -> int:
+        return EPERM if self.map.frozen else -self.map.user_delete(key)
+
+    def take(self, key: bytes) -> bytes | None:
+        if isinstance(self.map, Queue):
+            found = self.map.pop()
+            return None if isinstance(found, int) else found
+        value = self.map.read(key)
+        if value is not None:
+            self.map.user_delete(key)
+        return value
+
+    def contains(self, value: bytes) -> bool:
+        return not isinstance(self.map.peek(value), int)
+
+    def batches(self) -> Iterator[tuple[int, Any, Any]]:
+        keys = self.map.keys()
+        for i in range(0, len(keys), _CHUNK):
+            pairs = [(k, v) for k in keys[i : i + _CHUNK] if (v := self.map.read(k)) is not None]
+            yield len(pairs), b"".join(k for k, _ in pairs), b"".join(v for _, v in pairs)
+
+
+class ReferenceView(HashView["Any", "Any"]):
+    """A map of programs, maps, cgroups or sockets: what is stored in it is given as the object itself and read back so."""
+
+    def __init__(self, spec: MapSpec, raw: Raw, vm: VM) -> None:
+        super().__init__(spec, raw, vm.env.cpus)
+        self.vm = vm
+
+    @property
+    def _map(self) -> References:
+        found = self.raw.map  # type: ignore[attr-defined]
+        assert isinstance(found, References)
+        return found
+
+    def __getitem__(self, key: Any) -> Any:
+        target = self._map.target(self._pack_key(key))
+        if target is None:
+            raise KeyError(key)
+        return self.vm.view(target) if isinstance(target, OfflineMap) else target
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        target = self._map.target(self._pack_key(key))
+        return default if target is None else self[key]
+
+    def __contains__(self, key: object) -> bool:
+        return self._map.target(self._pack_key(key)) is not None
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self.set(key, value)
+
+    def set(
+        self, key: Any, value: Any, *, noexist: bool = False, exist: bool = False, lock: bool = False, flags: int = 0
+    ) -> None:
+        flags |= noexist * 1 | exist * 2 | lock * 4
+        code = -self._map.put(self._pack_key(key), self._target(value), flags)
+        if code:
+            raise self._refused(code, "BPF_MAP_UPDATE_ELEM", key)
+
+    def pop(self, key: Any, default: Any = ...) -> Any:
+        if key not in self:
+            if default is ...:
+                raise KeyError(key)
+            return default
+        found = self[key]
+        del self[key]
+        return found
+
+    def __iter__(self) -> Iterator[Any]:
+        unpack = self._key.unpack
+        return (unpack(k) for k in self._map.keys() if self._map.target(k) is not None)
+
+    def _iter_items(self) -> Iterator[tuple[Any, Any]]:
+        return ((key, self[key]) for key in self)
+
+    def _iter_values(self) -> Iterator[Any]:
+        return (self[key] for key in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def _target(self, value: Any) -> Any:
+        """What is kept for a value: an image's spec, an offline map, a socket, a number."""
+        if isinstance(value, View):
+            value = value.raw.map  # type: ignore[attr-defined]
+        if isinstance(value, (ProgramSpec, PseudoSocket, OfflineMap)):
+            return value
+        if isinstance(value, MapSpec):
+            return self.vm.map_for(value) if self.vm.holds(value) else self.vm.new_map(value)
+        if isinstance(value, int) and self.spec.map_type not in (
+            MapType.PROG_ARRAY,
+            MapType.ARRAY_OF_MAPS,
+            MapType.HASH_OF_MAPS,
+        ):
+            return value
+        raise TypeError(f"{value!r}: expected a program, a map, a PseudoSocket, or a number for cgroups")
+
+
+class StorageView(HashView["Any", "Any"]):
+    """A local storage: keys are the objects themselves (a `PseudoSocket`), or their addresses."""
+
+    def __init__(self, spec: MapSpec, raw: Raw, vm: VM) -> None:
+        super().__init__(spec, raw, vm.env.cpus)
+
+        def pack(owner: Any) -> bytes:
+            address = socket_address(vm.mem, owner) if isinstance(owner, PseudoSocket) else int(owner)
+            return address.to_bytes(8, "little")
+
+        def unpack(raw_key: bytes) -> Any:
+            address = int.from_bytes(raw_key, "little")
+            return vm.mem.owner(address) or address
+
+        self._pack_key = pack
+        self._key = _key_codec(self._key, pack, unpack)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        found = self.raw.map  # type: ignore[attr-defined]
+        assert isinstance(found, Storage)
+        address = found.get(int.from_bytes(self._pack_key(key), "little"), None, True)
+        found.mem.write(address, self._pack_value(value))
+
+    def __delitem__(self, key: Any) -> None:
+        found = self.raw.map  # type: ignore[attr-defined]
+        if found.drop(int.from_bytes(self._pack_key(key), "little")) == -ENOENT:
+            raise KeyError(key)
+
+
+def _key_codec(base: Codec, pack: Any, unpack: Any) -> Codec:
+    from ..types import Codec
+
+    return Codec(base.type, 8, pack, unpack)
+
+
+class EventView(View):
+    """A ring buffer or perf event array: what programs sent and nobody took yet."""
+
+    def __init__(self, spec: MapSpec, raw: Raw) -> None:
+        self.spec = spec
+        self.raw = raw
+
+    def __repr__(self) -> str:
+        return f"<EventView {self.spec.name!r}>"
+
+    def drain(self) -> list[Any]:
+        """Take every complete record: values of the declared type, or `bytes` where none was declared."""
+        found = self.raw.map  # type: ignore[attr-defined]
+        assert isinstance(found, (RingBuffer, PerfEvents))
+        codec = getattr(self.spec, "event_codec", None)
+        records = found.take()
+        return records if codec is None else [codec.unpack(r[: codec.size]) for r in records]
+
+    read_many = drain
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.drain())
+
+    @property
+    def lost(self) -> int:
+        """Records that found no room."""
+        return int(getattr(self.raw.map, "lost", 0))  # type: ignore[attr-defined]
+
+
+class UserRingView(View):
+    """A user ring buffer: records wait here for the program to drain them."""
+
+    def __init__(self, spec: MapSpec, raw: Raw) -> None:
+        self.spec = spec
+        self.raw = raw
+
+    def send(self, value: Any) -> None:
+        """Put a record in: a value of the declared type, or bytes."""
+        found = self.raw.map  # type: ignore[attr-defined]
+        assert isinstance(found, UserRingBuffer)
+        codec = getattr(self.spec, "event_codec", None)
+        found.send(value if codec is None else codec.pack(value))
+
+    def __repr__(self) -> str:
+        return f"<UserRingView {self.spec.name!r}>"
+
+
+def make_view(vm: VM, found: OfflineMap) -> View:
+    """The view of an offline map."""
+    raw = Raw(found)
+    if isinstance(found, (RingBuffer, PerfEvents)):
+        return EventView(found.spec, raw)
+    if isinstance(found, UserRingBuffer):
+        return UserRingView(found.spec, raw)
+    if isinstance(found, References):
+        return ReferenceView(found.spec, raw, vm)
+    if isinstance(found, Storage):
+        return StorageView(found.spec, raw, vm)
+    if found.spec.map_type not in KINDS:
+        raise SpecError(f"map {found.name} has no view")
+    return view(found.spec, raw, vm.env.cpus)
