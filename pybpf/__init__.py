@@ -78,6 +78,7 @@ if TYPE_CHECKING:
     from .types import u16 as u16
     from .types import u32 as u32
     from .types import u64 as u64
+    from .vm import VM as VM
 
 __version__ = "0.1.0"
 
@@ -144,6 +145,7 @@ _HOME = {
     ),
     "Link": "links.base",
     "Map": "maps.live",
+    "VM": "vm",
     **dict.fromkeys(("Collection", "Program", "load", "load_collection"), "program"),
     **dict.fromkeys(("MapSpec", "ProgramSpec"), "spec"),
     **dict.fromkeys(
