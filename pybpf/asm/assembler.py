@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ..errors import AsmError
 from ..source import Source
+from .codec import decode
 from .helpers import helper_id
 from .insn import Insn, s32
 from .lexer import Misread, tokenize
@@ -58,6 +59,7 @@ class _Assembler:
         self.constants: dict[str, int] = {}
         self.pending: list[str] = []  # labels that wait for their instruction
         self.labels: dict[str, str] = {}  # every label -> the one that its instruction carries
+        self.unread: tuple[int, Source] | None = None  # slot and place of an instruction whose text bpftool lacks
         self.is_dump = any(_dump_prefix(line)[1] is not None for line in self.lines)
 
     def run(self) -> list[Insn]:
@@ -72,6 +74,7 @@ class _Assembler:
             raise AsmError("expected */ before the end of the text", self.source(0))
         if self.pending:
             raise AsmError(f"label {self.pending[0]!r} has no instruction behind it", self.source(0))
+        self.check_unread()
         if self.is_dump:
             return _in_order(self.name_targets(), self.slots)
         return self.name_targets()
@@ -89,8 +92,8 @@ class _Assembler:
             start = closing + 2
         else:
             slot, opcode, start = _dump_prefix(text)
-        if self.is_dump and opcode is None and not self.is_instruction(text[start:]):
-            return False  # a dump's own remarks: states of registers, the source's lines, counts
+        if self.is_dump and opcode is None and self.remark(text, slot, start):
+            return False
         line = tokenize(text, self.constants, start)
         tokens = line.tokens
         while len(tokens) > 1 and tokens[1][0] == ":":
@@ -106,6 +109,34 @@ class _Assembler:
         else:
             self.add(self.instruction(tokens, opcode), tokens[0][2], slot)
         return line.open
+
+    def remark(self, text: str, slot: int | None, start: int) -> bool:
+        """Whether a line of a dump is no instruction: states of registers, lines of source, counts, bytes."""
+        raw = _hex_bytes(text)
+        if raw is not None:
+            self.take_bytes(raw)
+            return True
+        if slot is not None and text.startswith("BUG_", _skip_spaces(text, start)):
+            self.check_unread()
+            self.unread = slot, self.source(start + 2)  # an old bpftool does not know it, but may give its bytes
+            return True
+        return not self.is_instruction(text[start:])
+
+    def take_bytes(self, raw: bytes) -> None:
+        """The bytes below an instruction are more exact than its text, but for calls, where the text has the name."""
+        insn = decode(raw)[0]
+        if self.unread is not None:
+            slot, source = self.unread
+            self.unread = None
+            self.out.append(insn.replace(source=source))
+            self.slots.append(slot)
+        elif self.out and self.out[-1][0] == insn[0] != _CALL:
+            meta = self.out[-1].__dict__
+            self.out[-1] = insn.replace(source=meta["source"], label=meta.get("label"))
+
+    def check_unread(self) -> None:
+        if self.unread is not None:
+            raise AsmError("the dump does not say which instruction this is: dump again with `opcodes`", self.unread[1])
 
     def is_instruction(self, text: str) -> bool:
         try:
@@ -124,6 +155,7 @@ class _Assembler:
         self.labels[str(name)] = self.pending[0]
 
     def add(self, insn: Insn, column: int, slot: int | None = None) -> None:
+        self.check_unread()
         meta = insn.__dict__  # fresh, so nobody has seen it yet
         meta["source"] = self.source(column)
         if self.pending:
@@ -283,6 +315,14 @@ def _dump_prefix(text: str) -> tuple[int | None, int | None, int]:
         opcode = int(text[i + 1 : i + 3], 16)
         i += 4
     return slot, opcode, i
+
+
+def _hex_bytes(text: str) -> bytes | None:
+    """The 8 or 16 bytes that a line consists of, as `bpftool ... opcodes` prints them; None for other lines."""
+    words = text.split()
+    if len(words) not in (8, 16) or not all(len(word) == 2 and _HEX.issuperset(word) for word in words):
+        return None
+    return bytes.fromhex("".join(words))
 
 
 def _skip_spaces(text: str, i: int) -> int:

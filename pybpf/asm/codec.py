@@ -124,7 +124,7 @@ _RANGES = (
 
 def _misfit(insn: object) -> AsmError:
     """The error for an instruction that `struct` would not take: name the field."""
-    if not isinstance(insn, tuple) or len(insn) != 6:
+    if not isinstance(insn, Insn) or len(insn) != 6:
         return AsmError(f"{insn!r} is not an Insn")
     source = getattr(insn, "source", None)
     for (name, low, high), value in zip(_RANGES, insn, strict=True):

@@ -9,7 +9,11 @@ import subprocess
 from pathlib import Path
 
 LLVM = next(
-    (path for path in ("/usr/lib/llvm-19/bin/llvm-objdump", shutil.which("llvm-objdump-19")) if path and Path(path).exists()),
+    (
+        path
+        for path in ("/usr/lib/llvm-19/bin/llvm-objdump", shutil.which("llvm-objdump-19"))
+        if path and Path(path).exists()
+    ),
     None,
 )
 _LINE = re.compile(r"^\s*\d+:\s+(?:[0-9a-f]{2} )*[0-9a-f]{2}\t(.*)$")

@@ -51,7 +51,9 @@ def test_prints_what_llvm_prints_for_32_bit_atomics_of_v3(tmp_path):
 
 def test_reads_what_llvm_prints_for_v3(tmp_path):
     """With -mcpu=v3 LLVM writes loads and stores of up to 32 bits with w registers."""
-    insns = [insn for insn in every_kind(random.Random(5), 40, registers=12) if insn.opcode & 7 in (Class.LDX, Class.STX)]
+    insns = [
+        insn for insn in every_kind(random.Random(5), 40, registers=12) if insn.opcode & 7 in (Class.LDX, Class.STX)
+    ]
     insns = [insn for insn in insns if insn.imm < 0x100]
     theirs = llvm_texts(asm.encode(insns), tmp_path, "--mcpu=v3")
     assert any(line.startswith("w") for line in theirs)
