@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from ..asm.insn import Insn as EbpfInsn
-from ..asm.opcodes import Alu, Class, Jmp, Mode, Size, Src
+from ..asm.opcodes import SIZE_BYTES, Alu, Class, Jmp, Mode, Size, Src
 from ..errors import NotSupportedError
 from ..spec import ProgramSpec
 from ..uapi import Helper, ProgType, XdpAction
-from .insn import AD_OFF, CONDITIONS, EXTENSION_NAMES, OPCODES, Insn
+from .insn import AD_OFF, CONDITIONS, EXTENSION_NAMES, LL_OFF, NET_OFF, OPCODES, Insn
 
 A, X, CTX, FP = 0, 7, 6, 10
 DATA, DATA_END = 8, 9  # XDP keeps the packet's bounds here
@@ -84,11 +84,16 @@ def to_ebpf(
 
 
 def _target(prog_type: int, match: int | None, miss: int | None) -> _Target:
+    skb = ([_mov64(CTX, 1)], [_ldx(Size.W, A, CTX, 0)])
+    if prog_type == ProgType.SOCKET_FILTER and match is miss is None:
+        return _Target(skb[0], _legacy_load, skb[1], None, 0)
     if prog_type in (ProgType.SOCKET_FILTER, ProgType.SCHED_CLS):
-        if prog_type == ProgType.SCHED_CLS:  # TC_ACT_OK, TC_ACT_SHOT
-            match, miss = 0 if match is None else match, 2 if miss is None else miss
-        length = [_ldx(Size.W, A, CTX, 0)]
-        return _Target([_mov64(CTX, 1)], _skb_load, length, match, miss or 0)
+        passed, dropped = (
+            (0, 2) if prog_type == ProgType.SCHED_CLS else (0xFFFF, 0)
+        )  # TC_ACT_OK and SHOT; bytes to keep
+        return _Target(
+            skb[0], _helper_load, skb[1], passed if match is None else match, dropped if miss is None else miss
+        )
     if prog_type == ProgType.XDP:
         prologue = [_ldx(Size.W, DATA, 1, 0), _ldx(Size.W, DATA_END, 1, 4)]
         length = [_mov64(A, DATA_END), EbpfInsn(Class.ALU64 | Alu.SUB | Src.X, A, DATA)]
@@ -202,10 +207,36 @@ def _return(operand: str, k: int, target: _Target) -> Iterator[EbpfInsn]:
         yield _EXIT
 
 
-def _skb_load(op: str, operand: str, k: int) -> Iterator[EbpfInsn]:
-    """The legacy packet load; it reads what a classic load reads, and leaves the program with 0 where that would."""
+def _legacy_load(op: str, operand: str, k: int) -> Iterator[EbpfInsn]:
+    """What the kernel makes of a classic load.  Outside of the packet it ends the program with 0."""
     mode, src = (Mode.IND, X) if operand == "ind" else (Mode.ABS, 0)
     yield EbpfInsn(Class.LD | mode | _SIZE[op], 0, src, 0, _s32(k))
+
+
+_LOADED = _SAVED_A - 4
+_HEADER_MAC, _HEADER_NET = 0, 1  # BPF_HDR_START_*
+
+
+def _helper_load(op: str, operand: str, k: int) -> Iterator[EbpfInsn]:
+    """skb_load_bytes, where a load outside of the packet must give another result than 0."""
+    size = _SIZE[op]
+    relative = operand == "abs" and k >= LL_OFF
+    yield _mov64(1, CTX)
+    if operand == "ind":
+        yield _mov(2, X, Src.X)
+        yield EbpfInsn(Class.ALU | Alu.ADD | Src.K, 2, imm=_s32(_plain(operand, k)))
+    else:
+        yield _mov(2, _s32(k - (NET_OFF if k >= NET_OFF else LL_OFF) if relative else k))
+    yield _mov64(3, FP)
+    yield EbpfInsn(Class.ALU64 | Alu.ADD | Src.K, 3, imm=_LOADED)
+    yield _mov(4, SIZE_BYTES[size])
+    if relative:
+        yield _mov(5, _HEADER_NET if k >= NET_OFF else _HEADER_MAC)
+    helper = Helper.skb_load_bytes_relative if relative else Helper.skb_load_bytes
+    yield EbpfInsn(Class.JMP | Jmp.CALL, imm=helper)
+    yield EbpfInsn(Class.JMP | Jmp.JNE | Src.K, A, symbol=MISS)
+    yield _ldx(size, A, FP, _LOADED)
+    yield from _swap(size)
 
 
 _LARGEST = 0xFFFF  # the verifier follows packet offsets up to MAX_PACKET_OFF
@@ -214,7 +245,8 @@ _LARGEST = 0xFFFF  # the verifier follows packet offsets up to MAX_PACKET_OFF
 def _xdp_load(op: str, operand: str, k: int) -> Iterator[EbpfInsn]:
     """Direct packet access in a form that the verifier follows: bound the offset, compare with data_end, load, swap."""
     size = _SIZE[op]
-    width = {Size.W: 4, Size.H: 2, Size.B: 1}[size]
+    width = SIZE_BYTES[size]
+    k = _plain(operand, k - LL_OFF if operand == "abs" and LL_OFF <= k < NET_OFF else k)
     if operand == "abs" and k + width > _LARGEST:
         yield EbpfInsn(Class.JMP | Jmp.JA, symbol=MISS)
         return
@@ -229,8 +261,22 @@ def _xdp_load(op: str, operand: str, k: int) -> Iterator[EbpfInsn]:
     yield EbpfInsn(Class.ALU64 | Alu.ADD | Src.K, 2, imm=width)
     yield EbpfInsn(Class.JMP | Jmp.JGT | Src.X, 2, DATA_END, symbol=MISS)
     yield _ldx(size, A, 1, 0)
-    if width > 1:
-        yield EbpfInsn(Class.ALU | Alu.END | Src.X, A, imm=8 * width)
+    yield from _swap(size)
+
+
+def _swap(size: int) -> Iterator[EbpfInsn]:
+    """A as a host number: fields of packets are big-endian."""
+    if size != Size.B:
+        yield EbpfInsn(Class.ALU | Alu.END | Src.X, A, imm=8 * SIZE_BYTES[size])
+
+
+def _plain(operand: str, k: int) -> int:
+    """An offset from the start of the packet; only the kernel's own load knows where the other headers begin."""
+    if LL_OFF <= k < AD_OFF:
+        raise NotSupportedError(
+            f"a load at {_s32(k)}, relative to a header, in a program of this type", hint="a socket filter can do it"
+        )
+    return k
 
 
 def _extension(name: str, target: _Target) -> Iterator[EbpfInsn]:
@@ -240,7 +286,7 @@ def _extension(name: str, target: _Target) -> Iterator[EbpfInsn]:
         yield EbpfInsn(Class.JMP | Jmp.CALL, imm=_HELPERS[name])
         if name == "random":
             yield _mov(A, A, Src.X)
-    elif name in _SKB_FIELDS and target.load is _skb_load:
+    elif name in _SKB_FIELDS and target.load is not _xdp_load:
         offset, big = _SKB_FIELDS[name]
         yield _ldx(Size.W, A, CTX, offset)
         if big:
