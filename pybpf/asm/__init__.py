@@ -10,6 +10,8 @@
 
 from __future__ import annotations
 
+import sys
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import build as build
@@ -59,9 +61,9 @@ def __getattr__(name: str) -> object:
     home = _HOME.get(name)
     if home is None:
         raise AttributeError(f"module 'pybpf.asm' has no attribute {name!r}")
-    from importlib import import_module
-
-    module = import_module(f".{home or name}", __name__)
+    path = f"{__name__}.{home or name}"
+    __import__(path)  # importlib.import_module would do the same, after half a millisecond of imports of its own
+    module = sys.modules[path]
     value = getattr(module, name) if home else module
     globals()[name] = value
     return value

@@ -5,8 +5,7 @@ Written by hand: a script that assembles ten lines must not pay for importing `r
 
 from __future__ import annotations
 
-from .match import LAST_REGISTER
-from .table import KEYWORDS
+from .table import KEYWORDS, LAST_REGISTER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

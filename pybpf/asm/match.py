@@ -5,7 +5,7 @@ from __future__ import annotations
 from operator import itemgetter
 
 from .opcodes import LD_IMM64
-from .table import DST, IMM, NEXT, OFF, OPERANDS, ROWS, SRC
+from .table import DST, IMM, LAST_REGISTER, NEXT, OFF, OPERANDS, ROWS, SRC
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from .insn import Insn
 
     Matcher = tuple[Callable[[Insn], object], object, int]
-
-LAST_REGISTER = 11
-"""The highest register that has a name, as in LLVM; r11 is the kernel's own scratch, which no program may use."""
 
 
 def row_of(insn: Insn) -> int | None:

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 DST, SRC, OFF, IMM, NEXT = 1, 2, 3, 4, 5  # positions in an Insn
 
+LAST_REGISTER = 11
+"""The highest register that has a name, as in LLVM; r11 is the kernel's own scratch, which no program may use."""
+
 # Operand letter -> position of the field that it fills, smallest and largest value, what it is.
 OPERANDS = {
     "D": (DST, 0, 11, "the dst register"),

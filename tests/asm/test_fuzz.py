@@ -81,9 +81,12 @@ def mutated(draw):
 
 
 def only_asm_errors(text: str) -> None:
+    insns = error = None
     try:
         insns = asm.assemble(text)
-    except AsmError as error:
+    except AsmError as caught:
+        error = caught
+    if insns is None:
         assert error.line is not None
         assert str(error)
         return
