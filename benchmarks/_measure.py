@@ -1,4 +1,4 @@
-"""How the benchmarks measure: cases take turns, and the best of many rounds counts, so a busy machine distorts least."""
+"""How the benchmarks measure: cases take turns and the best of many rounds counts; a busy machine distorts least."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ The program makes the traffic that it counts: UDP and TCP over 127.0.0.1.  Run i
 
 from __future__ import annotations
 
-import os
+import errno
 import socket
 import sys
 from collections.abc import Mapping
@@ -82,14 +82,18 @@ def run_live() -> None:
 def main() -> int:
     try:
         run_live()
-    except (NotSupportedError, SyscallError) as error:
-        if isinstance(error, SyscallError) and os.geteuid() == 0 and error.errno not in (1, 13, 38):
+    except NotSupportedError as error:
+        show_program(error)
+    except SyscallError as error:
+        if error.errno not in (errno.EPERM, errno.EACCES, errno.ENOSYS):
             raise
-        print(
-            f"bpf(2) is not permitted here, so this is the program instead of its counts: {str(error).splitlines()[0]}"
-        )
-        print(count.disassemble())
+        show_program(error)
     return 0
+
+
+def show_program(reason: Exception) -> None:
+    print(f"bpf(2) is not permitted here ({str(reason).splitlines()[0]}); this is the program that would count:")
+    print(count.disassemble())
 
 
 if __name__ == "__main__":

@@ -105,8 +105,8 @@ class Program(Fd):
     ) -> RunResult:
         """Run the program in the kernel, `repeat` times, on a packet `data` and a context `ctx`, without attaching it.
 
-        `ctx` is bytes or a ctypes structure; the result has one of the same kind.  Packets need at least the 14
-        bytes of an Ethernet header.
+        `ctx` is bytes or a ctypes structure; the result has one of the same kind.  A packet begins with the 14 bytes of
+        an Ethernet header; only XDP and tc programs see them, to others the kernel shows what follows.
         """
         kind = self.prog_type
         packet = data is not None and kind in _PACKET and not flags & _LIVE_FRAMES
@@ -118,7 +118,7 @@ class Program(Fd):
             data_out_size=len(data) + _ROOM if packet and data is not None else 0,
             ctx=context,
             ctx_out_size=size,
-            repeat=repeat,
+            repeat=repeat if repeat > 1 else 0,  # types that run once only refuse to be told so
             flags=flags,
             cpu=cpu,
             batch_size=batch_size,
@@ -167,8 +167,8 @@ class Collection:
     def __init__(self, programs: list[Program], maps: list[Map], specs: list[MapSpec]) -> None:
         for prog in programs:
             prog.shares_maps = True
-        self.programs = {prog.name or f"prog{i}": prog for i, prog in enumerate(programs)}
-        self.maps = {live.name or f"map{i}": live for i, live in enumerate(maps)}
+        self.programs = _by_name(programs)
+        self.maps = _by_name(maps)
         self._progs = dict(zip(self.programs, (prog.spec for prog in programs), strict=True))
         self._specs = dict(zip(self.maps, specs, strict=True))
 
@@ -197,6 +197,14 @@ class Collection:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+
+def _by_name(live: Iterable[Any]) -> dict[str, Any]:
+    """Live objects by name; later ones of the same name are numbered."""
+    named: dict[str, Any] = {}
+    for i, one in enumerate(live):
+        named[f"{one.name}#{i}" if one.name in named else one.name] = one
+    return named
 
 
 def _find(specs: Mapping[str, Any], key: Any) -> str | None:
@@ -326,9 +334,7 @@ def _linked(spec: ProgramSpec, maps: Mapping[str, Map]) -> list[Insn]:
         symbol = insn.symbol or ""
         if insn.src not in (_MAP_FD, _MAP_VALUE) or symbol not in maps:
             what = "map" if insn.wide else "function"
-            raise SpecError(
-                f"{spec.name or 'the program'}: instruction {i} names the {what} {symbol!r}, which is unknown"
-            )
+            raise SpecError(f"{spec.name or 'the program'}: instruction {i} names an unknown {what}: {symbol!r}")
         insns[i] = insn.replace(imm=maps[symbol].fileno(), symbol=None)
     return insns
 

@@ -79,5 +79,10 @@ def attach_classic(sock: Any, filter: bytes, *, reuseport: bool = False) -> Link
 
 
 def _fileno(sock: Any) -> int:
-    fileno: int = sock if isinstance(sock, int) else sock.fileno()
+    if isinstance(sock, int):
+        return sock
+    try:
+        fileno: int = sock.fileno()
+    except AttributeError:
+        raise TypeError(f"{sock!r} is not a socket: expected an object with a fileno(), or a descriptor") from None
     return fileno

@@ -78,11 +78,13 @@ class Fd:
     def __del__(self) -> None:
         if not self.__dict__.get("_fd"):
             return
-        if self._pid == os.getpid() and not sys.is_finalizing():
-            import warnings
+        try:
+            if self._pid == os.getpid() and not sys.is_finalizing():
+                import warnings
 
-            warnings.warn(f"unclosed {self!r}", ResourceWarning, stacklevel=2, source=self)
-        self.close()
+                warnings.warn(f"unclosed {self!r}", ResourceWarning, stacklevel=2, source=self)
+        finally:
+            self.close()
 
     def __repr__(self) -> str:
         state = f"fd={self._fd[0]}" if self._fd else "closed"

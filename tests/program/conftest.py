@@ -1,0 +1,113 @@
+"""Programs that the tests of this folder share, and a network of the test's own."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import subprocess
+from contextlib import contextmanager
+
+import pytest
+
+from pybpf import HashMap, ProgramSpec, asm, u32, u64
+
+SOCKET_FILTER = 1
+CLONE_NEWNET = 0x40000000
+
+COUNT = """
+        r6 = r1
+        r0 = *(u8 *)skb[23]
+        *(u32 *)(r10 - 4) = r0
+        r2 = r10
+        r2 += -4
+        r1 = packets ll
+        call bpf_map_lookup_elem
+        if r0 == 0 goto new
+        r1 = 1
+        lock *(u64 *)(r0 + 0) += r1
+        goto done
+new:    *(u64 *)(r10 - 16) = 1
+        r2 = r10
+        r2 += -4
+        r3 = r10
+        r3 += -16
+        r4 = 0
+        r1 = packets ll
+        call bpf_map_update_elem
+done:   r0 = 0
+        exit
+"""
+
+
+class Programs:
+    """The programs, made when asked for."""
+
+    @staticmethod
+    def count(packets=None, name="count"):
+        """Count Ethernet packets by IPv4 protocol; keep none."""
+        packets = HashMap(u32, u64, max_entries=256, name="packets") if packets is None else packets
+        return ProgramSpec(asm.assemble(COUNT), SOCKET_FILTER, name=name, maps={"packets": packets}), packets
+
+    @staticmethod
+    def keep(size, prog_type=SOCKET_FILTER, **fields):
+        """Return one number: how many bytes of a packet to keep."""
+        return ProgramSpec(asm.assemble(f"w0 = {size}\nexit"), prog_type, name="keep", **fields)
+
+
+@pytest.fixture
+def programs():
+    return Programs
+
+
+class Network:
+    """A network namespace that lives as long as the fixture; `inside()` moves the calling thread there."""
+
+    def __init__(self):
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+        if self._libc.unshare(CLONE_NEWNET):
+            os.close(self._home)
+            pytest.skip("network namespaces are not permitted here")
+        self._own = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+        self._enter(self._home)
+
+    def _enter(self, fd):
+        if self._libc.setns(fd, CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), "setns")
+
+    @contextmanager
+    def inside(self):
+        self._enter(self._own)
+        try:
+            yield
+        finally:
+            self._enter(self._home)
+
+    def ip(self, *words):
+        with self.inside():
+            subprocess.run(["ip", *words], check=True)
+
+    def close(self):
+        os.close(self._own)
+        os.close(self._home)
+
+
+@pytest.fixture
+def network():
+    if not shutil.which("ip"):
+        pytest.skip("ip (iproute2) is not installed")
+    own = Network()
+    own.ip("link", "set", "lo", "up")
+    yield own
+    own.close()
+
+
+@pytest.fixture
+def veth(network):
+    """A pair of Ethernet devices, `left` 10.9.8.1 and `right` 10.9.8.2, up, in a network of its own."""
+    network.ip("link", "add", "left", "type", "veth", "peer", "name", "right")
+    for device, address in (("left", "10.9.8.1/24"), ("right", "10.9.8.2/24")):
+        network.ip("addr", "add", address, "dev", device)
+        network.ip("link", "set", device, "up")
+    return network

@@ -1,0 +1,273 @@
+"""Loading, running and describing programs; what is refused, and that nothing is left then."""
+
+import ctypes
+import errno
+import gc
+import os
+import time
+
+import pytest
+
+from pybpf import (
+    Array,
+    HashMap,
+    ProgramSpec,
+    SpecError,
+    SyscallError,
+    VerifierError,
+    asm,
+    load,
+    load_collection,
+    u32,
+    u64,
+)
+from pybpf.source import Source
+from pybpf.syscall import ClosedError, Fd, fd_by_id, next_id, obj_info
+from pybpf.uapi import MapInfo, ProgInfo, xdp_md
+
+pytestmark = pytest.mark.kernel
+
+# An Ethernet header, which the kernel takes off for a socket filter, and a frame as a tap would see it.
+FRAME = bytes(12) + b"\x08\x00" + bytes(9) + bytes([17]) + bytes(40)
+UDP = bytes(12) + b"\x08\x00" + FRAME
+XDP = 6
+SYSCALL = 31
+
+
+@pytest.fixture(autouse=True)
+def nothing_leaks(fd_count):
+    before = fd_count()
+    yield
+    assert fd_count() == before
+
+
+def named(tag):
+    """Ids of the programs and maps in the kernel with this name."""
+    found = []
+    for kind, info in (("prog", ProgInfo), ("map", MapInfo)):
+        id_ = 0
+        while (id_ := next_id(kind, id_)) is not None:
+            try:
+                with Fd(fd_by_id(kind, id_)) as fd:
+                    raw = obj_info(fd.fileno(), ctypes.sizeof(info))
+            except FileNotFoundError:
+                continue  # gone meanwhile
+            if info.from_buffer_copy(raw.ljust(ctypes.sizeof(info), b"\0")).name == tag.encode():
+                found.append((kind, id_))
+    return found
+
+
+@pytest.fixture
+def tag():
+    """A name for what a test makes; at its end nothing of that name is left in the kernel."""
+    name = f"t{os.getpid()}_{time.monotonic_ns() % 10**6}"
+    yield name
+    gc.collect()
+    # The kernel frees programs and maps a little later than they are closed.
+    deadline = time.monotonic() + 5
+    while (left := named(name)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert left == []
+
+
+def test_run(programs):
+    spec, packets = programs.count()
+    with load(spec) as prog:
+        result = prog.test_run(data=UDP, repeat=10)
+        assert result.retval == 0
+        assert result.data == bytes(14) + FRAME
+        assert result.duration > 0
+        assert prog[packets][17] == 10
+        assert prog["packets"] is prog[packets]
+        with pytest.raises(KeyError):
+            prog["other"]
+        with pytest.raises(KeyError):
+            prog[HashMap(u32, u64, max_entries=1)]
+
+
+def test_run_changes_data_and_context():
+    text = """
+        r2 = *(u32 *)(r1 + 0)
+        r3 = *(u32 *)(r1 + 4)
+        r4 = r2
+        r4 += 14
+        if r4 > r3 goto out
+        w0 = 0xab
+        *(u8 *)(r2 + 0) = r0
+out:    r2 = -4
+        call bpf_xdp_adjust_tail
+        w0 = 2
+        exit
+    """
+    with load(ProgramSpec(asm.assemble(text), XDP)) as prog:
+        result = prog.test_run(data=bytes(64), ctx=xdp_md(data=0, data_end=64))
+        assert result.retval == 2
+        assert result.data == b"\xab" + bytes(59)
+        assert isinstance(result.ctx, xdp_md)
+        assert result.ctx.data_end - result.ctx.data == 60
+
+
+def test_run_of_a_syscall_program():
+    with load(ProgramSpec(asm.assemble("*(u64 *)(r1 + 0) = 7\nw0 = 3\nexit"), SYSCALL, flags=1 << 4)) as prog:
+        result = prog.test_run(ctx=bytes(16))
+        assert (result.retval, result.ctx, result.data) == (3, b"\x07" + bytes(15), b"")
+
+
+def test_run_that_is_refused(programs):
+    with load(programs.keep(0)) as prog, pytest.raises(SyscallError, match="14 bytes") as caught:
+        prog.test_run(data=b"short")
+    assert caught.value.command == "BPF_PROG_TEST_RUN"
+
+
+def test_info(programs):
+    spec, packets = programs.count()
+    with load(spec) as prog:
+        info = prog.info
+        assert (info.type, info.name, info.gpl_compatible, info.nr_map_ids) == (1, b"count", 1, 1)
+        assert prog.id == info.id
+        assert "count" in repr(prog)
+        assert "packets" in repr(prog[packets])
+    assert "closed" in repr(prog)
+
+
+def test_use_after_close(programs):
+    spec, packets = programs.count()
+    with load(spec) as prog:
+        live = prog[packets]
+    for use in (lambda: prog.test_run(data=UDP), lambda: prog.info, lambda: live[1]):
+        with pytest.raises(ClosedError, match="is closed"):
+            use()
+
+
+def test_from_bytes_names_maps_by_slot(programs):
+    spec, packets = programs.count()
+    insns = asm.resolve(spec.insns)
+    slots = [sum(i.slots for i in insns[:n]) for n, insn in enumerate(insns) if insn.symbol]
+    raw = asm.encode([insn.replace(symbol=None) for insn in insns])
+    again = ProgramSpec.from_bytes(raw, 1, maps=dict.fromkeys(slots, packets))
+    with load(again) as prog:
+        prog.test_run(data=UDP)
+        assert prog[packets][17] == 1
+
+
+def test_values_by_address():
+    """A wide load of a place inside the only value of an array."""
+    total = Array(u64, max_entries=1, name="total")
+    code = asm.encode(asm.resolve(asm.assemble("r1 = 0 ll\n*(u32 *)(r1 + 0) = 5\nw0 = 0\nexit")))
+    with load(ProgramSpec.from_bytes(code, 1, maps={0: (total, 4)})) as prog:
+        prog.test_run(data=UDP)
+        assert prog[total][0] == 5 << 32
+
+
+def test_collection_shares_maps(programs):
+    first, packets = programs.count(name="first")
+    second, _ = programs.count(packets, name="second")
+    same_name, _ = programs.count(HashMap(u32, u64, max_entries=256, name="packets"), name="third")
+    with load_collection(first, second, same_name) as objs:
+        for spec in (first, second, same_name):
+            objs[spec].test_run(data=UDP)
+        assert dict(objs[packets]) == {17: 3}
+        assert objs["packets"] is objs[packets] is objs[second][packets]
+        assert objs["second"] is objs[second]
+        assert [prog.name for prog in objs] == ["first", "second", "third"]
+        with pytest.raises(KeyError):
+            objs["fourth"]
+
+
+def test_maps_without_names_are_not_shared(programs):
+    one, two = HashMap(u32, u64, max_entries=256), HashMap(u32, u64, max_entries=256)
+    first, _ = programs.count(one, name="first")
+    second, _ = programs.count(two, name="second")
+    with load_collection(first, second) as objs:
+        objs[first].test_run(data=UDP)
+        assert dict(objs[one]) == {17: 1}
+        assert dict(objs[two]) == {}
+
+
+def test_two_maps_under_one_name(programs, tag):
+    first, _ = programs.count(HashMap(u32, u64, max_entries=4, name=tag), name=tag)
+    second, _ = programs.count(HashMap(u32, u64, max_entries=8, name=tag), name=tag)
+    with pytest.raises(SpecError, match=f"two different maps are named '{tag}'"):
+        load_collection(first, second)
+
+
+def test_the_verifiers_reason_and_the_source_line():
+    insns = asm.assemble("r2 = 5\nr0 = *(u32 *)(r2 + 0)\nexit")
+    insns[1] = insns[1].replace(source=Source("mine.py", 12, 5, "    value = broken[0]"))
+    with pytest.raises(VerifierError) as caught:
+        load(ProgramSpec(insns, 1, name="bad"))
+    error = caught.value
+    assert error.errno == errno.EACCES
+    assert error.insn == 1
+    assert error.reason.startswith("R2 invalid mem access")
+    assert error.source.line == 12
+    assert error.log.splitlines()[0].startswith("0: R1=ctx")
+    text = str(error)
+    assert "invalid mem access" in text
+    assert "mine.py:12:5" in text
+    assert "value = broken[0]" in text
+    assert "insn 1" in text
+
+
+def test_the_log_is_whole():
+    """A log of many megabytes arrives from its first line to its last."""
+    lines = ["r6 = 0"]
+    lines += [f"r{1 + i % 5} = {i}" for i in range(30_000)]
+    lines += ["r0 = *(u64 *)(r6 + 0)", "exit"]
+    with pytest.raises(VerifierError) as caught:
+        load(ProgramSpec(asm.assemble("\n".join(lines)), 1, name="long"))
+    log = caught.value.log
+    assert len(log) > 1 << 20
+    assert log.splitlines()[0].startswith("0: R1=ctx")
+    assert "\n15000: " in log
+    assert caught.value.insn == 30_001
+    assert "R6 invalid mem access" in caught.value.reason
+
+
+def test_a_log_on_success(programs):
+    with load(programs.keep(0), log_level=1) as prog:
+        assert "processed 2 insns" in prog.log
+    with load(programs.keep(0)) as prog:
+        assert prog.log == ""
+
+
+BAD = {
+    "unknown type": (lambda p: p.keep(0, prog_type=4000), SyscallError, "EINVAL"),
+    "unknown flags": (lambda p: p.keep(0, flags=1 << 31), SyscallError, "EINVAL"),
+    "no instructions": (lambda p: ProgramSpec([], 1), SyscallError, "E2BIG"),
+    "no exit": (lambda p: ProgramSpec(asm.assemble("r0 = 0"), 1), VerifierError, "last insn is not an exit"),
+    "unknown map": (lambda p: p.count()[0].replace(maps={}), SpecError, "unknown map: 'packets'"),
+    "too large": (
+        lambda p: ProgramSpec([asm.Insn(0xB7, i % 5) for i in range(1_000_001)], 1),
+        SyscallError,
+        "more instructions than the kernel takes",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_refused(programs, name, tag):
+    make, error, text = BAD[name]
+    good, _ = programs.count(HashMap(u32, u64, max_entries=4, name=tag), name=tag)
+    with pytest.raises(error, match=text):
+        load_collection(good, make(programs))
+
+
+def test_names_that_are_not_utf8(programs):
+    spec, _ = programs.count(HashMap(u32, u64, max_entries=256, name="bad\udcffname"))
+    with load(spec.replace(name="größe \udc80", maps={"packets": next(iter(spec.maps.values()))})) as prog:
+        assert prog.info.name == b"gr____e__"
+        assert prog.maps["packets"].info.name == b"bad_name"
+
+
+def test_a_map_that_cannot_be_made_leaves_nothing(programs, tag):
+    spec, _ = programs.count(HashMap(u32, u64, max_entries=4, name=tag), name=tag)
+    broken = HashMap(u32, u64, max_entries=0, name="broken")
+    with pytest.raises(SyscallError, match="'broken'"):
+        load(spec.replace(maps={**spec.maps, "broken": broken}))
+
+
+def test_many_loads_leave_nothing(programs, tag):
+    spec, _ = programs.count(HashMap(u32, u64, max_entries=4, name=tag), name=tag)
+    for _ in range(200):
+        load(spec).close()
