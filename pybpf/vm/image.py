@@ -9,7 +9,7 @@ from .memory import FRAME_SIZE, FUNC, MAX_FRAMES
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from types import CodeType
+    from typing import Any
 
     from ..asm.insn import Insn
     from ..source import Source
@@ -58,8 +58,8 @@ class Image:
         self.depths = {start: self._stack_depth(start) for start in self.starts}
         self.executed = 0
         self.refused = False
-        self.functions: dict[int, Callable[..., int]] = {}
-        self.bytecode: CodeType | None = None
+        self.surprises = 0
+        self.functions: dict[Any, dict[int, Callable[..., int]]] = {}
 
     @property
     def loops(self) -> bool:

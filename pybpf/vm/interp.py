@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ..asm.opcodes import LD_IMM64, SIZE_BYTES, Alu, Atomic, Call, Class, Jmp, Mode, Pseudo, Src
 from ..errors import VmFault
+from .helpers.table import VARIADIC
 from .image import CALL, EXIT
 from .isa import ALU, ATOMICS, JUMPS, SIGNED_ALU, SIGNED_JUMPS, defect, signed, swap
 from .memory import CTX, MASK32, MASK64
@@ -174,7 +175,10 @@ def _call(run: Run, image: Image, pc: int, insn: Insn, regs: Registers) -> bool:
         result = run.call(image, pc + insn.imm + 1, regs[1:6])
     else:
         helper = run.helper(insn)
-        args = [_read(regs, n) for n in range(1, helper.arity + 1)]
+        if helper.arity == VARIADIC:
+            args = [regs[n] or 0 for n in range(1, 6)]
+        else:
+            args = [_read(regs, n) for n in range(1, helper.arity + 1)]
         value = helper.call(run, *args)
         if value is None:  # only bpf_tail_call answers so, when it has a program to run
             regs[0] = run.enter_tail(args[0])

@@ -48,6 +48,10 @@ class Run:
         self.socket_options: dict[tuple[int, int], bytes] = {}
         self.strings: dict[str, bytes] = {}
         self._spins = 0
+        packet = ctx.packet
+        data = packet.slots[0] if packet is not None and packet.slots is not None else -1
+        # What a translation depends on: how large the context is, and where it holds pointers.
+        self.shape = (len(ctx.data), frozenset(ctx.pointers), data)
 
     # --- memory, the context included --------------------------------------------------------------
 

@@ -1,5 +1,223 @@
-"""(being written)"""
+"""From instructions to Python functions: one module of source for each program, compiled once and cached.
+
+The translated code checks nothing that Python checks anyway.  When a line raises (a region that is not there, an index beyond
+its end, a register that was never set), `surprise` reads the registers from the frame's locals and the
+interpreter goes on from that very instruction: it either raises the fault or does what the text could not.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from ..errors import VmFault
+from .emit import FULL, Shape
+from .flow import CALL
+from .helpers import find_kfunc
+from .interp import execute
+from .isa import ATOMICS, SIGNED_ALU
+from .maps import OfflineMap
+from .maps.array import Array
+from .maps.hash import Hash
+from .memory import FRAME_SIZE, MASK64
+from .structure import write
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import CodeType
+    from typing import Any
+
+    from .image import Image
+    from .run import Run
+
+SURPRISES = (LookupError, struct.error, ValueError, TypeError, NameError, AttributeError, OverflowError, VmFault)
+_CACHE: dict[Any, Module] = {}
+_CACHE_SIZE = 256
+_PATIENCE = 200
+"""Surprises after which a program is left to the interpreter: it meets what the translation is not made for."""
+
+_STRUCTS: dict[str, Any] = {}
+for _size, _letter in ((2, "H"), (4, "I"), (8, "Q")):
+    _STRUCTS[f"U{_size}"] = struct.Struct(f"<{_letter}").unpack_from
+    _STRUCTS[f"P{_size}"] = struct.Struct(f"<{_letter}").pack_into
+    _STRUCTS[f"B{_size}"] = struct.Struct(f">{_letter}").unpack_from
+_PROLOGUE = {
+    "CB": "CB = S.ctx.data",
+    "CP": "CP = S.ctx.pointers",
+    "PL": "PK = S.ctx.packet.view; PL = len(PK)",
+    "x": "x = -1",
+    "S1": "S1 = W[r10 - 512 >> 32]",
+    "S2": "S2 = memoryview(W[r10 - 512 >> 32]).cast('H')",
+    "S4": "S4 = memoryview(W[r10 - 512 >> 32]).cast('I')",
+    "S8": "S8 = memoryview(W[r10 - 512 >> 32]).cast('Q')",
+}
 
 
-def function_of(run, image, start):
+class Module:
+    """A program's translation: the compiled source, and where its lines come from."""
+
+    def __init__(self, code: CodeType, source: str, places: list[tuple[int, int]], promoted: dict[int, dict[int, int]]):
+        self.code = code
+        self.source = source
+        self.places = places  # by line: (slot, instructions executed before it since `n` was last brought up to date)
+        self.promoted = promoted
+
+
+def function_of(run: Run, image: Image, start: int) -> Callable[..., int] | None:
+    """The translated function at `start`, made when it is first asked for; None when the interpreter serves better."""
+    if image.refused:
+        return None
+    shape_key = run.shape
+    functions = image.functions.get(shape_key)
+    if functions is None:
+        functions = image.functions[shape_key] = _bind(run, image, shape_key)
+    return functions.get(start)
+
+
+def translate(image: Image, shape: Shape) -> Module:
+    """The module for a program under a shape, from the cache when it was made before."""
+    symbols = tuple(i.symbol for i in image.insns if i.opcode == CALL and i.src == 2)
+    key = (image.insns, tuple(image.starts), shape.key, symbols)
+    module = _CACHE.get(key)
+    if module is None:
+        if len(_CACHE) >= _CACHE_SIZE:
+            del _CACHE[next(iter(_CACHE))]
+        module = _CACHE[key] = _compile(image, shape)
+    return module
+
+
+def _compile(image: Image, shape: Shape) -> Module:
+    text: list[str] = []
+    places: list[tuple[int, int]] = [(-1, 0)]
+    promoted: dict[int, dict[int, int]] = {}
+
+    def put(line: str, slot: int = -1, count: int = 0) -> None:
+        text.append(line)
+        places.append((slot, count))
+
+    known: dict[int, list[Any]] = {0: [("c", 0), None, None, None, None]}
+    for start in _callers_first(image):
+        # What every caller in this program passes; functions that are called back from helpers get numbers.
+        function = write(image, start, shape, known.get(start, [FULL] * 5))
+        for target, calls in function.calls.items():
+            for args in calls:
+                merged = known.get(target)
+                now = [v if v is not None and v[0] == "c" else None for v in args]
+                known[target] = (
+                    now if merged is None else [a if a == b else None for a, b in zip(merged, now, strict=True)]
+                )
+        promoted[start] = function.promoted
+        put(f"def f{start}(S, r10, r1=None, r2=None, r3=None, r4=None, r5=None):")
+        put(" n = S.insns")
+        for name, line in _PROLOGUE.items():
+            if name in function.uses:
+                put(" " + line)
+        if function.promoted:
+            put(" " + " = ".join(f"s{-at}" for at in function.promoted) + " = 0")
+        put(" try:")
+        for line, slot, count in function.lines:
+            put("  " + line, slot, count)
+        put(f" except SURPRISES as e: return SURPRISE(S, e, IMAGE, MODULE, {start})")
+    source = "\n".join(text) + "\n"
+    return Module(compile(source, f"<translation of {image.name}>", "exec"), source, places, promoted)
+
+
+def _callers_first(image: Image) -> list[int]:
+    """Functions in an order in which callers come before what they call, as far as there is one."""
+    calls: dict[int, list[int]] = {start: [] for start in image.starts}
+    for slot, insn in enumerate(image.code):
+        if insn is not None and insn[0] == CALL and insn[2] == 1 and slot + insn[4] + 1 in calls:
+            calls[image.function_of(slot)].append(slot + insn[4] + 1)
+    out: list[int] = []
+    seen: set[int] = set()
+
+    def visit(start: int) -> None:
+        if start not in seen:
+            seen.add(start)
+            for target in calls[start]:
+                visit(target)
+            out.append(start)
+
+    for start in image.starts:
+        visit(start)
+    out.reverse()
+    return out
+
+
+def _bind(run: Run, image: Image, shape_key: tuple[int, frozenset[int], int]) -> dict[int, Callable[..., int]]:
+    """The functions of a program for one machine: its constants, maps and helpers are the globals of the module."""
+    vm = run.vm
+    maps: dict[int, tuple[int, bool] | None] = {slot: _fast(found) for slot, found in image.maps.items()}
+    module = translate(image, Shape(*shape_key, maps, frozenset(vm.replaced)))
+    names: dict[str, Any] = {
+        **_STRUCTS,
+        "W": vm.mem.readable,
+        "WW": vm.mem.writable,
+        "IMAGE": image,
+        "MODULE": module,
+        "SURPRISE": surprise,
+        "SURPRISES": SURPRISES,
+        "AT": _atomic,
+        "FB": int.from_bytes,
+        "SD": SIGNED_ALU[0x30],
+        "SM": SIGNED_ALU[0x90],
+    }
+    names.update((f"K{slot}", value) for slot, value in image.constants.items())
+    names.update((f"V{slot}", name) for slot, name in image.variables.items())
+    for slot, found in image.maps.items():
+        names[f"L{slot}"] = found.addresses.get if type(found) is Hash else found.lookup  # type: ignore[attr-defined]
+        names[f"B{found.key_size}s"] = struct.Struct(f"{found.key_size}s").unpack_from
+    for slot, insn in enumerate(image.code):
+        if insn is None or insn[0] != CALL:
+            continue
+        if insn[2] == 0 and f"H{insn[4]}(" in module.source:
+            names[f"H{insn[4]}"] = vm.helper_number(insn[4]).call
+        elif insn[2] == 2 and f"H{slot}k(" in module.source and insn.symbol is not None:
+            names[f"H{slot}k"] = find_kfunc(insn.symbol, vm.replaced).call
+    exec(module.code, names)
+    return {start: names[f"f{start}"] for start in image.starts}
+
+
+def _fast(found: OfflineMap) -> tuple[int, bool] | None:
+    """(key size, whether the look-up is a dict's `get`) of a map that translated code looks up in place; None for others."""
+    if isinstance(found, (Hash, Array)):
+        return found.key_size, type(found) is Hash
     return None
+
+
+def surprise(run: Run, error: BaseException, image: Image, module: Module, start: int) -> int:
+    """Go on in the interpreter where a translated function raised.
+
+    What comes from inside a helper passes through; a fault from there learns its instruction.
+    """
+    trace = error.__traceback__
+    assert trace is not None
+    slot, count = module.places[trace.tb_lineno]
+    if isinstance(error, VmFault) and error.insn is None:
+        error.insn, error.source = slot, image.source(slot)
+    if trace.tb_next is not None or slot < 0 or isinstance(error, VmFault):
+        raise error
+    names = trace.tb_frame.f_locals
+    regs = [None if (value := names.get(f"r{i}")) is None else value & MASK64 for i in range(11)]
+    run.insns = names["n"] + count
+    stack = run.mem.readable[(regs[10] or 0) - FRAME_SIZE >> 32]
+    assert isinstance(stack, bytearray)
+    for at, size in module.promoted[start].items():
+        stack[FRAME_SIZE + at : FRAME_SIZE + at + size] = names[f"s{-at}"].to_bytes(size, "little")
+    image.surprises += 1
+    if image.surprises > _PATIENCE:
+        image.refused = True
+    return execute(run, image, slot, regs)
+
+
+def _atomic(run: Run, address: int, size: int, operation: int, value: int, expected: int) -> int:
+    """An atomic operation that the text does not spell out; the old value."""
+    mask = (1 << 8 * size) - 1
+    address &= MASK64
+    mem = run.mem
+    old = mem.load(address, size)
+    if operation == 0xF1:
+        mem.store(address, size, value if old == expected & mask else old)
+    else:
+        mem.store(address, size, ATOMICS[operation & ~1](old, value & mask))
+    return old
