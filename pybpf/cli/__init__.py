@@ -41,6 +41,9 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     except BrokenPipeError:
         return 141  # as the shell reports a program that SIGPIPE ended
+    except OSError as error:  # a file of the user's, missing or unreadable
+        print(f"pybpf {args.command}: {error}", file=sys.stderr)
+        return 1
 
 
 def _version() -> str:
