@@ -10,6 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import asm as asm
     from . import cbpf as cbpf
+    from .btf.btf import Btf as Btf
     from .cbpf import pcap_filter as pcap_filter
     from .declared import Arena as Arena
     from .declared import Array as Array
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from .declared import TaskStorage as TaskStorage
     from .declared import UserRingBuf as UserRingBuf
     from .declared import XskMap as XskMap
+    from .elf.reader import open_elf as open_elf
     from .errors import AsmError as AsmError
     from .errors import BpfError as BpfError
     from .errors import BtfError as BtfError
@@ -85,6 +87,8 @@ __version__ = "0.1.0"
 # Where each public name lives; "" stands for a module of that name.
 _HOME = {
     "asm": "",
+    "Btf": "btf.btf",
+    "open_elf": "elf.reader",
     "cbpf": "",
     "install_seccomp": "links.seccomp",
     "pcap_filter": "cbpf",
