@@ -1,0 +1,273 @@
+"""Maps of an object: those that BTF defines (".maps"), those of legacy "maps" sections, and sections of data."""
+
+from __future__ import annotations
+
+import struct
+import sys
+
+from ..btf.kinds import Kind
+from ..btf.types import Array, Datasec, Enum, FuncProto, Int, Struct, Type, Var
+from ..errors import BtfError
+from ..spec import MapSpec
+from ..types import s8, s16, s32, s64, u8, u16, u32, u64
+from .file import SHT_NOBITS, STT_OBJECT, ElfFile, Section, Symbol
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..btf.btf import Btf
+
+ARRAY, PROG_ARRAY, ARRAY_OF_MAPS, HASH_OF_MAPS, STRUCT_OPS, RINGBUF, USER_RINGBUF = 2, 3, 12, 13, 26, 27, 31
+_OF_MAPS = frozenset({ARRAY_OF_MAPS, HASH_OF_MAPS})
+F_RDONLY_PROG, F_MMAPABLE, F_LINK = 1 << 7, 1 << 10, 1 << 13
+PAGE = 4096
+
+_NUMBERS = {
+    "type": "map_type",
+    "max_entries": "max_entries",
+    "map_flags": "flags",
+    "key_size": "key_size",
+    "value_size": "value_size",
+    "numa_node": "numa_node",
+    "map_extra": "map_extra",
+}
+_SCALARS: dict[tuple[int, bool], Any] = {
+    (1, False): u8, (2, False): u16, (4, False): u32, (8, False): u64,
+    (1, True): s8, (2, True): s16, (4, True): s32, (8, True): s64,
+}
+DATA_SECTIONS = (".data", ".rodata", ".bss")
+
+
+class Definition:
+    """A map being read: its spec, where it stands (`section`, `offset`), and where its `values` array begins (or -1)."""
+
+    __slots__ = ("offset", "section", "size", "spec", "values_at")
+
+    def __init__(self, spec: MapSpec, section: int, offset: int, size: int, values_at: int = -1) -> None:
+        self.spec, self.section, self.offset, self.size, self.values_at = spec, section, offset, size, values_at
+
+
+def python_type(t: Type) -> Any:
+    """The type to read a key or value with: u32 and its like for integers, a ctypes class for the rest."""
+    from ..btf.ctype import ctype
+
+    inner = t.stripped
+    if isinstance(inner, Int) and (inner.size, inner.signed) in _SCALARS and t.btf.byteorder == sys.byteorder:
+        return None if inner.is_bool else _SCALARS[inner.size, inner.signed]
+    if isinstance(inner, Struct) and inner.size:
+        return ctype(t)
+    return None  # raw bytes
+
+
+# -- ".maps"
+
+
+def btf_maps(elf: ElfFile, btf: Btf, raw_btf: bytes) -> list[Definition]:
+    """The maps that section ".maps" defines, in order of their places."""
+    section = elf.section(".maps")
+    if section is None:
+        return []
+    datasec = next((t for t in btf.find_all(".maps", Kind.DATASEC)), None)
+    if not isinstance(datasec, Datasec):
+        raise elf.error("section .maps has no description in BTF")
+    found = []
+    for var, _, size in datasec.vars:
+        symbol = _object(elf, section, var.name)
+        if not isinstance(var, Var) or symbol is None or symbol.value + size > section.size:
+            raise elf.error(f"map {var.name!r} in .maps has no symbol that lies in the section")
+        try:
+            spec, values_at = _defined(var.type.stripped, var.name, raw_btf, 0)
+        except BtfError as error:
+            raise elf.error(f"map {var.name!r}: {error}") from None
+        found.append(Definition(spec, section.index, symbol.value, symbol.size or size, values_at))
+    return sorted(found, key=lambda d: d.offset)
+
+
+def _object(elf: ElfFile, section: Section, name: str) -> Symbol | None:
+    return next((s for s in elf.symbols if s.section == section.index and s.name == name), None)
+
+
+def _number(t: Type, name: str) -> int:
+    """A number as a map definition spells it: `int (*name)[number]`, or an enumerator for 64 bits."""
+    inner = t.stripped
+    if inner.kind == Kind.PTR:
+        array = inner.type.stripped
+        if isinstance(array, Array):
+            return array.count
+    elif isinstance(inner, Enum) and inner.vlen == 1:
+        return inner.items[0][1]
+    raise BtfError(f"field {name!r} is {t}: expected the form that __uint() gives")
+
+
+def _defined(t: Type, name: str, raw_btf: bytes, depth: int) -> tuple[MapSpec, int]:
+    if not isinstance(t, Struct):
+        raise BtfError(f"it is {t}: expected a struct")
+    fields: dict[str, Any] = {}
+    values_at = -1
+    inner: MapSpec | None = None
+    for m in t.members:
+        if m.name in _NUMBERS:
+            fields[_NUMBERS[m.name]] = _number(m.type, m.name)
+        elif m.name == "pinning":
+            if _number(m.type, m.name) > 1:
+                raise BtfError(f"pinning {_number(m.type, m.name)}: only 0 (none) and 1 (by name) are known")
+            fields["pinning"] = "by-name" if _number(m.type, m.name) else None
+        elif m.name in ("key", "value"):
+            pointer = m.type.stripped
+            if pointer.kind != Kind.PTR:
+                raise BtfError(f"field {m.name!r} is {m.type}: expected the form that __type() gives")
+            described = pointer.type
+            if fields.setdefault(f"{m.name}_size", described.size) != described.size:
+                raise BtfError(
+                    f"{m.name}_size is {fields[f'{m.name}_size']}, but {described} has {described.size} bytes"
+                )
+            fields[f"btf_{m.name}"] = pointer.type_id
+            fields[m.name] = python_type(described)
+        elif m.name == "values":
+            values_at = m.offset
+            inner = _inner(m.type.stripped, name, raw_btf, depth)
+            fields.setdefault("value_size", 4)
+            fields.setdefault("key_size", 4)
+        else:
+            raise BtfError(f"field {m.name!r} of a map definition is not known")
+    map_type = fields.pop("map_type", 0)
+    if not map_type:
+        raise BtfError("its type is not given")
+    if map_type in _OF_MAPS and (inner is None and depth):
+        raise BtfError("a map of maps inside a map of maps")
+    for which in ("key", "value"):
+        if fields.get(which) is not None and _size_of(fields[which]) != fields.get(f"{which}_size"):
+            fields[which] = None
+    if map_type in (RINGBUF, USER_RINGBUF) and fields.get("max_entries"):
+        fields["max_entries"] = ring_size(fields["max_entries"])
+    btf = raw_btf if fields.get("btf_key") or fields.get("btf_value") else None
+    return MapSpec(map_type, name=name, inner=inner, btf=btf, **fields), values_at
+
+
+def _size_of(type_: Any) -> int:
+    from ..types import codec
+
+    return codec(type_).size
+
+
+def _inner(array: Type, name: str, raw_btf: bytes, depth: int) -> MapSpec | None:
+    """The spec of inner maps, from the type of `values`; None for an array of programs."""
+    if depth:
+        raise BtfError("maps of maps do not nest")
+    if not isinstance(array, Array) or array.count or array.element.stripped.kind != Kind.PTR:
+        raise BtfError("field 'values' is not an open array of pointers")
+    element = array.element.stripped.type.stripped
+    if isinstance(element, FuncProto):
+        return None
+    return _defined(element, f"{name}.inner", raw_btf, depth + 1)[0]
+
+
+def ring_size(size: int) -> int:
+    """The next size that a ring buffer may have: a power of two, and whole pages."""
+    return max(PAGE, 1 << (size - 1).bit_length())
+
+
+def fill_values(elf: ElfFile, definitions: list[Definition], programs: set[str]) -> None:
+    """Initialised maps of maps and program arrays: relocations inside ".maps" become `contents`."""
+    section = elf.section(".maps")
+    for target, rows in elf.relocations():
+        if section is None or target.index != section.index:
+            continue
+        for offset, _, symbol in rows:
+            definition = next((d for d in definitions if d.offset <= offset < d.offset + d.size), None)
+            if definition is None or definition.values_at < 0:
+                raise elf.error(f"relocation at {offset} of .maps is in no array of values")
+            key, rest = divmod(offset - definition.offset - definition.values_at, 8)
+            spec = definition.spec
+            if key < 0 or rest:
+                raise elf.error(f"map {spec.name!r}: relocation at {offset} is not on a value")
+            value: Any
+            if spec.map_type == PROG_ARRAY:
+                if symbol.name not in programs:
+                    raise elf.error(f"map {spec.name!r}[{key}]: {symbol.name!r} is no program")
+                value = symbol.name
+            else:
+                inner = next((d for d in definitions if d.offset == symbol.value), None)
+                if symbol.section != section.index or inner is None or spec.map_type not in _OF_MAPS:
+                    raise elf.error(f"map {spec.name!r}[{key}]: {symbol.name!r} is no map")
+                value = inner.spec
+            entry = (key if spec.key is not None else key.to_bytes(spec.key_size, elf.byteorder), value)  # type: ignore[arg-type]
+            definition.spec = spec.replace(contents=(*spec.contents, entry))
+
+
+# -- legacy "maps"
+
+
+def legacy_maps(elf: ElfFile) -> list[Definition]:
+    """Maps of a section "maps" (struct bpf_map_def of libbpf before 1.0, or struct bpf_elf_map of iproute2)."""
+    section = elf.section("maps")
+    if section is None or not section.size:
+        return []
+    symbols = [s for s in elf.symbols if s.section == section.index and s.name and s.type in (0, STT_OBJECT)]
+    symbols.sort(key=lambda s: s.value)
+    if not symbols or section.size % len(symbols):
+        raise elf.error(f"section maps has {section.size} bytes for {len(symbols)} maps")
+    size = section.size // len(symbols)
+    if size < 20:
+        raise elf.error(f"definitions in section maps have {size} bytes: expected at least 20")
+    found = []
+    for symbol in symbols:
+        raw = section.data[symbol.value : symbol.value + size]
+        if len(raw) < size or symbol.value % size:
+            raise elf.error(f"map {symbol.name!r} at {symbol.value} is not one of the {size}-byte definitions")
+        numbers = struct.unpack(f"{elf.mark}{size // 4}I", raw[: size // 4 * 4])
+        map_type, key, value, entries, flags = numbers[:5]
+        pinning = None
+        if len(numbers) == 9:  # struct bpf_elf_map: id, pinning, inner_id, inner_idx follow
+            pinning = {0: None, 1: f"/sys/fs/bpf/{elf.name}/{symbol.name}"}.get(
+                numbers[6], f"/sys/fs/bpf/{symbol.name}"
+            )
+        elif any(raw[20:]):
+            raise elf.error(f"map {symbol.name!r}: its {size}-byte definition holds more than type, sizes and flags")
+        spec = MapSpec(map_type, key, value, entries, flags, name=symbol.name, pinning=pinning)
+        found.append(Definition(spec, section.index, symbol.value, size))
+    return found
+
+
+# -- data
+
+
+def is_data(name: str) -> bool:
+    """Whether a section's variables become a map."""
+    return any(name == base or name.startswith(base + ".") for base in DATA_SECTIONS)
+
+
+def data_maps(elf: ElfFile, btf: Btf | None, raw_btf: bytes | None) -> list[tuple[Section, MapSpec]]:
+    """Sections of data as arrays of one value: `.rodata` read-only, `.bss` zero."""
+    found = []
+    for section in elf.sections:
+        if section.executable or not section.size or not is_data(section.name):
+            continue
+        if section.size > 1 << 30:
+            raise elf.error(f"section {section.name!r} has {section.size} bytes")
+        constant = section.name.startswith(".rodata")
+        zero = section.type == SHT_NOBITS or section.name.startswith(".bss")
+        datasec = next(iter(btf.find_all(section.name, Kind.DATASEC)), None) if btf else None
+        spec = MapSpec(
+            ARRAY,
+            value_size=section.size,
+            max_entries=1,
+            flags=F_MMAPABLE | (F_RDONLY_PROG if constant else 0),
+            name=kernel_name(elf.name, section.name),
+            key=u32,
+            contents=() if zero else ((0, section.data),),
+            frozen=constant,
+            btf=raw_btf if datasec else None,
+            btf_value=datasec.id if datasec else 0,
+        )
+        found.append((section, spec))
+    return found
+
+
+def kernel_name(file: str, section: str) -> str:
+    """What the kernel is to call the map of a section: 'object.rodata' for the common ones, as libbpf names them."""
+    stem = file.split(".", 1)[0]
+    plain = section in DATA_SECTIONS or section == ".kconfig"
+    text = (stem[: 8 if len(section) < 8 else max(0, 15 - len(section))] + section) if plain else section
+    return "".join(c if c.isalnum() or c in "._" else "_" for c in text)[:15]

@@ -1,0 +1,215 @@
+"""What an object holds, as specs, and the edits that people make to it before loading."""
+
+from __future__ import annotations
+
+from ..errors import SpecError
+from ..spec import MapSpec, ProgramSpec, Spec
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from typing import Any, Self
+
+    from ..btf.btf import Btf
+    from ..btf.types import Type
+
+
+class ElfProgram(ProgramSpec):
+    """A program of an object: a `ProgramSpec` that also remembers its CO-RE relocations.
+
+    `core_relos` are `(slot, type id, access string, kind, instruction as compiled)`; `insns` are resolved already, for the
+    BTF that the object was opened with.  `autoload` is False for a section name that begins with "?".
+    """
+
+    _fields = (*ProgramSpec._fields, "core_relos", "autoload")
+    core_relos: tuple[tuple[int, int, str, int, Any], ...]
+    autoload: bool
+
+    def __init__(
+        self,
+        insns: Iterable[Any],
+        prog_type: int,
+        *,
+        core_relos: Iterable[tuple[int, int, str, int, Any]] = (),
+        autoload: bool = True,
+        **fields: Any,
+    ) -> None:
+        self._set(core_relos=tuple(core_relos), autoload=autoload)
+        super().__init__(insns, prog_type, **fields)
+
+
+class Global(tuple["str", int, int, "Type | None"]):
+    """A global variable: the map that holds it (`section`), `offset` and `size` there in bytes, its BTF `type`."""
+
+    __slots__ = ()
+
+    def __new__(cls, section: str, offset: int, size: int, type: Type | None = None) -> Global:
+        return tuple.__new__(cls, (section, offset, size, type))
+
+    @property
+    def section(self) -> str:
+        return self[0]
+
+    @property
+    def offset(self) -> int:
+        return self[1]
+
+    @property
+    def size(self) -> int:
+        return self[2]
+
+    @property
+    def type(self) -> Type | None:
+        return self[3]
+
+
+class ObjectSpec(Spec):
+    """The programs, maps and globals of an object.
+
+    `obj["name"]` is the program or map of that name; iterating gives the programs, so `load_collection(*obj)` loads them.
+    Like all specs it does not change: each edit returns a copy, in which every program sees the new maps.
+    """
+
+    _fields = ("name", "programs", "maps", "globals", "license", "version", "byteorder", "btf")
+    name: str
+    programs: tuple[ElfProgram, ...]
+    maps: Mapping[str, MapSpec]
+    globals: Mapping[str, Global]
+    license: str
+    version: int
+    byteorder: str
+    btf: Btf | None
+
+    def __init__(
+        self,
+        name: str,
+        programs: Iterable[ElfProgram],
+        maps: Mapping[str, MapSpec],
+        *,
+        globals: Mapping[str, Global] | None = None,
+        license: str = "",
+        version: int = 0,
+        byteorder: str = "little",
+        btf: Btf | None = None,
+    ) -> None:
+        self._set(
+            name=name,
+            programs=tuple(programs),
+            maps=dict(maps),
+            globals=dict(globals or {}),
+            license=license,
+            version=version,
+            byteorder=byteorder,
+            btf=btf,
+        )
+
+    def __iter__(self) -> Iterator[ElfProgram]:
+        return iter(self.programs)
+
+    def __len__(self) -> int:
+        return len(self.programs)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.maps or any(p.name == name for p in self.programs)
+
+    def __getitem__(self, name: str) -> Any:
+        """The program, else the map, of that name.  SpecError (a ValueError) that lists the names when there is none."""
+        found: Spec | None = next((p for p in self.programs if p.name == name), None) or self.maps.get(name)
+        if found is None:
+            names = ", ".join([p.name for p in self.programs] + list(self.maps))
+            raise SpecError(f"{self.name or 'the object'} has no program or map {name!r}; it has {names or 'none'}")
+        return found
+
+    # -- edits
+
+    def select(self, *names: str) -> Self:
+        """Only the named programs, and the maps that they use."""
+        programs = [p for p in self.programs if p.name in names]
+        for name in set(names) - {p.name for p in programs}:
+            raise SpecError(f"{self.name or 'the object'} has no program {name!r}")
+        used = {symbol for p in programs for symbol in p.maps}
+        return self.replace(programs=tuple(programs), maps={n: m for n, m in self.maps.items() if n in used})
+
+    def edit_program(self, name: str, **changes: Any) -> Self:
+        """Change fields of one program, as `spec.replace` does: name, prog_type, expected_attach_type, flags, attach_to..."""
+        self._program(name)
+        return self.replace(programs=tuple(p.replace(**changes) if p.name == name else p for p in self.programs))
+
+    def edit_map(self, name: str, **changes: Any) -> Self:
+        """Change fields of one map, as `spec.replace` does: max_entries, flags, map_type, pinning..."""
+        return self.replace_map(name, self._map(name).replace(**changes))
+
+    def replace_map(self, name: str, spec: MapSpec) -> Self:
+        """Use another map in the place of one: your own spec, or one that several objects share."""
+        old = self._map(name)
+
+        def swap(maps: Mapping[str, MapSpec]) -> dict[str, MapSpec]:
+            return {symbol: spec if symbol == name or m is old else m for symbol, m in maps.items()}
+
+        programs = tuple(p.replace(maps=swap(p.maps)) for p in self.programs)
+        return self.replace(programs=programs, maps=swap(self.maps))
+
+    def rename_map(self, old: str, new: str) -> Self:
+        """Call a map otherwise, here, in the programs, and in the kernel."""
+        spec = self._map(old).replace(name=new)
+        if new in self.maps and new != old:
+            raise SpecError(f"{self.name or 'the object'} has a map {new!r} already")
+
+        def swap(maps: Mapping[str, MapSpec]) -> dict[str, MapSpec]:
+            return {new if symbol == old else symbol: spec if symbol == old else m for symbol, m in maps.items()}
+
+        programs = []
+        for p in self.programs:
+            insns = tuple(i.replace(symbol=new) if i.wide and i.symbol == old else i for i in p.insns)
+            programs.append(p.replace(maps=swap(p.maps), insns=insns) if old in p.maps else p)
+        moved = {n: Global(new if g.section == old else g.section, *g[1:]) for n, g in self.globals.items()}
+        return self.replace(programs=tuple(programs), maps=swap(self.maps), globals=moved)
+
+    def set(self, **values: Any) -> Self:
+        """Give global variables their values before loading; a constant of `.rodata` becomes known to the verifier.
+
+        A value is a number, bytes of the variable's size, or a ctypes object.  SpecError for a name that is none.
+        """
+        obj = self
+        for name, value in values.items():
+            variable = obj.globals.get(name)
+            if variable is None:
+                known = ", ".join(obj.globals) or "none"
+                raise SpecError(f"{self.name or 'the object'} has no global variable {name!r}; it has {known}")
+            spec = obj.maps[variable.section]
+            data = bytearray(spec.contents[0][1]) if spec.contents else bytearray(spec.value_size)
+            data[variable.offset : variable.offset + variable.size] = _value_bytes(
+                name, variable, value, self.byteorder
+            )
+            obj = obj.edit_map(variable.section, contents=((0, bytes(data)),))
+        return obj
+
+    def get(self, name: str) -> bytes:
+        """The initial bytes of a global variable."""
+        variable = self.globals[name]
+        spec = self.maps[variable.section]
+        data = spec.contents[0][1] if spec.contents else bytes(spec.value_size)
+        return bytes(data[variable.offset : variable.offset + variable.size])
+
+    def _program(self, name: str) -> ElfProgram:
+        found = next((p for p in self.programs if p.name == name), None)
+        if found is None:
+            raise SpecError(f"{self.name or 'the object'} has no program {name!r}")
+        return found
+
+    def _map(self, name: str) -> MapSpec:
+        if name not in self.maps:
+            raise SpecError(f"{self.name or 'the object'} has no map {name!r}; it has {', '.join(self.maps) or 'none'}")
+        return self.maps[name]
+
+
+def _value_bytes(name: str, variable: Global, value: Any, byteorder: Any) -> bytes:
+    if isinstance(value, (bool, int)):
+        low, high = -(1 << (variable.size * 8 - 1)), 1 << (variable.size * 8)
+        if not low <= value < high:
+            raise SpecError(f"{name} = {value}: it has {variable.size} bytes")
+        return (value & (high - 1)).to_bytes(variable.size, byteorder)
+    raw = value.encode() + b"\0" if isinstance(value, str) else bytes(value)
+    if len(raw) > variable.size or (len(raw) < variable.size and not isinstance(value, str)):
+        raise SpecError(f"{name} has {variable.size} bytes, {len(raw)} were given")
+    return raw.ljust(variable.size, b"\0")
