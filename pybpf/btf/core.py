@@ -1,7 +1,7 @@
 """CO-RE: what a program's view of kernel types becomes on the kernel that it meets.
 
-A relocation names a type of the program's own BTF, a path into it ("0:2:1"), and what the compiler wants to know: an offset, a
-size, whether it exists.  The path is read as names in the local type (`parse`), followed by name in each type of the
+A relocation names a type of the program's own BTF, a path into it ("0:2:1"), and what the compiler wants to know: an
+offset, a size, whether it exists.  The path is read as names in the local type (`parse`), followed by name in each type of the
 same essential name in the target (`follow`), and the answers are computed on both sides (`field_value` and its like).
 
 The rules are those that libbpf and kernel/bpf/btf.c share: names are compared without their "___flavour"; candidates
@@ -68,8 +68,8 @@ class Path:
 class Answer:
     """A relocation resolved: `old` is what the compiler wrote, `new` what it becomes, or `poison`.
 
-    `validate` says whether `old` must stand in the instruction; `old_size` and `new_size` are those of the field where a
-    load or store may be widened, `resizable` whether it may.
+    `validate` says whether `old` must stand in the instruction; `old_size` and `new_size` are those of the field where
+    a load or store may be widened, `resizable` whether it may.
     """
 
     __slots__ = ("new", "new_size", "old", "old_size", "poison", "resizable", "validate")

@@ -1,4 +1,4 @@
-"""When a type of a program and a type of a kernel stand for each other: three relations of CO-RE, from loose to strict."""
+"""When a type of a program and a type of a kernel stand for each other: the three relations of CO-RE."""
 
 from __future__ import annotations
 

@@ -171,8 +171,8 @@ class Linker:
 def relocate_code(elf: ElfFile, linker: Linker, externs: dict[str, str], data: dict[int, str], maps: MapPlaces) -> None:
     """Apply the relocations of code: names of maps, kernel variables and kernel functions become symbols.
 
-    `externs` gives the kind of each external symbol, `data` the map of each section of data, `maps` those defined in sections of
-    maps, by section and offset.
+    `externs` gives the kind of each external symbol, `data` the map of each section of data, `maps` those defined in
+    sections of maps, by section and offset.
     """
     for section, rows in elf.relocations():
         if not section.executable:

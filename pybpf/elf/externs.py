@@ -1,7 +1,7 @@
 """What an object expects of the kernel: configuration values, kernel variables, kernel functions.
 
-Configuration becomes a read-only map, as if the object had carried it; the rest is looked up in the kernel's BTF, and for variables
-without a type in its list of symbols.  A weak symbol that the kernel lacks reads as 0.
+Configuration becomes a read-only map, as if the object had carried it; the rest is looked up in the kernel's BTF, and
+for variables without a type in its list of symbols.  A weak symbol that the kernel lacks reads as 0.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ def kernel_config() -> dict[str, str]:
 def _virtual(name: str) -> str:
     """Values that libbpf makes up: they are of the machine, not of its configuration file."""
     if name == "LINUX_KERNEL_VERSION":
-        parts = (os.uname().release.split("-")[0].split(".") + ["0", "0"])[:3]
+        parts = [*os.uname().release.split("-")[0].split("."), "0", "0"][:3]
         major, minor, patch = (int("".join(c for c in part if c.isdigit()) or 0) for part in parts)
         return str(major << 16 | minor << 8 | min(patch, 255))
     return "y"

@@ -1,7 +1,7 @@
 """The BTF of an object made whole: what compilers leave open, and what they write that kernels refuse.
 
-Compilers leave the offsets of variables to whoever lays out the sections; external symbols are no variables to the kernel; a
-hidden function is static to its verifier.  Ids stay as they are; what is added comes last.
+Compilers leave the offsets of variables to whoever lays out the sections; external symbols are no variables to the
+kernel; a hidden function is static to its verifier.  Ids stay as they are; what is added comes last.
 """
 
 from __future__ import annotations

@@ -33,14 +33,20 @@ _NUMBERS = {
     "map_extra": "map_extra",
 }
 _SCALARS: dict[tuple[int, bool], Any] = {
-    (1, False): u8, (2, False): u16, (4, False): u32, (8, False): u64,
-    (1, True): s8, (2, True): s16, (4, True): s32, (8, True): s64,
+    (1, False): u8,
+    (2, False): u16,
+    (4, False): u32,
+    (8, False): u64,
+    (1, True): s8,
+    (2, True): s16,
+    (4, True): s32,
+    (8, True): s64,
 }
 DATA_SECTIONS = (".data", ".rodata", ".bss")
 
 
 class Definition:
-    """A map being read: its spec, where it stands (`section`, `offset`), and where its `values` array begins (or -1)."""
+    """A map being read: its spec, where it stands (`section`, `offset`), where its `values` begin in it (or -1)."""
 
     __slots__ = ("offset", "section", "size", "spec", "values_at")
 

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class ElfProgram(ProgramSpec):
     """A program of an object: a `ProgramSpec` that also remembers its CO-RE relocations.
 
-    `core_relos` are `(slot, type id, access string, kind, instruction as compiled)`; `insns` are resolved already, for the
-    BTF that the object was opened with.  `autoload` is False for a section name that begins with "?".
+    `core_relos` are `(slot, type id, access string, kind, instruction as compiled)`; `insns` are resolved already, for
+    the BTF that the object was opened with.  `autoload` is False for a section name that begins with "?".
     """
 
     _fields = (*ProgramSpec._fields, "core_relos", "autoload")
@@ -66,7 +66,8 @@ class Global(tuple["str", int, int, "Type | None"]):
 class ObjectSpec(Spec):
     """The programs, maps and globals of an object.
 
-    `obj["name"]` is the program or map of that name; iterating gives the programs, so `load_collection(*obj)` loads them.
+    `obj["name"]` is the program or map of that name; iterating gives the programs, so `load_collection(*obj)`
+    loads them.
     Like all specs it does not change: each edit returns a copy, in which every program sees the new maps.
     """
 
@@ -113,7 +114,7 @@ class ObjectSpec(Spec):
         return name in self.maps or any(p.name == name for p in self.programs)
 
     def __getitem__(self, name: str) -> Any:
-        """The program, else the map, of that name.  SpecError (a ValueError) that lists the names when there is none."""
+        """The program, else the map, of that name.  SpecError, which lists the names, when there is none."""
         found: Spec | None = next((p for p in self.programs if p.name == name), None) or self.maps.get(name)
         if found is None:
             names = ", ".join([p.name for p in self.programs] + list(self.maps))
@@ -131,7 +132,7 @@ class ObjectSpec(Spec):
         return self.replace(programs=tuple(programs), maps={n: m for n, m in self.maps.items() if n in used})
 
     def edit_program(self, name: str, **changes: Any) -> Self:
-        """Change fields of one program, as `spec.replace` does: name, prog_type, expected_attach_type, flags, attach_to..."""
+        """Change fields of one program, as `spec.replace` does: name, prog_type, attach_to, flags..."""
         self._program(name)
         return self.replace(programs=tuple(p.replace(**changes) if p.name == name else p for p in self.programs))
 

@@ -38,8 +38,8 @@ def open_elf(
 ) -> ObjectSpec:
     """The programs and maps of a BPF object file (a path, or its bytes).
 
-    CO-RE relocations and kernel symbols are resolved against `btf`, by default that of the running kernel, which is read only when the
-    object needs it; `config` stands for the kernel's configuration (CONFIG_* -> text), `ksyms` for its symbols' addresses.
+    CO-RE relocations and kernel symbols are resolved against `btf`, by default that of the running kernel, which is
+    read only when the object needs it; `config` stands for the kernel's configuration (CONFIG_* -> text), `ksyms` for its symbols' addresses.
     `name` is what maps of data are named after; by default the file's name.
 
     ElfError or BtfError for what is damaged, or cannot be resolved; OSError when the file cannot be read.
@@ -76,7 +76,7 @@ class _Reader:
 
     def read(self) -> ObjectSpec:
         elf = self.elf
-        license = self._text("license")
+        licence = self._text("license")
         section = elf.section("version")
         version = int.from_bytes(section.data[:4], elf.byteorder) if section else 0  # type: ignore[arg-type]
         self.linker = Linker(elf, functions(elf))
@@ -86,7 +86,7 @@ class _Reader:
         relocate_code(elf, self.linker, kinds, by_section, by_place)
         relos = self._relocate_types()
         entries = self._entries()
-        programs = {f.name: self._program(f, s, maps, license, version, relos) for f, s in entries}
+        programs = {f.name: self._program(f, s, maps, licence, version, relos) for f, s in entries}
         for spec in struct_ops_maps(elf, self.btf, programs, self.raw_btf):
             maps[spec.name] = spec
         return ObjectSpec(
@@ -94,7 +94,7 @@ class _Reader:
             programs.values(),
             maps,
             globals=self._globals(by_section),
-            license=license,
+            license=licence,
             version=version,
             byteorder=elf.byteorder,
             btf=self.btf,
@@ -187,13 +187,13 @@ class _Reader:
     # -- programs
 
     def _entries(self) -> list[tuple[Function, str]]:
-        """Functions that are programs, with the names of their sections: all outside .text, or one that stands alone."""
+        """Functions that are programs, with the names of their sections: all outside .text, or one alone there."""
         text = [f for f in self.linker.functions if f.section.name == ".text"]
         rest = [f for f in self.linker.functions if f.section.name != ".text"]
         for function in rest:
             if function.local:
                 raise self.elf.error(
-                    f"function {function.name!r} of section {function.section.name!r} is static: a program must be global"
+                    f"function {function.name!r} of section {function.section.name!r} is static: programs are global"
                 )
         entries = rest or (text if len(text) == 1 else [])
         if len({f.name for f in entries}) < len(entries):
