@@ -10,6 +10,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import asm as asm
     from . import cbpf as cbpf
+    from . import helpers as helpers
+    from . import net as net
     from .btf.btf import Btf as Btf
     from .cbpf import pcap_filter as pcap_filter
     from .declared import Arena as Arena
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from .declared import CpuMap as CpuMap
     from .declared import DevMap as DevMap
     from .declared import DevMapHash as DevMapHash
+    from .declared import Global as Global
     from .declared import HashMap as HashMap
     from .declared import HashOfMaps as HashOfMaps
     from .declared import InodeStorage as InodeStorage
@@ -46,6 +49,98 @@ if TYPE_CHECKING:
     from .declared import TaskStorage as TaskStorage
     from .declared import UserRingBuf as UserRingBuf
     from .declared import XskMap as XskMap
+    from .dsl.kinds import cgroup_bind4 as cgroup_bind4
+    from .dsl.kinds import cgroup_bind6 as cgroup_bind6
+    from .dsl.kinds import cgroup_connect4 as cgroup_connect4
+    from .dsl.kinds import cgroup_connect6 as cgroup_connect6
+    from .dsl.kinds import cgroup_connect_unix as cgroup_connect_unix
+    from .dsl.kinds import cgroup_device as cgroup_device
+    from .dsl.kinds import cgroup_egress as cgroup_egress
+    from .dsl.kinds import cgroup_getpeername4 as cgroup_getpeername4
+    from .dsl.kinds import cgroup_getpeername6 as cgroup_getpeername6
+    from .dsl.kinds import cgroup_getpeername_unix as cgroup_getpeername_unix
+    from .dsl.kinds import cgroup_getsockname4 as cgroup_getsockname4
+    from .dsl.kinds import cgroup_getsockname6 as cgroup_getsockname6
+    from .dsl.kinds import cgroup_getsockname_unix as cgroup_getsockname_unix
+    from .dsl.kinds import cgroup_getsockopt as cgroup_getsockopt
+    from .dsl.kinds import cgroup_ingress as cgroup_ingress
+    from .dsl.kinds import cgroup_post_bind4 as cgroup_post_bind4
+    from .dsl.kinds import cgroup_post_bind6 as cgroup_post_bind6
+    from .dsl.kinds import cgroup_recvmsg4 as cgroup_recvmsg4
+    from .dsl.kinds import cgroup_recvmsg6 as cgroup_recvmsg6
+    from .dsl.kinds import cgroup_recvmsg_unix as cgroup_recvmsg_unix
+    from .dsl.kinds import cgroup_sendmsg4 as cgroup_sendmsg4
+    from .dsl.kinds import cgroup_sendmsg6 as cgroup_sendmsg6
+    from .dsl.kinds import cgroup_sendmsg_unix as cgroup_sendmsg_unix
+    from .dsl.kinds import cgroup_setsockopt as cgroup_setsockopt
+    from .dsl.kinds import cgroup_skb as cgroup_skb
+    from .dsl.kinds import cgroup_sock_create as cgroup_sock_create
+    from .dsl.kinds import cgroup_sock_release as cgroup_sock_release
+    from .dsl.kinds import cgroup_sysctl as cgroup_sysctl
+    from .dsl.kinds import fentry as fentry
+    from .dsl.kinds import fentry_sleepable as fentry_sleepable
+    from .dsl.kinds import fexit as fexit
+    from .dsl.kinds import fexit_sleepable as fexit_sleepable
+    from .dsl.kinds import flow_dissector as flow_dissector
+    from .dsl.kinds import fmod_ret as fmod_ret
+    from .dsl.kinds import freplace as freplace
+    from .dsl.kinds import iter as iter
+    from .dsl.kinds import kprobe as kprobe
+    from .dsl.kinds import kprobe_multi as kprobe_multi
+    from .dsl.kinds import kprobe_session as kprobe_session
+    from .dsl.kinds import kretprobe as kretprobe
+    from .dsl.kinds import kretsyscall as kretsyscall
+    from .dsl.kinds import ksyscall as ksyscall
+    from .dsl.kinds import lirc_mode2 as lirc_mode2
+    from .dsl.kinds import lsm as lsm
+    from .dsl.kinds import lsm_cgroup as lsm_cgroup
+    from .dsl.kinds import lsm_sleepable as lsm_sleepable
+    from .dsl.kinds import lwt_in as lwt_in
+    from .dsl.kinds import lwt_out as lwt_out
+    from .dsl.kinds import lwt_seg6local as lwt_seg6local
+    from .dsl.kinds import lwt_xmit as lwt_xmit
+    from .dsl.kinds import netfilter as netfilter
+    from .dsl.kinds import netkit_peer as netkit_peer
+    from .dsl.kinds import netkit_primary as netkit_primary
+    from .dsl.kinds import perf_event as perf_event
+    from .dsl.kinds import program as program
+    from .dsl.kinds import raw_tracepoint as raw_tracepoint
+    from .dsl.kinds import raw_tracepoint_writable as raw_tracepoint_writable
+    from .dsl.kinds import sched_act as sched_act
+    from .dsl.kinds import sched_cls as sched_cls
+    from .dsl.kinds import sk_lookup as sk_lookup
+    from .dsl.kinds import sk_msg as sk_msg
+    from .dsl.kinds import sk_reuseport as sk_reuseport
+    from .dsl.kinds import sk_reuseport_migrate as sk_reuseport_migrate
+    from .dsl.kinds import sk_skb as sk_skb
+    from .dsl.kinds import sk_skb_parser as sk_skb_parser
+    from .dsl.kinds import sk_skb_verdict as sk_skb_verdict
+    from .dsl.kinds import sock_ops as sock_ops
+    from .dsl.kinds import socket_filter as socket_filter
+    from .dsl.kinds import struct_ops as struct_ops
+    from .dsl.kinds import syscall as syscall
+    from .dsl.kinds import tc as tc
+    from .dsl.kinds import tcx_egress as tcx_egress
+    from .dsl.kinds import tcx_ingress as tcx_ingress
+    from .dsl.kinds import tp_btf as tp_btf
+    from .dsl.kinds import tracepoint as tracepoint
+    from .dsl.kinds import uprobe as uprobe
+    from .dsl.kinds import uprobe_multi as uprobe_multi
+    from .dsl.kinds import uretprobe as uretprobe
+    from .dsl.kinds import usdt as usdt
+    from .dsl.kinds import xdp as xdp
+    from .dsl.kinds import xdp_cpumap as xdp_cpumap
+    from .dsl.kinds import xdp_devmap as xdp_devmap
+    from .dsl.kinds import xdp_frags as xdp_frags
+    from .dsl.lang import bounded as bounded
+    from .dsl.lang import printk as printk
+    from .dsl.lang import sdiv as sdiv
+    from .dsl.lang import sizeof as sizeof
+    from .dsl.lang import smod as smod
+    from .dsl.lang import swap16 as swap16
+    from .dsl.lang import swap32 as swap32
+    from .dsl.lang import swap64 as swap64
+    from .dsl.lang import unroll as unroll
     from .elf.reader import open_elf as open_elf
     from .errors import AsmError as AsmError
     from .errors import BpfError as BpfError
@@ -80,12 +175,112 @@ if TYPE_CHECKING:
     from .types import u16 as u16
     from .types import u32 as u32
     from .types import u64 as u64
+    from .uapi.action import NfVerdict as NfVerdict
+    from .uapi.action import RetCode as RetCode
+    from .uapi.action import SkAction as SkAction
+    from .uapi.action import TcAction as TcAction
+    from .uapi.action import TcxAction as TcxAction
+    from .uapi.action import XdpAction as XdpAction
     from .vm import VM as VM
 
 __version__ = "0.1.0"
 
 # Where each public name lives; "" stands for a module of that name.
 _HOME = {
+    **dict.fromkeys(
+        (
+            "socket_filter",
+            "kprobe",
+            "kretprobe",
+            "ksyscall",
+            "kretsyscall",
+            "uprobe",
+            "uretprobe",
+            "usdt",
+            "kprobe_multi",
+            "uprobe_multi",
+            "kprobe_session",
+            "sched_cls",
+            "tc",
+            "tcx_ingress",
+            "tcx_egress",
+            "netkit_primary",
+            "netkit_peer",
+            "sched_act",
+            "tracepoint",
+            "xdp",
+            "xdp_frags",
+            "xdp_devmap",
+            "xdp_cpumap",
+            "perf_event",
+            "cgroup_ingress",
+            "cgroup_egress",
+            "cgroup_skb",
+            "cgroup_sock_create",
+            "cgroup_sock_release",
+            "cgroup_post_bind4",
+            "cgroup_post_bind6",
+            "lwt_in",
+            "lwt_out",
+            "lwt_xmit",
+            "sock_ops",
+            "sk_skb_parser",
+            "sk_skb_verdict",
+            "sk_skb",
+            "cgroup_device",
+            "sk_msg",
+            "raw_tracepoint",
+            "cgroup_bind4",
+            "cgroup_bind6",
+            "cgroup_connect4",
+            "cgroup_connect6",
+            "cgroup_connect_unix",
+            "cgroup_sendmsg4",
+            "cgroup_sendmsg6",
+            "cgroup_sendmsg_unix",
+            "cgroup_recvmsg4",
+            "cgroup_recvmsg6",
+            "cgroup_recvmsg_unix",
+            "cgroup_getpeername4",
+            "cgroup_getpeername6",
+            "cgroup_getpeername_unix",
+            "cgroup_getsockname4",
+            "cgroup_getsockname6",
+            "cgroup_getsockname_unix",
+            "lwt_seg6local",
+            "lirc_mode2",
+            "sk_reuseport",
+            "sk_reuseport_migrate",
+            "flow_dissector",
+            "cgroup_sysctl",
+            "raw_tracepoint_writable",
+            "cgroup_getsockopt",
+            "cgroup_setsockopt",
+            "tp_btf",
+            "fentry",
+            "fexit",
+            "fmod_ret",
+            "fentry_sleepable",
+            "fexit_sleepable",
+            "iter",
+            "struct_ops",
+            "freplace",
+            "lsm",
+            "lsm_sleepable",
+            "lsm_cgroup",
+            "sk_lookup",
+            "syscall",
+            "netfilter",
+            "program",
+        ),
+        "dsl.kinds",
+    ),
+    **dict.fromkeys(
+        ("bounded", "printk", "sdiv", "sizeof", "smod", "swap16", "swap32", "swap64", "unroll"), "dsl.lang"
+    ),
+    "helpers": "",
+    "net": "",
+    **dict.fromkeys(("NfVerdict", "RetCode", "SkAction", "TcAction", "TcxAction", "XdpAction"), "uapi.action"),
     "asm": "",
     "Btf": "btf.btf",
     "open_elf": "elf.reader",
@@ -114,6 +309,7 @@ _HOME = {
             "Array",
             "PerCpuHashMap",
             "PerCpuArray",
+            "Global",
             "LruHashMap",
             "LruPerCpuHashMap",
             "LpmTrie",

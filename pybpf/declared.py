@@ -60,6 +60,7 @@ else:
 NO_PREALLOC = 1 << 0
 MMAPABLE = 1 << 10
 STACK_BUILD_ID = 1 << 5
+RDONLY_PROG = 1 << 7
 
 
 class NotLiveError(SpecError, AttributeError):
@@ -286,6 +287,24 @@ class PerCpuArray(_Indexed[K, V]):
     """An array with one value for each CPU in every place; read from outside a value is a list with `sum()`."""
 
     TYPE = 6
+
+
+class Global(Array[Any, V] if TYPE_CHECKING else Array):
+    """A global variable of a program: `limit = Global(u32, 100)`, read and written as `limit.value` inside.
+
+    It is an array of one entry: `prog[limit][0]` from outside.  With `const=True` the program only reads it, and user
+    space gives its value before loading (`limit.replace(contents=((0, 5),))`), as with `.rodata` in C.  Needs Linux 5.2.
+    """
+
+    if TYPE_CHECKING:
+        value: V
+
+    def __init__(self, type_: type[V], value: Any = 0, *, const: bool = False, **options: Unpack[Options]) -> None:
+        options.setdefault("contents", [(0, value)] if value else [])
+        if const:
+            options["flags"] = options.get("flags", 0) | RDONLY_PROG
+            options["frozen"] = True
+        self._declare(u32, type_, 1, options)
 
 
 class _Table(Declared[K, V]):

@@ -1,1 +1,6 @@
-"""(to be written)"""
+"""The language: Python functions compiled to eBPF.
+
+    parse -> expressions, statements, loops, calls ... (lowering, driven by `compiler`) -> ir -> passes -> select -> allocate -> emit
+
+`kinds` has the decorators, `program` the spec that a decorated function becomes, `pipeline` the order of the stages.
+"""

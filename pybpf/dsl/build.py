@@ -1,0 +1,226 @@
+"""Making values: constants are folded, trivial arithmetic disappears and equal values are shared as they are made.
+
+`State` is what is known at the point where code is being added: the block, what each Python name stands for,
+facts learnt from branches, values that may be used again, and versions of memory (a load may be shared while the version
+of its region is the same).  States are copied at branches and merged at joins by whoever lowers statements.
+"""
+
+from __future__ import annotations
+
+from .ir import COMMUTATIVE, Block, Callee, Graph, Value, const
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+U64 = (1 << 64) - 1
+S64_MIN, S64_MAX = -(1 << 63), (1 << 63) - 1
+_SHARED = 300  # values remembered for sharing in one state; the bound keeps compile time linear
+
+
+class State:
+    """What is known where code is being added."""
+
+    __slots__ = ("block", "env", "facts", "memory", "owned", "shared")
+
+    def __init__(
+        self, block: Block, env: dict[str, Any], facts: dict[Any, Any], shared: dict[Any, Value], memory: dict[str, int]
+    ) -> None:
+        self.block = block
+        self.env = env  # Python name -> front-end value
+        self.facts = facts  # Value -> (lo, hi), ("nonnull", Value) -> True, ...
+        self.shared = shared  # (op, args, aux) -> Value
+        self.memory = memory  # region -> version
+        self.owned: dict[Value, Any] = {}  # references that must be released
+
+    def fork(self, block: Block) -> State:
+        other = State(block, self.env.copy(), self.facts.copy(), self.shared.copy(), self.memory.copy())
+        other.owned = self.owned.copy()
+        return other
+
+
+class Builder:
+    """Adds values to `self.state.block` of one graph; `self.at` is the place (an AST node) that they come from."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.at: Any = None
+        self.text: Any = None  # the parsed text that `at` is from, where that is not the graph's own
+        self.version = 0
+        self.consts: dict[int, Value] = {}
+        self.state: State = State(graph.new_block(), {}, {}, {}, {})
+
+    # -- values
+
+    def const(self, number: int) -> Value:
+        """A constant: any 64-bit pattern, kept as the number it stands for."""
+        value = self.consts.get(number)
+        if value is None:
+            value = self.consts[number] = const(number)
+        return value
+
+    def emit(
+        self, op: str, args: list[Value], aux: Any = None, bits: int = 64, lo: int = S64_MIN, hi: int = S64_MAX
+    ) -> Value:
+        """Add a value that is never shared (calls, stores)."""
+        value = Value(op, args, aux, bits, lo, hi, self.at if self.text is None else (self.text, self.at))
+        state = self.state
+        value.block = state.block
+        state.block.values.append(value)
+        return value
+
+    def share(
+        self, op: str, args: list[Value], aux: Any = None, bits: int = 64, lo: int = S64_MIN, hi: int = S64_MAX, tag: Any = None
+    ) -> Value:
+        """The value of this pure operation: one made before when there is one.  `tag` sets a load's memory version."""
+        shared = self.state.shared
+        key = (op, tuple(args), aux, bits, tag)
+        value = shared.get(key)
+        if value is None:
+            if len(shared) > _SHARED:
+                shared.clear()
+            value = shared[key] = self.emit(op, args, aux, bits, lo, hi)
+        return value
+
+    def range(self, value: Value) -> tuple[int, int]:
+        """The interval of a value here, branches considered."""
+        return self.state.facts.get(value) or (value.lo, value.hi)
+
+    # -- arithmetic on exact numbers
+
+    def arith(self, op: str, a: Value, b: Value, bits: int = 64, lo: int = S64_MIN, hi: int = S64_MAX) -> Value:
+        """`a op b`; `lo..hi` bounds the result as its type reads it."""
+        if a.op == "const":
+            if b.op == "const":
+                return self.const(fold(op, a.aux, b.aux, bits, lo < 0))
+            if op in COMMUTATIVE:
+                a, b = b, a
+        if b.op == "const":
+            n = b.aux
+            if n == 0 and op in ("add", "sub", "or", "xor", "shl", "shr", "sar"):
+                return a
+            if n == 0 and op in ("mul", "and"):
+                return b
+            if n == 1 and op in ("mul", "div"):
+                return a
+            if op == "sub":
+                op, b = "add", self.const(-n)
+            elif op == "mul" and n > 0 and n & (n - 1) == 0:
+                op, b = "shl", self.const(n.bit_length() - 1)
+            elif op == "div" and n > 0 and n & (n - 1) == 0:
+                op, b = "shr", self.const(n.bit_length() - 1)
+            elif op == "mod" and n > 0 and n & (n - 1) == 0:
+                op, b = "and", self.const(n - 1)
+            if op == "and" and a.lo >= 0 and b.aux >= 0 and b.aux & (b.aux + 1) == 0 and a.hi <= b.aux:
+                return a
+            if op == a.op and a.args[1].op == "const" and a.bits == bits:
+                inner, m, n = a.args[0], a.args[1].aux, b.aux
+                if op == "add":
+                    # x + m + n: one addition, unless the sum leaves the range of immediates
+                    return self.arith("add", inner, self.const(wrap(m + n, 64, True)), bits, lo, hi)
+                if op == "and":
+                    return self.arith("and", inner, self.const(m & n), bits, lo, hi)
+                if op in ("shl", "shr") and 0 <= m + n < bits:
+                    return self.arith(op, inner, self.const(m + n), bits, lo, hi)
+        elif a is b and op in ("sub", "xor"):
+            return self.const(0)
+        return self.share(op, [a, b], None, bits, lo, hi)
+
+    def extend(self, value: Value, from_bits: int, signed: bool) -> Value:
+        """The low bits of a value as a number."""
+        if value.op == "const":
+            return self.const(wrap(value.aux, from_bits, signed))
+        lo, hi = limits(from_bits, signed)
+        # Only what the value's making guarantees counts: the kernel may not follow us through a branch's fact.
+        if lo <= value.lo and value.hi <= hi:
+            return value
+        return self.share("sext" if signed else "zext", [value], from_bits, 64, lo, hi)
+
+    def retype(self, value: Value, lo: int, hi: int) -> Value:
+        """The same 64 bits read as another type."""
+        if value.op == "const":
+            return self.const(wrap(value.aux, 64, lo < 0))
+        return self.share("retype", [value], None, 64, lo, hi)
+
+    # -- memory
+
+    def load(self, base: Value, off: int, size: int, signed: bool, region: str) -> Value:
+        lo, hi = limits(size * 8, signed)
+        return self.share("load", [base], (off, size, signed), 64, lo, hi, self.state.memory.get(region, 0))
+
+    def store(self, base: Value, off: int, size: int, value: Value, region: str) -> None:
+        self.emit("store", [base, value], (off, size))
+        self.clobber(region)
+
+    def clobber(self, *regions: str) -> None:
+        """Memory of these regions may have changed."""
+        for region in regions:
+            self.version += 1
+            self.state.memory[region] = self.version
+
+    def forget_memory(self) -> None:
+        """Any memory may have changed, but where the packet lies."""
+        self.clobber("stack", "map", "packet", "ring", "mem", "kernel")
+
+    def call(self, kind: str, target: Any, name: str, args: list[Value], lo: int = S64_MIN, hi: int = S64_MAX) -> Value:
+        value = self.emit("call", args, Callee(kind, target, name), 64, lo, hi)
+        self.forget_memory()
+        return value
+
+    # -- blocks
+
+    def end(self, *term: Any) -> None:
+        """Close the current block."""
+        block = self.state.block
+        block.term = term
+        block.term_at = self.at if self.text is None else (self.text, self.at)
+        for succ in block.successors():
+            succ.preds.append(block)
+
+    def branch(self, test: str, bits: int, a: Value, b: Value) -> tuple[State, State]:
+        """Close the block with a conditional jump; the states where the test holds and where it does not."""
+        yes, no = self.graph.new_block(), self.graph.new_block()
+        self.end("branch", test, bits, a, b, yes, no)
+        before = self.state
+        return before.fork(yes), before.fork(no)
+
+
+def limits(bits: int, signed: bool) -> tuple[int, int]:
+    return (-(1 << bits - 1), (1 << bits - 1) - 1) if signed else (0, (1 << bits) - 1)
+
+
+def wrap(number: int, bits: int, signed: bool) -> int:
+    number &= (1 << bits) - 1
+    return number - (1 << bits) if signed and number >> bits - 1 else number
+
+
+def fold(op: str, a: int, b: int, bits: int, signed: bool) -> int:
+    """What the machine computes for two constants; the result is read with the sign that its type has."""
+    mask = (1 << bits) - 1
+    if op == "add":
+        r = a + b
+    elif op == "sub":
+        r = a - b
+    elif op == "mul":
+        r = a * b
+    elif op == "and":
+        r = a & b
+    elif op == "or":
+        r = a | b
+    elif op == "xor":
+        r = a ^ b
+    elif op == "shl":
+        r = a << (b & bits - 1)
+    elif op == "shr":
+        r = (a & mask) >> (b & bits - 1)
+    elif op == "sar":
+        r = wrap(a, bits, True) >> (b & bits - 1)
+    elif op == "div":
+        r = (a & mask) // (b & mask) if b & mask else 0
+    elif op == "mod":
+        r = (a & mask) % (b & mask) if b & mask else a
+    else:
+        a, b = wrap(a, bits, True), wrap(b, bits, True)
+        q = abs(a) // abs(b) * (1 if (a < 0) == (b < 0) else -1) if b else 0
+        r = q if op == "sdiv" else a - q * b if b else a
+    return wrap(r, bits, signed)

@@ -1,0 +1,182 @@
+"""Where paths meet: one state from several, with a phi for each name that differs."""
+
+from __future__ import annotations
+
+from .build import State, limits
+from .integers import join_types, value_of
+from .ir import Block, Value
+from .refs import Ref
+from .values import INT, Conflict, Const, Front, Int, Tuple, native, span
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..types import Scalar
+    from .compiler import Compiler
+
+
+def merge(c: Compiler, states: list[State], node: Any) -> State | None:
+    """The state in which all of `states` go on; each one's block is closed with a jump.  None when there are none."""
+    if not states:
+        return None
+    if len(states) == 1:
+        return states[0]
+    before = c.b.state
+    block = c.b.graph.new_block()
+    names = dict.fromkeys(states[0].env)
+    for state in states[1:]:
+        names.update(dict.fromkeys(state.env))
+    owned = states[0].owned
+    for state in states[1:]:
+        if state.owned.keys() != owned.keys():
+            odd = next(iter(state.owned.keys() ^ owned.keys()))
+            ref = state.owned.get(odd) or owned.get(odd)
+            c.fail(f"{ref} is released on one way to this point and not on another", node)
+    # Numbers from references are loaded at the end of their own block, before it is closed.
+    env: dict[str, Front] = {}
+    for name in names:
+        fronts = [state.env.get(name) for state in states]
+        first = fronts[0]
+        if all(f is first for f in fronts):
+            if first is not None:
+                env[name] = first
+        else:
+            env[name] = join(c, block, states, fronts, name)
+    for state in states:
+        c.b.state = state
+        c.b.end("jump", block)
+    c.b.state = before
+    facts: dict[Any, Any] = {}
+    for key, value in states[0].facts.items():
+        others = [s.facts.get(key) for s in states[1:]]
+        if all(o is not None for o in others):
+            facts[key] = value if value is True else (min(value[0], *(o[0] for o in others)), max(value[1], *(o[1] for o in others)))
+    facts.update((("null", phi), True) for phi in block.phis if phi.aux == "nonnull")
+    shared = states[0].shared
+    for state in states[1:]:
+        other = state.shared
+        shared = {k: v for k, v in shared.items() if other.get(k) is v}
+    memory = dict(states[0].memory)
+    for state in states[1:]:
+        for region, version in state.memory.items():
+            if memory.get(region) != version:
+                c.b.version += 1
+                memory[region] = c.b.version
+    joined = State(block, env, facts, shared, memory)
+    joined.owned = owned.copy()
+    return joined
+
+
+def join(c: Compiler, block: Block, states: list[State], fronts: list[Front | None], name: str) -> Front:
+    """One front-end value for a name that stands for different things on the ways into `block`."""
+    if any(f is None for f in fronts):
+        return Conflict(f"{name} may not have been assigned on every way to this line")
+    for f in fronts:
+        if isinstance(f, Conflict):
+            return f
+    first = fronts[0]
+    if all(isinstance(f, Const) for f in fronts) and all(_same(first.obj, f.obj) for f in fronts):  # type: ignore[union-attr]
+        return first  # type: ignore[return-value]
+    if all(isinstance(f, Ref) or (isinstance(f, Const) and f.obj is None) for f in fronts):
+        found = join_refs(c, block, states, fronts)
+        if found is not None:
+            return found
+    if all(is_number(f) for f in fronts):
+        return join_numbers(c, block, states, fronts, name)
+    if isinstance(first, Tuple) and all(isinstance(f, Tuple) and len(f.items) == len(first.items) for f in fronts):
+        columns = zip(*(f.items for f in fronts), strict=True)  # type: ignore[union-attr]
+        return Tuple([
+            col[0] if all(x is col[0] for x in col) else join(c, block, states, list(col), name) for col in columns
+        ])  # fmt: skip
+    custom = getattr(first, "join", None)
+    if custom is not None and all(type(f) is type(first) for f in fronts):
+        found = custom(c, block, states, fronts)
+        if found is not None:
+            return found  # type: ignore[no-any-return]
+    kinds = " or ".join(dict.fromkeys(f.what() for f in fronts))  # type: ignore[union-attr]
+    return Conflict(f"{name} stands for {kinds}, depending on the way to this line; use two names")
+
+
+def _same(a: Any, b: Any) -> bool:
+    return a is b or (type(a) is type(b) and isinstance(a, (int, str, bytes)) and a == b)
+
+
+def is_number(front: Front | None) -> bool:
+    if isinstance(front, Const):
+        return isinstance(front.obj, int)
+    return isinstance(front, Int) or (isinstance(front, Ref) and front.is_number())
+
+
+def join_numbers(c: Compiler, block: Block, states: list[State], fronts: list[Any], name: str) -> Front:
+    numbers: list[Int | Const] = []
+    before = c.b.state
+    snapshot = False
+    for state, front in zip(states, fronts, strict=True):
+        c.b.state = state
+        if isinstance(front, Ref):
+            if front.check is not None and front.check not in state.facts:
+                c.b.state = before
+                return Conflict(f"{name} may be None here: test it with `is None` before the ways meet")
+            snapshot = True
+        numbers.append(front.number(c, c.b.at))
+    type_: Scalar | None = None
+    lo = hi = 0
+    for state, n in zip(states, numbers, strict=True):
+        c.b.state = state
+        nlo, nhi = span(c, n)
+        own = INT if isinstance(n, Const) else n.type
+        if type_ is None:
+            type_, lo, hi = own, nlo, nhi
+            continue
+        type_ = join_types(type_, lo, hi, own, nlo, nhi)
+        if type_ is None:
+            c.b.state = before
+            return Conflict(f"{name} is u64 on one way to this line and may be negative on another: write u64(...) or s64(...)")
+        lo, hi = min(lo, nlo), max(hi, nhi)
+    c.b.state = before
+    assert type_ is not None
+    values = [value_of(c, n) for n in numbers]
+    if all(v is values[0] for v in values):
+        return Int(values[0], type_, snapshot)
+    return Int(phi(block, values, lo, hi), type_, snapshot)
+
+
+def phi(block: Block, values: list[Value], lo: int, hi: int, aux: Any = None) -> Value:
+    value = Value("phi", values, aux, 64, lo, hi)
+    value.block = block
+    block.phis.append(value)
+    return value
+
+
+def join_refs(c: Compiler, block: Block, states: list[State], fronts: list[Any]) -> Front | None:
+    refs = [f for f in fronts if isinstance(f, Ref)]
+    if not refs:
+        return fronts[0]
+    first = refs[0]
+    for r in refs:
+        if (r.type, r.region, r.shared, r.owner, r.epoch, r.writable) != (
+            first.type, first.region, first.shared, first.owner, first.epoch, first.writable,
+        ):  # fmt: skip
+            return None
+    if first.owner is not None or first.region == "stack":
+        return None if any(r.base is not first.base or r.off != first.off for r in refs) or len(refs) < len(fronts) else first
+    known = [
+        isinstance(f, Ref) and (f.check is None or f.check in state.facts) for state, f in zip(states, fronts, strict=True)
+    ]
+    if not all(known) and any(isinstance(f, Ref) and not k and (f.check[0] != "null" or f.off) for f, k in zip(fronts, known, strict=True)):
+        return None
+    values = []
+    before = c.b.state
+    for state, f in zip(states, fronts, strict=True):
+        c.b.state = state
+        if isinstance(f, Ref):
+            values.append(c.b.arith("add", f.base, c.b.const(f.off)) if f.off else f.base)
+        else:
+            values.append(c.b.const(0))
+    c.b.state = before
+    base = values[0] if all(v is values[0] for v in values) else phi(block, values, *limits(64, False), aux="nonnull" if all(known) else None)
+    return Ref(
+        base, 0, first.type, first.region, check=("null", base), shared=first.shared, writable=first.writable,
+        owner=first.owner, epoch=first.epoch, label=first.label,
+    )  # fmt: skip

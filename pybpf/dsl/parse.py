@@ -1,0 +1,129 @@
+"""From a Python function to its AST, without `inspect` and `ast` (together they cost 15 ms of a cold start).
+
+The text comes from the file that the code object names; where there is none (a notebook, a REPL that keeps its lines)
+from `linecache` if something filled it, and otherwise from the caller's `source=`.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from ..errors import CompileError
+from ..source import Source
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FunctionType
+    from typing import Any
+
+_PyCF_ONLY_AST = 0x400
+_files: dict[str, tuple[str, ...]] = {}
+
+
+class Parsed:
+    """A function's AST: `node`, the `file`, and `shift`, what to add to a node's line to get the file's."""
+
+    __slots__ = ("column", "file", "lines", "node", "shift")
+
+    def __init__(self, node: Any, file: str, lines: tuple[str, ...], shift: int, column: int) -> None:
+        self.node = node
+        self.file = file
+        self.lines = lines
+        self.shift = shift
+        self.column = column  # spaces that were put before or taken from every line (negative: put)
+
+    def source(self, node: Any) -> Source:
+        line = getattr(node, "lineno", 0)
+        text = self.lines[line + self.shift - 1] if 0 < line + self.shift <= len(self.lines) else ""
+        return Source(self.file, line + self.shift, max(getattr(node, "col_offset", -1) + 1, 0), text.rstrip("\n"))
+
+
+def parse(fn: FunctionType, source: str | None = None) -> Parsed:
+    """The AST of a function.  CompileError when its text cannot be found."""
+    code = fn.__code__
+    file, first = code.co_filename, code.co_firstlineno
+    lines = tuple(source.splitlines(keepends=True)) if source is not None else _lines(fn, file)
+    if not lines:
+        raise CompileError(
+            f"the source text of {fn.__name__} is not at hand ({file}): define it in a file, or pass it with "
+            f"source=..., as in @xdp(source=text)"
+        )
+    found = _block(lines, first, fn.__name__) or _whole(lines, first, fn.__name__, file)
+    if found is None:
+        raise CompileError(
+            f"{file} has no function {fn.__name__} at line {first}: has the file changed since it was imported?"
+        )
+    node, shift, column = found
+    return Parsed(node, file, lines, shift, column)
+
+
+def _lines(fn: FunctionType, file: str) -> tuple[str, ...]:
+    known = _files.get(file)
+    if known is None:
+        cache = sys.modules.get("linecache")
+        kept = cache.cache.get(file) if cache is not None else None
+        if kept and len(kept) > 2:
+            return tuple(kept[2])
+        loader = fn.__globals__.get("__loader__")
+        try:
+            with open(file, encoding="utf-8") as stream:
+                known = tuple(stream)
+        except (OSError, UnicodeDecodeError):
+            get_source = getattr(loader, "get_source", None)
+            try:
+                text = get_source(fn.__module__) if get_source else None
+            except (ImportError, OSError):
+                text = None
+            return tuple(text.splitlines(keepends=True)) if text else ()
+        _files[file] = known
+    return known
+
+
+def _block(lines: tuple[str, ...], first: int, name: str) -> tuple[Any, int, int] | None:
+    """Parse only the function's own lines, found by indentation; None when that does not give the function."""
+    if not 0 < first <= len(lines):
+        return None
+    start = lines[first - 1]
+    indent = len(start) - len(start.lstrip())
+    end, seen = first - 1, False
+    while end < len(lines):
+        stripped = lines[end].strip()
+        if seen and stripped and stripped[0] not in "#)" and len(lines[end]) - len(lines[end].lstrip()) <= indent:
+            break
+        if stripped.startswith(("def ", "async def ")) and len(lines[end]) - len(lines[end].lstrip()) == indent:
+            seen = True
+        end += 1
+    text = "".join(lines[first - 1 : end])
+    if indent:
+        text = "if 1:\n" + text
+    try:
+        body = compile(text, "<function>", "exec", _PyCF_ONLY_AST, dont_inherit=True).body  # type: ignore[attr-defined]
+    except (SyntaxError, ValueError):
+        return None
+    if indent:
+        body = body[0].body
+    node = body[0] if body else None
+    if type(node).__name__ not in ("FunctionDef", "AsyncFunctionDef") or node.name != name:
+        return None
+    return node, first - (2 if indent else 1), 0
+
+
+def _whole(lines: tuple[str, ...], first: int, name: str, file: str) -> tuple[Any, int, int] | None:
+    """Parse the whole text and look for the function that begins at line `first`."""
+    try:
+        todo = [compile("".join(lines), file, "exec", _PyCF_ONLY_AST, dont_inherit=True)]
+    except (SyntaxError, ValueError):
+        return None
+    while todo:
+        node = todo.pop()
+        if getattr(node, "name", None) == name and hasattr(node, "args"):
+            starts = [d.lineno for d in node.decorator_list] + [node.lineno]  # type: ignore[attr-defined]
+            if first in starts:
+                return node, 0, 0
+        for field in getattr(node, "_fields", ()):
+            child = getattr(node, field, None)
+            if isinstance(child, list):
+                todo += [n for n in child if hasattr(n, "_fields")]
+            elif hasattr(child, "_fields"):
+                todo.append(child)
+    return None

@@ -1,0 +1,353 @@
+"""Passes over the graph, in the order in which `optimise` runs them.
+
+Most of the work was done when values were made (`build`): constants are folded and equal values shared.  What is left is
+what only the whole graph shows: phis that are copies, branches whose outcome arrives over an edge, values that nobody
+uses, stores that nobody reads, blocks that do nothing, and returns that are the same.
+"""
+
+from __future__ import annotations
+
+from .ir import PURE, Block, Graph, Slot, Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def optimise(graph: Graph) -> None:
+    reach(graph)
+    copies(graph)
+    thread(graph)
+    sweep(graph)
+    dead_stores(graph)
+    sweep(graph)
+    returns(graph)
+    blocks(graph)
+    reach(graph)
+    copies(graph)
+    sweep(graph)
+    order(graph)
+
+
+def reach(graph: Graph) -> None:
+    """Drop blocks that cannot be reached, and the edges and phi arguments that came from them."""
+    seen = {graph.blocks[0]}
+    todo = [graph.blocks[0]]
+    while todo:
+        for succ in todo.pop().successors():
+            if succ not in seen:
+                seen.add(succ)
+                todo.append(succ)
+    if len(seen) < len(graph.blocks):
+        graph.blocks = [b for b in graph.blocks if b in seen]
+    for block in graph.blocks:
+        if any(p not in seen for p in block.preds):
+            keep = [i for i, p in enumerate(block.preds) if p in seen]
+            block.preds = [block.preds[i] for i in keep]
+            for phi in block.phis:
+                phi.args = [phi.args[i] for i in keep]
+
+
+def root(value: Value) -> Value:
+    while value.alias is not None:
+        value = value.alias
+    return value
+
+
+def copies(graph: Graph) -> None:
+    """A phi of one value, and a value read with another sign, are that value."""
+    changed = True
+    while changed:
+        changed = False
+        for block in graph.blocks:
+            kept = []
+            for phi in block.phis:
+                only = None
+                for arg in phi.args:
+                    arg = root(arg)
+                    if arg is not phi and arg is not only:
+                        if only is not None and not (only.op == arg.op == "const" and only.aux == arg.aux):
+                            break
+                        only = arg
+                else:
+                    if only is not None:
+                        phi.alias = only
+                        changed = True
+                        continue
+                kept.append(phi)
+            block.phis = kept
+    for block in graph.blocks:
+        for value in block.values:
+            if value.op == "retype":
+                value.alias = value.args[0]
+        block.values = [v for v in block.values if v.op != "retype"]
+    for block in graph.blocks:
+        for value in (*block.phis, *block.values):
+            for i, arg in enumerate(value.args):
+                if arg.alias is not None:
+                    value.args[i] = root(arg)
+        term = block.term
+        assert term is not None
+        if term[0] == "branch":
+            block.term = (*term[:3], root(term[3]), root(term[4]), *term[5:])
+        elif term[0] == "return" and term[1] is not None:
+            block.term = ("return", root(term[1]))
+
+
+def decided(test: str, a: int, b: int) -> bool:
+    signed = test.startswith("s")
+    if not signed:
+        a, b = a & (1 << 64) - 1, b & (1 << 64) - 1
+    match test.removeprefix("s"):
+        case "==":
+            return a == b
+        case "!=":
+            return a != b
+        case "<":
+            return a < b
+        case "<=":
+            return a <= b
+        case ">":
+            return a > b
+    return a >= b
+
+
+def redirect(pred: Block, old: Block, new: Block) -> None:
+    """Let `pred` go to `new` where it went to `old`; the caller sees to phis and to `new.preds`."""
+    assert pred.term is not None
+    pred.term = tuple(new if part is old else part for part in pred.term)
+    old.preds.remove(pred)
+
+
+def thread(graph: Graph) -> None:
+    """A block that only tests a phi: ways in whose outcome is known skip the test."""
+    uses: dict[Value, int] = {}
+    for block in graph.blocks:
+        for value in (*block.phis, *block.values):
+            for arg in value.args:
+                uses[arg] = uses.get(arg, 0) + 1
+        for operand in _operands(block):
+            uses[operand] = uses.get(operand, 0) + 1
+    for block in graph.blocks:
+        term = block.term
+        assert term is not None
+        if term[0] != "branch":
+            continue
+        _, test, _, a, b, then, other = term
+        if a.op == "const" and b.op == "const":
+            kept, lost = (then, other) if decided(test, a.aux, b.aux) else (other, then)
+            if kept is not lost:
+                _drop_edge(block, lost)
+            block.term = ("jump", kept)
+            continue
+        if b.op != "const" or block.values or len(block.phis) != 1 or a is not block.phis[0] or uses[a] != 1:
+            continue
+        for i in reversed(range(len(block.preds))):
+            pred, arg = block.preds[i], a.args[i]
+            if arg.op != "const" or pred is block:
+                continue
+            target = then if decided(test, arg.aux, b.aux) else other
+            if pred in target.preds or block.preds.count(pred) > 1:
+                continue
+            at = target.preds.index(block)
+            for phi in target.phis:
+                phi.args.append(phi.args[at])
+            target.preds.append(pred)
+            assert pred.term is not None
+            pred.term = tuple(target if part is block else part for part in pred.term)
+            del block.preds[i]
+            del a.args[i]
+    reach(graph)
+    copies(graph)
+
+
+def _drop_edge(block: Block, lost: Block) -> None:
+    at = lost.preds.index(block)
+    del lost.preds[at]
+    for phi in lost.phis:
+        del phi.args[at]
+
+
+def _operands(block: Block) -> tuple[Any, ...]:
+    term = block.term
+    assert term is not None
+    if term[0] == "branch":
+        return term[3:5]
+    if term[0] == "return" and term[1] is not None:
+        return (term[1],)
+    return ()
+
+
+def sweep(graph: Graph) -> None:
+    """Remove pure values that no effect depends on; count the uses of the rest."""
+    live: set[Value] = set()
+    todo: list[Value] = []
+    for block in graph.blocks:
+        todo += _operands(block)
+        todo += [v for v in block.values if v.op not in PURE]
+    while todo:
+        value = todo.pop()
+        if value not in live:
+            live.add(value)
+            value.uses = 0
+            todo += value.args
+    for block in graph.blocks:
+        block.phis = [v for v in block.phis if v in live]
+        block.values = [v for v in block.values if v in live]
+        for value in (*block.phis, *block.values):
+            for arg in value.args:
+                arg.uses += 1
+        for operand in _operands(block):
+            operand.uses += 1
+
+
+def slot_of(value: Value) -> tuple[Slot, int] | None:
+    """The stack slot that an address lies in, and the offset when it is known (-1 when not)."""
+    off = 0
+    while value.op == "add":
+        off = off + value.args[1].aux if value.args[1].op == "const" and off >= 0 else -1
+        value = value.args[0]
+    return (value.aux, off) if value.op == "stack" else None
+
+
+def dead_stores(graph: Graph) -> None:
+    """Drop stores to the stack that are overwritten, or never read, before anything can see them."""
+    read: set[Slot] = set()
+    for block in graph.blocks:
+        for value in (*block.phis, *block.values):
+            for i, arg in enumerate(value.args):
+                if value.op == "store" and i == 0:
+                    continue
+                if value.op == "add":
+                    continue
+                found = slot_of(arg)
+                if found:
+                    read.add(found[0])
+        for operand in _operands(block):
+            found = slot_of(operand)
+            if found:
+                read.add(found[0])
+    for block in graph.blocks:
+        covered: dict[Slot, int] = {}
+        ended = block.term is not None and block.term[0] == "return"
+        kept = []
+        for value in reversed(block.values):
+            if value.op == "store":
+                found = slot_of(value.args[0])
+                if found is not None:
+                    slot, base = found
+                    if slot not in read:
+                        continue
+                    if base >= 0:
+                        off, size = value.aux
+                        mask = ((1 << size) - 1) << (base + off)
+                        known = covered.get(slot, -1 if ended else 0)
+                        if known & mask == mask:
+                            continue
+                        covered[slot] = known | mask
+            elif value.op != "add":
+                for arg in value.args:
+                    found = slot_of(arg)
+                    if found:
+                        covered[found[0]] = 0
+            kept.append(value)
+        block.values = kept[::-1]
+
+
+def returns(graph: Graph) -> None:
+    """Returns of one constant share one block."""
+    shared: dict[int, Block] = {}
+    for block in list(graph.blocks):
+        term = block.term
+        assert term is not None
+        if term[0] != "return" or term[1] is None or term[1].op != "const":
+            continue
+        number = term[1].aux
+        target = shared.get(number)
+        if target is None:
+            target = shared[number] = Block(len(graph.blocks))
+            target.term, target.term_at = term, block.term_at
+            graph.blocks.append(target)
+        block.term = ("jump", target)
+        target.preds.append(block)
+
+
+def blocks(graph: Graph) -> None:
+    """Skip blocks that only jump, and join a block to its only predecessor where that only goes there."""
+    entry = graph.blocks[0]
+    changed = True
+    while changed:
+        changed = False
+        for block in graph.blocks:
+            term = block.term
+            assert term is not None
+            if term[0] == "branch" and term[5] is term[6] and not term[5].phis:
+                term[5].preds.remove(block)
+                block.term = term = ("jump", term[5])
+                changed = True
+            if term[0] != "jump" or block.preds == ["gone"]:
+                continue
+            target = term[1]
+            if target is block:
+                continue
+            if not block.values and not block.phis and block is not entry:
+                changed |= _bypass(block, target)
+            elif len(target.preds) == 1 and target is not entry:
+                for phi in target.phis:
+                    phi.alias = phi.args[0]
+                block.values += target.values
+                block.term, block.term_at = target.term, target.term_at
+                for succ in target.successors():
+                    succ.preds = [block if p is target else p for p in succ.preds]
+                for value in target.values:
+                    value.block = block
+                target.values, target.preds, target.term = [], ["gone"], ("jump", target)  # type: ignore[list-item]
+                changed = True
+        graph.blocks = [b for b in graph.blocks if b.preds != ["gone"]]
+        if changed:
+            reach(graph)
+            copies(graph)
+
+
+def _bypass(block: Block, target: Block) -> bool:
+    """Send the predecessors of an empty block on to its target."""
+    moved = False
+    for pred in list(block.preds):
+        if pred in target.preds and target.phis:
+            continue
+        if pred.term is None or pred.term[0] == "maygoto":
+            continue
+        if pred in target.preds:
+            assert pred.term is not None
+            if pred.term[0] == "branch":  # both ways lead to one block: no test is needed
+                block.preds.remove(pred)
+                pred.term = ("jump", target)
+                moved = True
+            continue
+        at = target.preds.index(block)
+        for phi in target.phis:
+            phi.args.append(phi.args[at])
+        target.preds.append(pred)
+        redirect(pred, block, target)
+        moved = True
+    return moved
+
+
+def order(graph: Graph) -> None:
+    """Reverse postorder: the way on after a test comes first, what the test leads away to later."""
+    done: list[Block] = []
+    seen = {graph.blocks[0]}
+    stack: list[tuple[Block, list[Block]]] = [(graph.blocks[0], list(graph.blocks[0].successors())[::-1])]
+    while stack:
+        block, rest = stack[-1]
+        if rest:
+            succ = rest.pop()
+            if succ not in seen:
+                seen.add(succ)
+                stack.append((succ, list(succ.successors())[::-1]))
+        else:
+            done.append(block)
+            stack.pop()
+    graph.blocks = done[::-1]
+    for i, block in enumerate(graph.blocks):
+        block.number = i

@@ -1,0 +1,198 @@
+"""All stages in order: a decorated function in, instructions, maps and their description out."""
+
+from __future__ import annotations
+
+from .compiler import Compiler, Frame, Unit
+from .context import Context
+from .emit import assemble
+from .ir import Graph, Value
+from .parse import parse
+from .passes import optimise
+from .program import version
+from .values import Const, Front, Int, span
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..asm.insn import Insn
+    from ..spec import MapSpec
+    from .build import State
+    from .program import Function
+
+
+class Compiled:
+    """What came out: `insns`, `maps`, and the graphs with the index of each one's first instruction."""
+
+    __slots__ = ("graphs", "insns", "maps", "starts")
+
+    def __init__(
+        self, insns: tuple[Insn, ...], maps: dict[str, MapSpec], graphs: list[Graph], starts: list[int]
+    ) -> None:
+        self.insns = insns
+        self.maps = maps
+        self.graphs = graphs
+        self.starts = starts
+
+
+def compile_program(spec: Function) -> Compiled:
+    """Compile a decorated function.  CompileError for what the language has not."""
+    unit = Unit(
+        spec.kind,
+        {
+            "isa": spec.isa,
+            "kernel": version(spec.kernel),
+            "kernel_name": spec.kernel,
+            "license": spec.license,
+            "attach_to": spec.attach_to,
+            "sleepable": bool(spec.flags & 1 << 4),
+        },
+    )
+    parsed = parse(spec.function, spec._source)
+    entry = lower(unit, spec.function, parsed)
+    unit.graphs.insert(0, entry)
+    while unit.pending:
+        unit.pending.pop(0)()
+    insns: list[Insn] = []
+    starts = []
+    for i, graph in enumerate(unit.graphs):
+        optimise(graph)
+        starts.append(len(insns))
+        source = _sources(graph)
+        code = assemble(graph, spec.isa, source, f".L{i}_")
+        if i:
+            # A label of the function and one of its first block may fall on one instruction.
+            first = code[0]
+            old = first.__dict__.get("label")
+            first.__dict__["label"] = graph.name
+            for insn in code:
+                if old is not None and insn.__dict__.get("symbol") == old:
+                    insn.__dict__["symbol"] = graph.name
+        insns += code
+    from .data import finish
+
+    finish(unit)
+    return Compiled(tuple(insns), unit.maps, unit.graphs, starts)
+
+
+def lower(unit: Unit, function: Any, parsed: Any) -> Graph:
+    """The graph of the program's entry function."""
+    graph = Graph(function.__name__, parsed.file, parsed.node.lineno + parsed.shift)
+    c = Compiler(unit, graph)
+    graph.sources = parsed
+    c.frame = Frame(function, parsed, ())
+    c.b.at = parsed.node
+    code = function.__code__
+    if code.co_flags & 0x0C or code.co_kwonlyargcount:
+        c.fail("a program takes its context (and the arguments of what it traces), by position", parsed.node)
+    if parsed.node.__class__.__name__ != "FunctionDef":
+        c.refuse(parsed.node)
+    context = Value("param", [], 0, 64, 1, (1 << 64) - 1)
+    graph.params = [context]
+    front = c.entry_context = Context(context)
+    names = code.co_varnames[: code.co_argcount]
+    if names:
+        c.state.env[names[0]] = front
+    if len(names) > 1:
+        from .events import parameters
+
+        for name, value in zip(names[1:], parameters(c, front, names[1:], parsed.node), strict=True):
+            c.state.env[name] = value
+    c.body(parsed.node.body)
+    if c.b.state is not None:
+        c.frame.returns.append((c.b.state, Const(None), None))
+    finish_returns(c, parsed)
+    return graph
+
+
+def finish_returns(c: Compiler, parsed: Any) -> None:
+    """Close each way out with its return value, after everything that was acquired has been released."""
+    kind = c.unit.kind
+    for state, front, node in c.frame.returns:
+        c.b.state = state
+        c.b.at = node or parsed.node
+        where = node or (parsed.node.body[-1] if parsed.node.body else parsed.node)
+        check_released(c, state, where)
+        if isinstance(front, Const) and front.obj is None:
+            if not kind.silent:
+                c.fail(f"this way through {c.graph.name} returns nothing, and a {kind.name} program returns a number: write return 0", where)
+            front = Const(0)
+        c.b.end("return", result(c, front, where))
+
+
+def check_released(c: Compiler, state: State, node: Any) -> None:
+    for what in state.owned.values():
+        c.fail(f"{what} is neither submitted nor discarded (nor released) on this way out", node)
+
+
+def result(c: Compiler, front: Front, node: Any) -> Value:
+    """A program's return value, checked against what the kernel accepts of its type."""
+    from .integers import value_of
+
+    n: Int | Const = front.number(c, node)
+    lo, hi = span(c, n)
+    allowed = c.unit.rules().returns
+    if allowed is not None and not (allowed[0] <= lo and hi <= allowed[1]):
+        shown = f"{lo}" if lo == hi else f"{lo}..{hi}"
+        c.fail(f"a {c.unit.kind.name} program returns {allowed[0]}..{allowed[1]}, and this may be {shown}", node)
+    if not -(1 << 31) <= lo or hi >= 1 << 32:
+        if isinstance(n, Const):
+            c.fail(f"a program returns 32 bits, and {lo} has more", node)
+        if not n.type.bits == 64:
+            return value_of(c, n)
+    return value_of(c, n)
+
+
+def _sources(graph: Graph) -> Any:
+    """Places of AST nodes, made once for each node; (text, node) where a node is from an inlined function."""
+    known: dict[int, Any] = {}
+
+    def source(place: Any) -> Any:
+        text, node = place if place.__class__ is tuple else (graph.sources, place)
+        found = known.get(id(node))
+        if found is None:
+            found = known[id(node)] = text.source(node if node is not None else text.node)
+        return found
+
+    return source
+
+
+def describe(spec: Function, compiled: Compiled) -> tuple[bytes, tuple[Any, ...], tuple[Any, ...]]:
+    """BTF of the program's functions, and which function and line each instruction belongs to."""
+    from ..btf.builder import STATIC, BtfBuilder, line_col
+    from ..btf.builder import GLOBAL as EXPORTED
+
+    btf = BtfBuilder()
+    integer = btf.add_int("int", 4, True)
+    wide = btf.add_int("long", 8, True)
+    context = spec_context(spec)
+    pointer = btf.add_ptr(btf.add_fwd(context) if context else 0)
+    slots = []
+    at = 0
+    for insn in compiled.insns:
+        slots.append(at)
+        at += insn.slots
+    functions = []
+    for i, (graph, start) in enumerate(zip(compiled.graphs, compiled.starts, strict=True)):
+        if i == 0:
+            proto = btf.add_func_proto(integer, [("ctx", pointer)])
+        else:
+            proto = btf.add_func_proto(wide, [(f"a{k}", wide) for k in range(len(graph.params))])
+        functions.append((slots[start], btf.add_func(graph.name, proto, STATIC if i else EXPORTED)))
+    lines = []
+    last = None
+    starts = set(compiled.starts)
+    for i, insn in enumerate(compiled.insns):
+        source = insn.source
+        if source is None or (source == last and i not in starts):
+            continue
+        last = source
+        lines.append((slots[i], btf.string(source.file), btf.string(source.text.strip()), line_col(source.line, source.column)))
+    return btf.to_bytes(), tuple(functions), tuple(lines)
+
+
+def spec_context(spec: Function) -> str:
+    from ..kernel import rules
+
+    found = rules(spec.kernel).program(spec.kind.prog_type, spec.kind.attach_type, sleepable=bool(spec.flags & 1 << 4))
+    return str(found.context.name)

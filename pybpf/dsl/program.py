@@ -1,0 +1,127 @@
+"""`Function`: a decorated function, which is its program's spec; compiled when its instructions are first needed."""
+
+from __future__ import annotations
+
+from ..errors import CompileError, SpecError
+from ..spec import ProgramSpec
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FunctionType
+    from typing import Any
+
+    from .ir import Graph
+    from .kinds import Kind
+
+DEFAULT_KERNEL = "6.18"
+DEFAULT_ISA = 3
+_LAZY = frozenset(("insns", "maps", "btf", "func_info", "line_info", "ir"))
+
+
+def version(kernel: str | None) -> tuple[int, int]:
+    try:
+        major, minor = (kernel or DEFAULT_KERNEL).split(".")[:2]
+        return int(major), int(minor)
+    except ValueError:
+        raise SpecError(f"kernel={kernel!r}: expected a version such as '6.1'") from None
+
+
+class Function(ProgramSpec):
+    """A program written as a Python function.
+
+    It is a `ProgramSpec`; beside the fields of one it has `function` (what was decorated), `ir` (the intermediate form as text,
+    one graph for each function) and `kernel`, the version that it is compiled for.  Calling it calls the Python function.
+    """
+
+    function: FunctionType
+    kernel: str
+    isa: int
+    ir: str
+
+    def __init__(
+        self,
+        function: FunctionType,
+        kind: Kind,
+        *,
+        name: str = "",
+        license: str = "GPL",
+        kernel: str | None = None,
+        isa: int = DEFAULT_ISA,
+        attach_to: Any = None,
+        flags: int = 0,
+        source: str | None = None,
+        ifindex: int = 0,
+    ) -> None:
+        if not hasattr(function, "__code__"):
+            raise CompileError(f"{function!r} is not a function: decorate one made with def")
+        if isa not in (1, 2, 3, 4):
+            raise SpecError(f"isa={isa!r}: the instruction set has the levels 1, 2, 3 and 4")
+        version(kernel)
+        self._set(
+            function=function,
+            kind=kind,
+            kernel=kernel or DEFAULT_KERNEL,
+            isa=isa,
+            prog_type=kind.prog_type,
+            name=name or function.__name__,
+            license=license,
+            expected_attach_type=kind.attach_type,
+            flags=flags | kind.flags,
+            attach_to=attach_to,
+            section="",
+            kern_version=0,
+            ifindex=ifindex,
+            _source=source,
+            __wrapped__=function,
+            __name__=function.__name__,
+            __doc__=function.__doc__,
+            __module__=function.__module__,
+        )
+
+    def __call__(self, *args: Any, **kw: Any) -> Any:
+        return self.function(*args, **kw)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _LAZY:
+            self._compile(name)
+            return self.__dict__[name]
+        raise AttributeError(f"{type(self).__name__} {self.__dict__.get('name', '')!r} has no attribute {name!r}")
+
+    def __repr__(self) -> str:
+        return f"<{self.kind.name} program {self.name}>"
+
+    def _compile(self, name: str) -> None:
+        from .pipeline import compile_program, describe
+
+        done = self.__dict__
+        if "_compiled" not in done:
+            done["_compiled"] = compile_program(self)
+            done["insns"], done["maps"] = done["_compiled"].insns, done["_compiled"].maps
+        if name in ("btf", "func_info", "line_info"):
+            done["btf"], done["func_info"], done["line_info"] = describe(self, done["_compiled"])
+        elif name == "ir":
+            done["ir"] = "\n".join(str(graph) for graph in done["_compiled"].graphs)
+
+    def replace(self, **changes: Any) -> Any:
+        """A copy with some fields changed, as for every spec; what shapes the code (`isa`, `kernel`, `name` and the like
+        besides) is compiled again."""
+        from .program import Function
+
+        shaping = changes.keys() & {"isa", "kernel"}
+        if not shaping:
+            return super().replace(**changes)
+        again = Function(
+            self.function,
+            self.kind,
+            name=self.name,
+            license=self.license,
+            kernel=changes.pop("kernel", self.kernel),
+            isa=changes.pop("isa", self.isa),
+            attach_to=self.attach_to,
+            source=self._source,
+        )
+        again._set(flags=self.flags)
+        return again.replace(**changes) if changes else again
+
+
+__all__ = ["Function", "Graph"]
