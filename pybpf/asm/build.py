@@ -32,6 +32,18 @@ if TYPE_CHECKING:
     Target = str | int
     Item = Insn | str | Iterable["Item"]
 
+# fmt: off
+__all__ = [
+    "program", "Register", "Address", "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r10", "w0", "w1",
+    "w2", "w3", "w4", "w5", "w6", "w7", "w8", "w9", "w10", "B", "H", "W", "DW", "add", "sub", "mul", "div", "sdiv",
+    "mod", "smod", "or_", "and_", "xor", "lsh", "rsh", "arsh", "mov", "movsx", "neg", "le", "be", "bswap",
+    "addr_space_cast", "ld_imm64", "ld_map", "ld_map_value", "ld_map_idx", "ld_map_idx_value", "ld_var", "ld_func",
+    "ldx", "ldsx", "st", "ld_abs", "ld_ind", "atomic_add", "atomic_or", "atomic_and", "atomic_xor", "xchg",
+    "cmpxchg", "load_acquire", "store_release", "jeq", "jne", "jgt", "jge", "jlt", "jle", "jsgt", "jsge", "jslt",
+    "jsle", "jset", "ja", "gotol", "may_goto", "call", "call_local", "call_kfunc", "exit_",
+]
+# fmt: on
+
 B, H, W, DW = Size.B, Size.H, Size.W, Size.DW
 
 
@@ -92,10 +104,10 @@ def program(*items: Item) -> list[Insn]:
         out.append(item)
     if pending:
         raise AsmError(f"label {pending[0]!r} has no instruction behind it")
-    return rename(out, other_names) if other_names else out
+    return _rename(out, other_names) if other_names else out
 
 
-def rename(insns: list[Insn], names: dict[str, str]) -> list[Insn]:
+def _rename(insns: list[Insn], names: dict[str, str]) -> list[Insn]:
     """The program with references to code under one name turned to another."""
     from .symbols import refers_to_code
 

@@ -195,4 +195,6 @@ def _quoted(text: str, i: int) -> tuple[str, int]:
 
 def _numbers_a_call(text: str, i: int, tokens: list[Token]) -> bool:
     """Whether the # at `i` is that of `call bpf_map_lookup_elem#1`, as the kernel prints it, and begins no comment."""
-    return bool(tokens) and tokens[0][0] == "call" and i > 0 and text[i - 1] in _WORD and text[i + 1 : i + 2] in _WORD
+    if not tokens or tokens[0][0] != "call" or text[i - 1] not in _WORD:
+        return False
+    return text[i + 1 : i + 2] in _WORD or (text[i + 1 : i + 2] == "-" and text[i + 2 : i + 3] in _DIGITS)

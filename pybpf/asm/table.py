@@ -57,10 +57,11 @@ OPERANDS = {
 NAMED = "JLMV"
 """Operands that may be a name."""
 
+# 32-bit arithmetic is as old as the rest: -mcpu=v3 is where LLVM begins to use it, not where kernels begin to know it.
 # feature -> (level of the instruction set that brought it, or None; first kernel)
 FEATURES: dict[str, tuple[int | None, str]] = {
     "base instructions": (1, "3.18"),
-    "unsigned and signed less-than jumps": (2, "4.14"),
+    "less-than jumps": (2, "4.14"),
     "calls of local functions": (None, "4.16"),
     "32-bit jumps": (3, "5.1"),
     "map values by address": (None, "5.2"),
@@ -156,7 +157,7 @@ def _jumps() -> Iterator[Row]:
     yield _also(Class.JMP | Jmp.JCOND, "may_goto pcR", "may_goto")
     for cls, r, imm in ((Class.JMP, "r", "I"), (Class.JMP32, "w", "U")):
         for op, sign, level in _COMPARE:
-            less_than = "unsigned and signed less-than jumps" if level == 2 else _BASE
+            less_than = "less-than jumps" if level == 2 else _BASE
             feature = "32-bit jumps" if r == "w" else less_than
             yield _row(cls | Src.K | op, f"if {r}D {sign} {imm} goto J", feature)
             yield _row(cls | Src.X | op, f"if {r}D {sign} {r}S goto J", feature)

@@ -11,10 +11,12 @@ from __future__ import annotations
 import sys
 from operator import itemgetter
 
+from ..errors import AsmError
 from .codec import decode, encode
+from .helpers import helper_name
 from .insn import Insn
 from .match import row_of
-from .opcodes import LD_IMM64
+from .opcodes import LD_IMM64, Call, Class, Jmp
 from .symbols import distance, slots_of
 from .table import IMM, KEYWORDS, NAMED, OPERANDS, ROWS
 
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     Format = tuple[str, Callable[[Insn], Any]]
+
+
+_CALL = Class.JMP | Jmp.CALL
 
 
 def format_insn(insn: Insn) -> str:
@@ -51,17 +56,18 @@ def format_program(
     raw: bool = False,
     source: bool = False,
     comments: bool = False,
+    helpers: bool = False,
 ) -> str:
     """The text of a program, lines joined by newlines.
 
     `labels`: True gives every jump a label, made up where it has none; False prints no lines for labels; None (the
     default) prints the labels that the instructions carry.  `numbers` puts its slot before each instruction, `raw` its
     bytes.  `source` puts a comment line wherever a line of the user's source begins, `comments` adds those of the
-    instructions.
+    instructions, and `helpers` names the helpers that are called.
     """
     program = with_labels(insns) if labels else list(insns)
     label_lines = labels is not False and any(insn.label is not None for insn in program)
-    if not (label_lines or numbers or raw or source or comments):
+    if not (label_lines or numbers or raw or source or comments or helpers):
         return "\n".join([format_insn(insn) for insn in program])
     out = []
     indent = "    " if label_lines else ""
@@ -72,7 +78,8 @@ def format_program(
             out.append(f"{indent}; {insn.source.text.strip()} @ {insn.source.file}:{insn.source.line}")
         if label_lines and insn.label is not None:
             out.append(f"{name(insn.label)}:")
-        line = format_insn(insn)
+        called = helper_name(insn[4]) if helpers and insn[0] == _CALL and insn[2] == Call.HELPER else None
+        line = format_insn(insn) if called is None else f"call {called}"
         if raw:
             line = f"{_bytes(insn):<48}{line}"
         if numbers:
@@ -89,6 +96,8 @@ def disassemble(code: bytes | Iterable[Insn], *, byteorder: str = sys.byteorder,
     `options` are those of `format_program`; `byteorder` ("little" or "big") is that of the bytes.  AsmError when there
     are not whole instructions.
     """
+    if isinstance(code, str):
+        raise AsmError("disassemble takes bytes or instructions; assemble takes text")
     if isinstance(code, (bytes, bytearray, memoryview)):
         code = decode(bytes(code), byteorder)
     return format_program(code, **options)

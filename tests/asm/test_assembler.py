@@ -350,6 +350,18 @@ def test_options_of_the_disassembler():
     assert bytes.fromhex(first[1][:47]) == asm.encode(prog[:1])
 
 
+def test_helpers_by_name():
+    prog = asm.assemble("call 1\ncall 99999\ncall pc+0\nexit")
+    text = asm.disassemble(prog, helpers=True)
+    assert text.splitlines() == ["call bpf_map_lookup_elem", "call 99999", "call pc+0", "exit"]
+    assert asm.assemble(text) == prog
+
+
+def test_text_is_not_disassembled():
+    with pytest.raises(AsmError, match="assemble takes text"):
+        asm.disassemble("exit")
+
+
 def test_labels_made_up_do_not_clash():
     prog = asm.assemble("L1: goto +0\nexit")
     assert asm.disassemble(prog, labels=True).splitlines() == ["L1:", "    goto L1_", "L1_:", "    exit"]
