@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from .declared import TaskStorage as TaskStorage
     from .declared import UserRingBuf as UserRingBuf
     from .declared import XskMap as XskMap
+    from .dsl.kinds import bpf_iter as bpf_iter
+    from .dsl.kinds import bpf_syscall as bpf_syscall
     from .dsl.kinds import cgroup_bind4 as cgroup_bind4
     from .dsl.kinds import cgroup_bind6 as cgroup_bind6
     from .dsl.kinds import cgroup_connect4 as cgroup_connect4
@@ -84,7 +86,6 @@ if TYPE_CHECKING:
     from .dsl.kinds import flow_dissector as flow_dissector
     from .dsl.kinds import fmod_ret as fmod_ret
     from .dsl.kinds import freplace as freplace
-    from .dsl.kinds import iter as iter
     from .dsl.kinds import kprobe as kprobe
     from .dsl.kinds import kprobe_multi as kprobe_multi
     from .dsl.kinds import kprobe_session as kprobe_session
@@ -118,7 +119,6 @@ if TYPE_CHECKING:
     from .dsl.kinds import sock_ops as sock_ops
     from .dsl.kinds import socket_filter as socket_filter
     from .dsl.kinds import struct_ops as struct_ops
-    from .dsl.kinds import syscall as syscall
     from .dsl.kinds import tc as tc
     from .dsl.kinds import tcx_egress as tcx_egress
     from .dsl.kinds import tcx_ingress as tcx_ingress
@@ -262,14 +262,14 @@ _HOME = {
             "fmod_ret",
             "fentry_sleepable",
             "fexit_sleepable",
-            "iter",
+            "bpf_iter",
             "struct_ops",
             "freplace",
             "lsm",
             "lsm_sleepable",
             "lsm_cgroup",
             "sk_lookup",
-            "syscall",
+            "bpf_syscall",
             "netfilter",
             "program",
         ),

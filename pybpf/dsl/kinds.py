@@ -130,14 +130,14 @@ TABLE: dict[str, tuple[int, int | None, str, int]] = {
     "fmod_ret": (26, 26, "function", 0),
     "fentry_sleepable": (26, 24, "function", SLEEPABLE),
     "fexit_sleepable": (26, 25, "function", SLEEPABLE),
-    "iter": (26, 28, "kind", 0),
+    "bpf_iter": (26, 28, "kind", 0),
     "struct_ops": (27, None, "member", 0),
     "freplace": (28, None, "function", 0),
     "lsm": (29, 27, "hook", 0),
     "lsm_sleepable": (29, 27, "hook", SLEEPABLE),
     "lsm_cgroup": (29, 43, "hook", 0),
     "sk_lookup": (30, 36, "", 0),
-    "syscall": (31, None, "", SLEEPABLE),
+    "bpf_syscall": (31, None, "", SLEEPABLE),
     "netfilter": (32, 45, "", 0),
 }
 
