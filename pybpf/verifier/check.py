@@ -1,0 +1,103 @@
+"""The whole check, in the kernel's order: the first thing that does not hold is what is reported."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+from . import depth
+from .cfg import Cfg
+from .context import Setting
+from .explore import Run
+from .functions import entry_registers
+from .program import MAX_INSNS, Program
+from .reject import Reject, Unsure
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..kernel import Rules
+    from ..spec import ProgramSpec
+    from .context import Env
+
+
+class Outcome(NamedTuple):
+    """What came of a check: `problem` is None for a program that the kernel would take."""
+
+    problem: Reject | Unsure | None
+    program: Program | None
+    run: Run | None
+
+
+def check(spec: ProgramSpec, rules: Rules, privileged: bool, env: Env, *, record: bool = False) -> Outcome:
+    """Check a program.  With `record`, the run keeps the states at every instruction."""
+    program: Program | None = None
+    run: Run | None = None
+    try:
+        _check_size(spec, privileged)
+        setting = Setting(spec, rules, privileged, env)
+        _check_setting(setting)
+        program = Program(spec, setting)
+        program.find_subprograms()
+        program.check_jumps()
+        program.check_func_info()
+        _check_abnormal_returns(program)
+        program.check_opcodes()
+        cfg = Cfg(program)
+        run = Run(program, cfg, setting)
+        if record:
+            run.visits = {}
+        run.explore(0)
+        _check_globals(run)
+        depth.check(run)
+    except (Reject, Unsure) as problem:
+        if problem.insn is None and run is not None and run.state is not None:
+            problem.insn = run.state.insn
+        if run is not None and run.state is not None and problem.state is None:
+            problem.state = run.state
+        return Outcome(problem, program, run)
+    return Outcome(None, program, run)
+
+
+def _check_size(spec: ProgramSpec, privileged: bool) -> None:
+    count = sum(insn.slots if hasattr(insn, "slots") else 1 for insn in spec.insns)
+    if count == 0:
+        raise Reject("cfg", "the program has no instructions")
+    limit = MAX_INSNS if privileged else 4096
+    if count > limit:
+        raise Reject("complexity", f"the program has {count} instructions: the limit is {limit}")
+
+
+def _check_setting(setting: Setting) -> None:
+    from ..uapi.prog import ProgType
+
+    if not setting.known_flags:
+        raise Reject("kernel-version", f"program flags {setting.flags:#x} are not known")
+    if setting.program_rules.gpl_only and not setting.gpl:
+        raise Reject("license", "programs of this type need a GPL-compatible licence")
+    if not setting.privileged and setting.prog_type not in (ProgType.SOCKET_FILTER, ProgType.CGROUP_SKB):
+        raise Reject("kernel-version", "this program type needs CAP_BPF and more", hint="load it as root")
+
+
+def _check_abnormal_returns(program: Program) -> None:
+    """Loads from the packet, and tail calls, may end a function early: only with BTF may they stand in inner functions."""
+    if program.spec.func_info or program.spec.line_info:
+        return
+    for subprog in range(1, len(program.starts)):
+        if program.has_ld_abs[subprog]:
+            raise Reject("btf", "LD_ABS is not allowed in subprogs without BTF", insn=program.starts[subprog])
+        if program.has_tail_call[subprog]:
+            raise Reject("btf", "tail_call is not allowed in subprogs without BTF", insn=program.starts[subprog])
+
+
+def _check_globals(run: Run) -> None:
+    """Each global function that is called is checked by itself, for any arguments that fit its prototype."""
+    done: set[int] = set()
+    while True:
+        waiting = [subprog for subprog in sorted(run.called_globals) if subprog not in done]
+        if not waiting:
+            return
+        for subprog in waiting:
+            done.add(subprog)
+            run.explore(subprog, entry_registers(run, run.function(subprog)))
+
+

@@ -1,0 +1,166 @@
+"""`Setting`: what a program is checked against: its kind, the kernel's rules, who loads it, and what the host provides."""
+
+from __future__ import annotations
+
+from ..errors import BtfError, NotSupportedError
+from ..uapi.prog import ProgFlags, ProgType
+from .reject import Reject, Unsure
+from .values import BTF_ID, MEM, PERCPU, RDONLY, Reg
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..btf import Btf
+    from ..kernel import ProgRules, Rules
+    from ..spec import ProgramSpec
+    from .maps import Map
+    from .program import Program
+
+GPL_COMPATIBLE = frozenset(("GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"))
+# BPF_ANY_ALIGNMENT and test flags change nothing on x86-64 but strictness.
+KNOWN_FLAGS = 0xFF
+
+
+class Env:
+    """The host that verdicts depend on: `cpus` it has, and `btf`, its kernel's types (None: not known).
+
+    What is not known makes programs that depend on it *unknown*.
+    """
+
+    def __init__(self, cpus: int = 2, btf: Btf | bytes | None = None) -> None:
+        self.cpus = cpus
+        self._btf = btf
+
+    @property
+    def btf(self) -> Btf | None:
+        if isinstance(self._btf, (bytes, bytearray)):
+            from ..btf import Btf
+
+            self._btf = Btf.parse(bytes(self._btf))
+        return self._btf
+
+    @classmethod
+    def here(cls) -> Env:
+        """The running machine."""
+        import os
+
+        from ..btf import Btf
+
+        return cls(os.cpu_count() or 1, Btf.kernel())
+
+
+class Setting:
+    """Everything about a check that does not change while it runs."""
+
+    def __init__(self, spec: ProgramSpec, rules: Rules, privileged: bool, env: Env) -> None:
+        self.spec = spec
+        self.rules = rules
+        self.env = env
+        self.privileged = privileged
+        self.prog_type = int(spec.prog_type)
+        self.attach_type = int(spec.expected_attach_type or 0)
+        self.flags = int(spec.flags)
+        self.strict_alignment = bool(self.flags & ProgFlags.STRICT_ALIGNMENT)
+        self.checkpoint_always = bool(self.flags & ProgFlags.TEST_STATE_FREQ)
+        self.sleepable = bool(self.flags & ProgFlags.SLEEPABLE)
+        self.gpl = spec.license in GPL_COMPATIBLE
+        self.version = _version(rules.version)
+        self.cgroup_storage: dict[int, Map] = {}
+        self.program_rules: ProgRules = self._program_rules()
+
+    def _program_rules(self) -> ProgRules:
+        try:
+            attach = self.spec.expected_attach_type
+            return self.rules.program(
+                self.prog_type, None if attach is None else int(attach), sleepable=self.sleepable
+            )
+        except NotSupportedError as error:
+            raise Reject("kernel-version", str(error)) from None
+
+    def at_least(self, version: str) -> bool:
+        """Whether the kernel is this one or newer."""
+        return self.version >= _version(version)
+
+    # -- kernel functions and variables, which BTF ids name
+
+    def check_kfunc_known(self, program: Program, slot: int, type_id: int, offset: int) -> None:
+        """A kernel function must exist before anybody asks whether it may be called."""
+        if not self.gpl:
+            raise Reject("license", "cannot call kernel function from non-GPL compatible program", insn=slot)
+        if slot in program.kfuncs:
+            return
+        if type_id == 0 and offset == 0:
+            return  # refused only if it survives the removal of dead code
+        if offset:
+            why = "negative offset disallowed for a kernel module's function" if offset < 0 else "no BTF of a module is given"
+            raise Reject("helper", f"failed to find BTF for kernel function: {why}", insn=slot)
+        btf = self.kernel_btf(slot)
+        try:
+            function = btf.type(type_id)
+        except BtfError:
+            raise Reject("helper", f"kernel btf_id {type_id} is not a function", insn=slot) from None
+        if function.kind != 12:
+            raise Reject("helper", f"kernel btf_id {type_id} is not a function", insn=slot)
+        program.kfuncs[slot] = function.name
+
+    def check_variable(self, program: Program, slot: int) -> None:
+        """The kernel variable that a wide load names must exist."""
+        insn = program.insns[slot]
+        btf = self.kernel_btf(slot)
+        try:
+            found = btf.find(insn.symbol, 14) if insn.symbol is not None else btf.type(insn.imm)
+        except BtfError:
+            raise Reject("btf", f"no kernel variable {insn.symbol or insn.imm} in the kernel's BTF", insn=slot) from None
+        if found.kind not in (14, 12):
+            raise Reject("btf", f"type {found.id} of the kernel's BTF is no variable", insn=slot)
+
+    def variable(self, program: Program, slot: int) -> Reg:
+        """What a wide load of a kernel variable's address gives."""
+        insn = program.insns[slot]
+        btf = self.kernel_btf(slot)
+        found = btf.find(insn.symbol, 14) if insn.symbol is not None else btf.type(insn.imm)
+        if found.kind == 12:
+            return Reg(MEM | RDONLY, data=0)
+        type = found.type.stripped
+        percpu = any(
+            section.name == ".data..percpu" and any(var.id == found.id for var, _, _ in section.vars)  # type: ignore[attr-defined]
+            for section in btf.find_all(".data..percpu", 15)
+        )
+        if type.kind == 4:
+            return Reg(BTF_ID | (PERCPU if percpu else 0), data=("kernel", type.name))
+        return Reg(BTF_ID | PERCPU, data=("kernel", type.name)) if percpu else Reg(MEM | RDONLY, data=type.size)
+
+    def kernel_btf(self, slot: int | None = None) -> Btf:
+        btf = self.env.btf
+        if btf is None:
+            raise Unsure(
+                "the program refers to the kernel's own types, which are not known here",
+                hint="give them: verify(spec, env=Env(btf=...)), or Env.here() on the machine that will run it",
+                insn=slot,
+            )
+        return btf
+
+    @property
+    def is_socket_filter_like(self) -> bool:
+        return self.prog_type in (ProgType.SOCKET_FILTER, ProgType.SCHED_CLS, ProgType.SCHED_ACT)
+
+    @property
+    def known_flags(self) -> bool:
+        return not self.flags & ~KNOWN_FLAGS
+
+    def __repr__(self) -> str:
+        return f"<Setting type {self.prog_type} on Linux {self.rules.version}>"
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(".")[:2] if part.isdigit())
+
+
+def as_env(env: Any) -> Env:
+    """An `Env` from what `verify` takes: one, None for the tables' origin, or a mapping of its fields."""
+    if env is None:
+        return Env()
+    if isinstance(env, Env):
+        return env
+    return Env(**env)

@@ -1,0 +1,227 @@
+"""`Map`: a map as programs meet it: its sizes, what it lets them do, and the special fields in its values."""
+
+from __future__ import annotations
+
+from ..uapi.map import MapFlags, MapType
+from ..uapi.prog import ProgType
+from .reject import Reject
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..btf import Type
+    from ..spec import MapSpec
+    from .context import Setting
+    from .program import Program
+
+MAX_OFFSET = 1 << 29
+"""Offsets reach less far than this in either direction (BPF_MAX_VAR_OFF)."""
+MAX_MAPS = 64
+
+TRACING = frozenset(
+    (
+        ProgType.KPROBE,
+        ProgType.TRACEPOINT,
+        ProgType.PERF_EVENT,
+        ProgType.RAW_TRACEPOINT,
+        ProgType.RAW_TRACEPOINT_WRITABLE,
+    )
+)
+_IN_SLEEPABLE = frozenset(
+    (
+        MapType.HASH,
+        MapType.LRU_HASH,
+        MapType.ARRAY,
+        MapType.PERCPU_HASH,
+        MapType.PERCPU_ARRAY,
+        MapType.LRU_PERCPU_HASH,
+        MapType.ARRAY_OF_MAPS,
+        MapType.HASH_OF_MAPS,
+        MapType.RINGBUF,
+        MapType.USER_RINGBUF,
+        MapType.INODE_STORAGE,
+        MapType.SK_STORAGE,
+        MapType.TASK_STORAGE,
+        MapType.CGRP_STORAGE,
+        MapType.QUEUE,
+        MapType.STACK,
+        MapType.ARENA,
+    )
+)
+CGROUP_STORAGES = frozenset((MapType.CGROUP_STORAGE, MapType.PERCPU_CGROUP_STORAGE))
+ARRAYS = frozenset((MapType.ARRAY, MapType.PERCPU_ARRAY))
+
+# Special fields of a map value: BTF type -> (field, size).
+_SPECIAL = {
+    "bpf_spin_lock": ("spin_lock", 4),
+    "bpf_res_spin_lock": ("res_spin_lock", 4),
+    "bpf_timer": ("timer", 16),
+    "bpf_wq": ("wq", 16),
+    "bpf_list_head": ("list_head", 16),
+    "bpf_list_node": ("list_node", 24),
+    "bpf_rb_root": ("rb_root", 16),
+    "bpf_rb_node": ("rb_node", 32),
+    "bpf_refcount": ("refcount", 4),
+    "bpf_task_work": ("task_work", 8),
+}
+_POINTERS = {"kptr_untrusted": "kptr_unref", "kptr": "kptr", "percpu_kptr": "kptr_percpu", "uptr": "uptr"}
+KPTRS = frozenset(_POINTERS.values())
+
+
+class Special:
+    """A field of a map value that programs may not touch by loads and stores: `kind`, `offset` and `size` in bytes.
+
+    A kptr also has the `struct` that it points to, by name, and whether the program's own BTF defines it (`local`).
+    """
+
+    __slots__ = ("kind", "local", "offset", "size", "struct")
+
+    def __init__(self, kind: str, offset: int, size: int, struct: str = "", local: bool = False) -> None:
+        self.kind = kind
+        self.offset = offset
+        self.size = size
+        self.struct = struct
+        self.local = local
+
+
+class Map:
+    """A map: one object for each `MapSpec` of a program."""
+
+    def __init__(self, spec: MapSpec, name: str = "") -> None:
+        self.spec = spec
+        self.name = spec.name or name
+        self.type = int(spec.map_type)
+        self.key_size = spec.key_size
+        self.value_size = spec.value_size
+        self.max_entries = spec.max_entries
+        self.flags = int(spec.flags)
+        self.inner = Map(spec.inner, f"{self.name}.inner") if spec.inner is not None else None
+        self.specials: tuple[Special, ...] = tuple(_specials(spec))
+        self.frozen_contents = _contents(spec) if spec.frozen else None
+
+    @property
+    def program_reads(self) -> bool:
+        return not self.flags & MapFlags.WRONLY_PROG
+
+    @property
+    def program_writes(self) -> bool:
+        return not self.flags & MapFlags.RDONLY_PROG
+
+    def special(self, kind: str) -> Special | None:
+        return next((field for field in self.specials if field.kind == kind), None)
+
+    def has(self, *kinds: str) -> bool:
+        return any(field.kind in kinds for field in self.specials)
+
+    def __repr__(self) -> str:
+        return f"<Map {self.name}>"
+
+
+def _contents(spec: MapSpec) -> bytes | None:
+    """The bytes of a frozen array's only value, when they are known."""
+    if spec.max_entries != 1 or len(spec.contents) != 1:
+        return None
+    value = spec.contents[0][1]
+    if isinstance(value, (bytes, bytearray)):
+        return bytes(value)
+    from ..errors import BpfError
+
+    try:
+        return bytes(spec.value_codec.pack(value))
+    except (BpfError, AttributeError, TypeError, ValueError):
+        return None
+
+
+def _specials(spec: MapSpec) -> list[Special]:
+    """The special fields that the BTF of the value declares."""
+    from ..errors import BtfError
+
+    if not spec.btf or not spec.btf_value:
+        return []
+    from ..btf import Btf, Struct
+
+    btf = spec.btf if isinstance(spec.btf, Btf) else Btf.parse(spec.btf)
+    found: list[Special] = []
+    try:
+        top = btf.type(spec.btf_value).stripped
+        if isinstance(top, Struct):
+            _collect(top, 0, found, 0)
+    except BtfError as error:
+        raise Reject("btf", f"map {spec.name or '(unnamed)'}: {error}") from None
+    return sorted(found, key=lambda field: field.offset)
+
+
+def _collect(struct: Any, base: int, found: list[Special], depth: int) -> None:
+    from ..btf import Array, Struct
+
+    for member in struct.members:
+        offset = base + member.bit_offset // 8
+        inner = member.type.stripped
+        count = 1
+        while isinstance(inner, Array):
+            count *= inner.count
+            inner = inner.element.stripped
+        if count > 64:
+            continue
+        for i in range(count):
+            if isinstance(inner, Struct):
+                at = offset + i * inner.size
+                if inner.name in _SPECIAL:
+                    kind, size = _SPECIAL[inner.name]
+                    found.append(Special(kind, at, size))
+                elif depth < 4:
+                    _collect(inner, at, found, depth + 1)
+            elif inner.kind == 2:
+                field = _kptr(inner, offset + i * 8)
+                if field is not None:
+                    found.append(field)
+
+
+def _kptr(pointer: Type, offset: int) -> Special | None:
+    tag = pointer.type
+    if tag.kind != 18 or tag.name not in _POINTERS:
+        return None
+    target = tag.type.stripped
+    return Special(_POINTERS[tag.name], offset, 8, target.name, local=target.kind != 7 and target.size > 0)
+
+
+def check_load_of_map(program: Program, map: Map, slot: int, offset: int | None, checked: set[int]) -> None:
+    """What must hold for a wide load to name a map, and for a direct address (`offset`) of its value."""
+    if id(map) not in checked:
+        checked.add(id(map))
+        if len(checked) > MAX_MAPS:
+            raise Reject("complexity", f"more than {MAX_MAPS} maps in one program", insn=slot)
+        _check_program_may_use(program.setting, map, slot)
+    if offset is None:
+        return
+    if offset >= MAX_OFFSET:
+        raise Reject("bounds-map", f"direct value offset of {offset} is not allowed", insn=slot)
+    if map.type not in (MapType.ARRAY, MapType.ARENA):
+        raise Reject("map", "no direct value access support for this map type", insn=slot)
+    if map.type == MapType.ARRAY and (map.max_entries != 1 or offset >= map.value_size):
+        raise Reject(
+            "bounds-map",
+            f"invalid access to map value pointer, value_size={map.value_size} off={offset}",
+            hint="direct addresses work for arrays with one entry, inside its value",
+            insn=slot,
+        )
+
+
+def _check_program_may_use(setting: Setting, map: Map, slot: int) -> None:
+    kind = setting.prog_type
+    if map.has("list_head", "rb_root") and kind in TRACING:
+        raise Reject("map", "tracing programs cannot use bpf_list_head and bpf_rb_root", insn=slot)
+    if map.has("spin_lock", "res_spin_lock"):
+        if kind == ProgType.SOCKET_FILTER:
+            raise Reject("lock", "socket filter programs cannot use maps with a bpf_spin_lock", insn=slot)
+        if kind in TRACING:
+            raise Reject("lock", "tracing programs cannot use maps with a bpf_spin_lock", insn=slot)
+    if map.type == MapType.STRUCT_OPS:
+        raise Reject("map", "a struct_ops map cannot be used in a program", insn=slot)
+    if setting.sleepable and map.type not in _IN_SLEEPABLE:
+        raise Reject("map", "sleepable programs can only use array, hash, ring-buffer and local-storage maps", insn=slot)
+    if map.type in CGROUP_STORAGES:
+        other = setting.cgroup_storage.setdefault(map.type, map)
+        if other is not map:
+            raise Reject("map", "only one cgroup storage of each type is allowed", insn=slot)

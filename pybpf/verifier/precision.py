@@ -1,0 +1,209 @@
+"""Precision: which numbers decided something, found by walking the path backwards.
+
+Two states may differ in a number that nothing depended on.  When a number matters (it chose a branch, a length, an offset into
+the stack), it is traced back to where it came from, and marked in every checkpoint on the way: there, comparisons look at its
+exact bounds.  What cannot be traced marks all numbers of the path's checkpoints.
+"""
+
+from __future__ import annotations
+
+from ..asm.opcodes import LD_IMM64, Alu, Atomic, Call, Class, Jmp, Mode
+from .program import CALL, MAY_GOTO
+from .state import SPILL
+from .values import SCALAR
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .checkpoint import Checkpoint
+    from .program import Program
+    from .state import State
+
+    History = tuple[int, tuple[int, int] | None, Any, Any]
+
+ARGS = 0b111110
+
+
+class _Lost(Exception):  # noqa: N818
+    """The walk met an instruction that it cannot see through."""
+
+
+class Wanted:
+    """The places whose origin is sought: a mask of registers and a mask of stack slots for each frame."""
+
+    __slots__ = ("frame", "regs", "slots")
+
+    def __init__(self, frame: int) -> None:
+        self.frame = frame
+        self.regs = [0] * 10
+        self.slots = [0] * 10
+
+    def empty(self) -> bool:
+        return not any(self.regs) and not any(self.slots)
+
+
+def mark(program: Program, callbacks: set[int], state: State, wanted: Wanted, *, current_done: bool) -> None:
+    """Mark `wanted` places of `state` and whatever they were computed from, in the checkpoints that it came through.
+
+    `current_done` tells whether the newest instruction of the history has taken effect already.
+    """
+    history = state.hist
+    stop = state.start
+    checkpoint: Checkpoint | None = state.parent
+    if not current_done and history is not stop:
+        history = history[3]
+    after = state.insn
+    regs, slots = wanted.regs, wanted.slots
+    try:
+        while True:
+            while history is not stop:
+                slot, access, linked, previous = history
+                if linked is not None:
+                    _join(wanted, linked)
+                _step_back(program, callbacks, slot, after, access, wanted)
+                if linked is not None:
+                    _join(wanted, linked)
+                if not any(regs) and not any(slots):
+                    return
+                after = slot
+                history = previous
+            if checkpoint is None:
+                break
+            checkpoint.keep_new(wanted)
+            if not any(regs) and not any(slots):
+                return
+            stop = checkpoint.state.start
+            history = checkpoint.state.hist
+            checkpoint = checkpoint.state.parent
+    except _Lost:
+        mark_all(state)
+        return
+    if not wanted.empty() and not _only_arguments(wanted):
+        mark_all(state)
+
+
+def _only_arguments(wanted: Wanted) -> bool:
+    return not any(wanted.slots) and not any(mask & ~ARGS for mask in wanted.regs)
+
+
+def mark_all(state: State) -> None:
+    """Give up: every number of every checkpoint on this path matters."""
+    checkpoint: Checkpoint | None = state.parent
+    while checkpoint is not None:
+        checkpoint.mark_all()
+        checkpoint = checkpoint.state.parent
+
+
+def _join(wanted: Wanted, linked: tuple[tuple[int, int, bool], ...]) -> None:
+    """Where one of several equal numbers is wanted, all of them are."""
+    if any((wanted.slots if is_slot else wanted.regs)[frame] >> i & 1 for frame, i, is_slot in linked):
+        for frame, i, is_slot in linked:
+            (wanted.slots if is_slot else wanted.regs)[frame] |= 1 << i
+
+
+def _step_back(
+    program: Program, callbacks: set[int], slot: int, after: int, access: tuple[int, int] | None, wanted: Wanted
+) -> None:
+    """From what is wanted after an instruction to what is wanted before it."""
+    opcode, dst, src, _, imm = program.ops[slot]
+    frame = wanted.frame
+    regs = wanted.regs
+    mask = regs[frame]
+    cls = opcode & 7
+    d, s = 1 << dst, 1 << src
+    if cls in (Class.ALU, Class.ALU64):
+        if not mask & d:
+            return
+        kind = opcode & 0xF0
+        if kind == Alu.MOV:
+            mask &= ~d
+        if opcode & 8 and kind != Alu.END and src != 10:
+            mask |= s
+        regs[frame] = mask
+    elif cls == Class.LDX:
+        if mask & d:
+            regs[frame] = mask & ~d
+            if access is not None:
+                wanted.slots[access[0]] |= 1 << access[1]
+    elif cls in (Class.ST, Class.STX):
+        atomic = cls == Class.STX and opcode & 0xE0 == Mode.ATOMIC
+        if atomic and imm == Atomic.LOAD_ACQ:
+            if mask & d:
+                regs[frame] = mask & ~d
+                if access is not None:
+                    wanted.slots[access[0]] |= 1 << access[1]
+            return
+        if atomic and imm & Atomic.FETCH:
+            result = 1 if imm == Atomic.CMPXCHG else s
+            if mask & result:  # what was fetched is traced to the slot, as a load would be
+                regs[frame] = mask & ~result
+                if access is None:
+                    raise _Lost
+                wanted.slots[access[0]] |= 1 << access[1]
+                return
+        if mask & d:
+            raise _Lost
+        if access is not None and wanted.slots[access[0]] >> access[1] & 1:
+            if not atomic:
+                wanted.slots[access[0]] &= ~(1 << access[1])
+            if cls == Class.STX:
+                regs[frame] |= s
+    elif cls == Class.LD:
+        if mask & d and opcode == LD_IMM64:
+            regs[frame] = mask & ~d
+        elif opcode != LD_IMM64 and mask & 1:
+            raise _Lost
+    elif cls in (Class.JMP, Class.JMP32):
+        kind = opcode & 0xF0
+        if kind == Jmp.CALL:
+            _back_over_call(program, callbacks, slot, after, src, wanted)
+        elif kind == Jmp.EXIT:
+            from_call = after > 0 and program.ops[after - 1][0] == CALL and program.ops[after - 1][2] == Call.LOCAL
+            result = mask & 1 and from_call and after not in callbacks
+            if after in callbacks:
+                mask &= ~ARGS
+            regs[frame] = mask & ~1
+            wanted.frame += 1
+            regs[frame + 1] |= 1 if result else 0
+        elif kind != Jmp.JA and opcode != MAY_GOTO and opcode & 8 and mask & (d | s):
+            regs[frame] = mask | d | s
+
+
+def _back_over_call(
+    program: Program, callbacks: set[int], slot: int, after: int, src: int, wanted: Wanted
+) -> None:
+    frame = wanted.frame
+    regs = wanted.regs
+    if src == Call.LOCAL and after != slot + 1:  # entry of the function: its arguments are the caller's registers
+        if frame == 0:
+            raise _Lost
+        arguments = regs[frame] & ARGS
+        regs[frame] = 0
+        if wanted.slots[frame]:
+            raise _Lost
+        wanted.frame = frame - 1
+        regs[frame - 1] |= arguments
+    elif slot in callbacks and after != slot + 1 and frame > 0:  # entry of a callback: the helper made its arguments
+        if wanted.slots[frame] or regs[frame] & ~ARGS:
+            raise _Lost
+        regs[frame] = 0
+        wanted.frame = frame - 1
+    else:
+        regs[frame] &= ~1
+        if regs[frame] & ARGS:
+            raise _Lost
+
+
+def want(state: State, reg: int) -> Wanted | None:
+    """The origin of a register of the current frame, when it holds a number that is not a constant of the program."""
+    if state.frames[-1].regs[reg].type != SCALAR:
+        return None
+    wanted = Wanted(len(state.frames) - 1)
+    wanted.regs[wanted.frame] = 1 << reg
+    return wanted
+
+
+def is_number(slot: Any) -> bool:
+    """Whether a stack slot holds a spilled number."""
+    return slot.bytes[0] == SPILL and slot.reg is not None and slot.reg.type == SCALAR

@@ -1,0 +1,220 @@
+"""Objects that live in program memory but belong to the kernel: locks, timers, kptrs, strings, dynptrs, and references."""
+
+from __future__ import annotations
+
+from . import stack
+from .maps import KPTRS
+from .num import s64
+from .reject import Reject
+from .state import DYNPTR, EMPTY, LOCK, State
+from .state import Slot as StackSlot
+from .values import ALLOC, BTF_ID, KIND, MAP_VALUE, MEM, STACK, UNINIT, Reg
+from .values import DYNPTR as DYNPTR_POINTER
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .explore import Run
+    from .helpers import Meta
+
+DYNPTR_SIZE = 16
+_DYNPTR_BYTES = bytes([DYNPTR] * 8)
+
+
+# -- locks
+
+
+def change_lock(run: Run, state: State, reg: Reg, regno: int, *, taken: bool) -> None:
+    """bpf_spin_lock and bpf_spin_unlock: at most one, and the one that was taken."""
+    if not reg.fixed:
+        text = f"R{regno} doesn't have constant offset. bpf_spin_lock has to be at the constant offset"
+        raise Reject("lock", text, regs=(regno,))
+    owner: object
+    if reg.type == MAP_VALUE:
+        owner = reg.data
+        if not reg.data.spec.btf or not reg.data.spec.btf_value:
+            raise Reject("lock", f"map '{reg.data.name}' has to have BTF in order to use bpf_spin_lock", regs=(regno,))
+        field = reg.data.special("spin_lock")
+        if field is None:
+            raise Reject("lock", f"map '{reg.data.name}' has no valid bpf_spin_lock", regs=(regno,))
+        at = s64(reg.num.value) + reg.off
+        if at != field.offset:
+            text = f"off {at} doesn't point to 'struct bpf_spin_lock' that is at {field.offset}"
+            raise Reject("lock", text, regs=(regno,))
+    else:
+        owner = reg.data
+    if taken:
+        if state.lock() is not None:
+            raise Reject("lock", "Locking two bpf_spin_locks are not allowed", hint="unlock the first one before")
+        state.held = (*state.held, (LOCK, reg.id, state.insn, owner))
+        return
+    held = state.lock()
+    if held is None:
+        raise Reject("lock", "bpf_spin_unlock without taking a lock")
+    if held[1] != reg.id or held[3] != owner:
+        raise Reject("lock", "bpf_spin_unlock of different lock", hint="unlock through the pointer that was locked")
+    state.held = tuple(one for one in state.held if one is not held)
+
+
+# -- fields of map values
+
+
+def check_timer(reg: Reg, regno: int) -> None:
+    """A bpf_timer at a constant offset of a map's value."""
+    if not reg.fixed:
+        raise Reject("argument", f"R{regno} doesn't have constant offset. bpf_timer has to be at the constant offset", regs=(regno,))
+    field = reg.data.special("timer")
+    if field is None:
+        raise Reject("argument", f"map '{reg.data.name}' has no valid bpf_timer", regs=(regno,))
+    at = s64(reg.num.value) + reg.off
+    if at != field.offset:
+        raise Reject("argument", f"off {at} doesn't point to 'struct bpf_timer' that is at {field.offset}", regs=(regno,))
+
+
+def check_kptr(reg: Reg, regno: int) -> Reg:
+    """A referenced kptr at a constant offset; gives what it holds."""
+    if reg.type & KIND == BTF_ID:
+        raise Reject("argument", f"R{regno} is no kptr field of a map value", regs=(regno,))
+    if not reg.fixed:
+        raise Reject("argument", f"R{regno} doesn't have constant offset. kptr has to be at the constant offset", regs=(regno,))
+    if not reg.data.has(*KPTRS):
+        raise Reject("argument", f"R{regno} has no valid kptr", regs=(regno,))
+    at = s64(reg.num.value) + reg.off
+    for field in reg.data.specials:
+        if field.offset == at and field.kind in KPTRS:
+            if field.kind not in ("kptr", "kptr_percpu"):
+                raise Reject("argument", f"off={at} kptr isn't referenced kptr", regs=(regno,))
+            return Reg(BTF_ID | (ALLOC if field.local else 0), data=("program" if field.local else "kernel", field.struct))
+    raise Reject("argument", f"off={at} doesn't point to kptr", regs=(regno,))
+
+
+def check_string(reg: Reg, regno: int) -> None:
+    """A NUL-terminated string in a map that nobody can change."""
+    target = reg.data
+    if not target.flags & 128 or not target.spec.frozen:
+        raise Reject(
+            "argument",
+            f"R{regno} does not point to a readonly map",
+            hint="the string must be in a frozen map that programs cannot write",
+            regs=(regno,),
+        )
+    if not reg.fixed:
+        raise Reject("argument", f"R{regno} is not a constant address", regs=(regno,))
+    if target.type != 2:
+        raise Reject("argument", "no direct value access support for this map type", regs=(regno,))
+    at = s64(reg.num.value) + reg.off
+    contents = target.frozen_contents
+    if contents is not None and b"\0" not in contents[at:]:
+        raise Reject("argument", "string is not zero-terminated", regs=(regno,))
+
+
+# -- dynptrs
+
+
+class _CheckDynptr:
+    """Checks of an initialised dynptr argument, and the look-up that they share."""
+
+    def __call__(self, run: Run, state: State, reg: Reg, regno: int, ringbuf: bool) -> Reg:
+        if reg.type == DYNPTR_POINTER:
+            found: Reg | None = reg
+        else:
+            found = self.find(run, state, reg)
+        if found is None:
+            raise Reject("argument", f"Expected an initialized dynptr as arg #{regno - 1}", regs=(regno,))
+        if ringbuf and found.data != "ringbuf":
+            raise Reject("argument", f"Expected a dynptr of type ringbuf as arg #{regno - 1}", regs=(regno,))
+        if reg.type == STACK:
+            index = _first_index(reg)
+            assert index is not None
+            run.stack_reads(state, reg.extra, 3 << (index - 1))
+        return found
+
+    def find(self, run: Run, state: State, reg: Reg) -> Reg | None:
+        """The dynptr that begins where a stack pointer points."""
+        index = _first_index(reg)
+        if index is None:
+            return None
+        frame = run.frame_of(reg)
+        first, second = frame.slot(index), frame.slot(index - 1)
+        if first.bytes != _DYNPTR_BYTES or second.bytes != _DYNPTR_BYTES or first.reg is None or not first.reg.off:
+            return None
+        return first.reg
+
+
+check_dynptr = _CheckDynptr()
+
+
+def _first_index(reg: Reg) -> int | None:
+    """The stack slot of a dynptr's first half; None when the pointer is not at one."""
+    if not reg.fixed:
+        return None
+    at = reg.off + s64(reg.num.value)
+    index = (-at - 1) >> 3
+    return None if at & 7 or index < 1 or at < -stack.STACK_SIZE else index
+
+
+def make_dynptr(run: Run, state: State, reg: Reg, regno: int, kind: str, ref: int | None = None) -> Reg:
+    """A new dynptr on the stack; one in a ring buffer is a reference, even when there was no room for it."""
+    if reg.type != STACK:
+        raise Reject("argument", f"arg#{regno - 1} expected pointer to stack or const struct bpf_dynptr", regs=(regno,))
+    if not reg.fixed:
+        raise Reject("argument", "dynptr has to be at a constant offset", regs=(regno,))
+    at = reg.off + s64(reg.num.value)
+    if at % 8 or at > -DYNPTR_SIZE:
+        raise Reject("argument", f"cannot pass in dynptr at an offset={at}", regs=(regno,))
+    stack.check_within(run, reg, regno, reg.off, DYNPTR_SIZE, True)
+    frame = run.frame_of(reg)
+    index = (-at - 1) >> 3
+    for i in (index, index - 1):
+        if frame.slot(i).bytes[0] == DYNPTR:
+            stack.destroy_dynptr(run, state, frame, i)
+    if ref is None:
+        from .results import acquire
+
+        ref = acquire(run, state, state.insn) if kind == "ringbuf" else 0
+    id = run.new_id()
+    first = Reg(DYNPTR_POINTER, off=1, id=id, ref=ref, data=kind)
+    frame.set_slot(index, StackSlot(_DYNPTR_BYTES, first))
+    frame.set_slot(index - 1, StackSlot(_DYNPTR_BYTES, Reg(DYNPTR_POINTER, id=id, ref=ref, data=kind)))
+    run.deepen(state, reg.extra, (index + 1) * 8)
+    return first
+
+
+# -- references
+
+
+def release(run: Run, state: State, meta: Meta, reg: Reg) -> None:
+    """The call gives up what an argument refers to."""
+    if reg.type == STACK:
+        found = check_dynptr.find(run, state, reg)
+        assert found is not None
+        drop_reference(state, found.ref)
+        return
+    if meta.helper.name == "kptr_xchg" and reg.null:
+        return
+    if meta.ref:
+        if not state.holds(meta.ref):
+            raise Reject(
+                "reference",
+                f"func bpf_{meta.helper.name}#{meta.helper.id} reference has not been acquired before",
+                hint="what this pointer refers to was released already",
+            )
+        if meta.helper.name == "kptr_xchg":
+            state.release(meta.ref)
+        drop_reference(state, meta.ref)
+    elif not reg.null:
+        text = f"func bpf_{meta.helper.name}#{meta.helper.id} reference has not been acquired before"
+        raise Reject("reference", text)
+
+
+def drop_reference(state: State, ref: int) -> None:
+    """Release a reference: all pointers that depend on it are void."""
+    state.release(ref)
+    state.rewrite(lambda reg: UNINIT if reg.ref == ref else reg)
+    ids = set()
+    for frame in state.frames:
+        for i, held in enumerate(frame.stack):
+            if held.bytes[0] == DYNPTR and held.reg is not None and held.reg.ref == ref:
+                ids.add(held.reg.id)
+                frame.stack[i] = EMPTY
+    for id in ids:
+        state.forget(lambda reg, id=id: reg.type & KIND == MEM and reg.extra == id)
