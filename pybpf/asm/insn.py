@@ -53,6 +53,10 @@ class Insn(tuple[int, int, int, int, int, "int | None"]):
             self.__dict__.update((k, v) for k, v in zip(_META, meta, strict=True) if v is not None)
         return self
 
+    def __getnewargs__(self) -> tuple[int, int, int, int, int, int | None]:
+        """What copy and pickle call `__new__` with: the fields, where tuple's own would give one tuple of them."""
+        return (self[0], self[1], self[2], self[3], self[4], self[5])
+
     @property
     def opcode(self) -> int:
         return self[0]

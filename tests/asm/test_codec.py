@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import random
 import struct
 
@@ -126,6 +128,13 @@ def test_names_without_numbers_are_not_encoded():
         asm.encode(prog[2:])
     assert asm.encode(prog, placeholders=True) == asm.encode([insn.replace(symbol=None) for insn in prog])
     assert asm.encode([prog[0].replace(imm=5)], "little")[:8] == bytes.fromhex("1811000005000000")
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, lambda insn: pickle.loads(pickle.dumps(insn))])
+def test_insn_survives_copies(duplicate):
+    insn = Insn(0x18, 1, 1, next_imm=7, symbol="packets", label="start")
+    same = duplicate(insn)
+    assert (type(same), same, same.__dict__) == (Insn, insn, insn.__dict__)
 
 
 def test_insn_is_an_immutable_value():
