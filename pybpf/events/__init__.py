@@ -1,1 +1,41 @@
-"""(to be written)"""
+"""Events from programs: ring buffers, perf buffers, the trace pipe; and to programs: the user ring buffer.
+
+`prog[execs]` is a reader.  All readers have `drain()`, `read_many()`, `poll(timeout)`, `consume(callback)`, iteration
+and `async for`; a `Poller` waits for several at once.  Records are typed as the map was declared, and come in the order
+in which they were written (of each CPU, for perf buffers).
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .perfbuf import PerfBuffer as PerfBuffer
+    from .reader import Poller as Poller
+    from .reader import Reader as Reader
+    from .records import Records as Records
+    from .ringbuf import RingBuffer as RingBuffer
+    from .tracepipe import TracePipe as TracePipe
+    from .userring import UserRingBuffer as UserRingBuffer
+
+_HOME = {
+    "PerfBuffer": "perfbuf",
+    "Poller": "reader",
+    "Reader": "reader",
+    "Records": "records",
+    "RingBuffer": "ringbuf",
+    "TracePipe": "tracepipe",
+    "UserRingBuffer": "userring",
+}
+
+__all__ = tuple(_HOME)
+
+
+def __getattr__(name: str) -> object:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f".{home}", __name__), name)
+    globals()[name] = value
+    return value

@@ -30,8 +30,19 @@ _LIVE: dict[int, tuple[type[Map], type[Map]]] = {
 }
 
 
+# Those that are more than elements, by module; imported when there is one.
+_ELSEWHERE = {4: "perfbuf:PerfBuffer", 27: "ringbuf:RingBuffer", 31: "userring:UserRingBuffer"}
+
+
 def live(spec: MapSpec, fd: int) -> Map:
     """The live map for a descriptor, which it owns from now on."""
+    place = _ELSEWHERE.get(spec.map_type)
+    if place is not None:
+        from importlib import import_module
+
+        module, name = place.split(":")
+        made: Map = getattr(import_module(f"..events.{module}", __package__), name)(spec, fd)
+        return made
     general, plain = _LIVE.get(spec.map_type, (LiveHash, LiveHash))
     return (plain if _native(spec.key_codec) and _native(spec.value_codec) else general)(spec, fd)
 
@@ -78,6 +89,8 @@ def create(spec: MapSpec, name: str = "") -> Map:
             inner.close()
     made = live(spec if max_entries == spec.max_entries else spec.replace(max_entries=max_entries), fd)
     try:
+        if spec.map_type == PERF_EVENT_ARRAY and hasattr(spec, "event"):
+            made.open()  # type: ignore[attr-defined]
         fill(made)
         if spec.frozen:
             made.freeze()

@@ -1,0 +1,269 @@
+"""What all readers of events have in common: draining, waiting, iterating, callbacks, asyncio, closing."""
+
+from __future__ import annotations
+
+import os
+import select
+from threading import RLock
+
+from ..errors import BpfError
+from ..maps.live import Map
+from ..syscall.fd import ClosedError
+from .records import Records, decoder
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+    from typing import Any
+
+    from ..spec import MapSpec
+    from .records import Run
+
+
+class Waiter:
+    """Waits for descriptors to become readable, until `wake()`: from then on every wait ends at once."""
+
+    def __init__(self, fds: Iterable[int]) -> None:
+        self._pid = os.getpid()
+        self._lock = RLock()  # a signal handler may close while its own thread waits
+        self._event = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._epoll = select.epoll()
+        for fd in (self._event, *fds):
+            self._epoll.register(fd, select.EPOLLIN)
+
+    def wait(self, timeout: float | None) -> list[int]:
+        """The descriptors that are readable within `timeout` seconds (None: for ever); none when it is woken."""
+        with self._lock:
+            if self._epoll.closed:
+                return []
+            try:
+                ready = [fd for fd, _ in self._epoll.poll(timeout)]
+            except ValueError:  # closed by a signal handler meanwhile
+                return []
+        return [] if self._event in ready else ready
+
+    def close(self) -> None:
+        if self._epoll.closed:
+            return
+        if self._pid == os.getpid():  # the event is shared with the parent after a fork
+            os.eventfd_write(self._event, 1)
+        with self._lock:
+            if not self._epoll.closed:
+                self._epoll.close()
+                os.close(self._event)
+
+
+class Reader(Map):
+    """A live map from which events are read; `for event in reader` waits for them.
+
+    Methods may be called from several threads; each event is given out once.  Closing, from any thread, ends all
+    waiting.  After a fork the buffer is shared with the parent: only one of the two should read.
+    """
+
+    lost = 0
+    """Events that the kernel dropped because the buffer was full, as far as it tells (perf buffers)."""
+
+    def __init__(self, spec: MapSpec, fd: int) -> None:
+        super().__init__(spec, fd)
+        self.event: Any = getattr(spec, "event", None)
+        self._decode = decoder(self.event)
+        self._lock = RLock()
+        self._rest: Iterator[Any] = iter(())  # events taken from the buffer and not given out yet
+        self._waiter: Waiter | None = None
+        self._sleepers: set[Any] = set()
+
+    def _take(self, limit: int | None) -> Iterator[Run]:
+        """Take runs of records out of the buffer, at most what is there now, and about `limit` records."""
+        raise AssertionError
+
+    def _readable(self) -> list[int]:
+        """The descriptors that become readable when there are records."""
+        return [self.fileno()]
+
+    def drain(self) -> list[Any]:
+        """The events that are there now; the buffer is empty of them then."""
+        events = list(self._rest)
+        with self._lock:
+            self.fileno()
+            for run in self._take(None):
+                events.extend(self._decode(run))
+        return events
+
+    def read_many(self, limit: int | None = None) -> Records:
+        """What is there now, in bulk: a sequence of tuples that is decoded when it is looked at, the fastest way to read.
+
+        `limit` is about how many at most.  Events that an iteration has begun with are not among them.
+        """
+        with self._lock:
+            self.fileno()
+            return Records(list(self._take(limit)), self.event)
+
+    def poll(self, timeout: float | None = None) -> list[Any]:
+        """Wait for events, `timeout` seconds at most (None: for ever): those that are there then, or an empty list."""
+        events = self.drain()
+        if events or not self._wait(timeout):
+            return events
+        return self.drain()
+
+    def consume(self, callback: Callable[[Any], object], timeout: float | None = None) -> int:
+        """Wait like `poll`, and call `callback` with each event; how many there were.
+
+        When the callback raises, the events after that one stay for the next call.
+        """
+        if not self._fill() and self._wait(timeout):
+            self._fill()
+        count = 0
+        for event in self._rest:
+            count += 1
+            callback(event)
+        return count
+
+    def __iter__(self) -> Iterator[Any]:
+        """Events as they come, for ever; ends when the reader is closed.  What a loop leaves stays for the next."""
+        while True:
+            yield from self._given()
+            try:
+                if not self._fill():
+                    self._wait(None)
+            except ClosedError:
+                return
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        """Events as they come, without blocking the event loop; ends when the reader is closed."""
+        from asyncio import get_running_loop, sleep
+
+        loop = get_running_loop()
+        while True:
+            for event in self._given():
+                yield event
+            try:
+                if self._fill():
+                    await sleep(0)  # a stream without a pause must not keep the loop
+                    continue
+                fds = self._readable()
+            except ClosedError:
+                return
+            woken = loop.create_future()
+            wake = _Wake(loop, woken)
+            self._sleepers.add(wake)
+            try:
+                for fd in fds:
+                    loop.add_reader(fd, wake.now)
+                await woken
+            finally:
+                self._sleepers.discard(wake)
+                for fd in fds:
+                    loop.remove_reader(fd)
+
+    def _given(self) -> Iterator[Any]:
+        """Give out `_rest` one by one: it stays where it is when the consumer stops."""
+        for event in self._rest:
+            yield event
+
+    def _fill(self) -> bool:
+        """Take some records out of the buffer to be given out; False when there are none."""
+        with self._lock:
+            self.fileno()
+            for run in self._take(_CHUNK):
+                self._rest = _chained(self._rest, self._decode(run))
+                return True
+        return False
+
+    def _wait(self, timeout: float | None) -> bool:
+        """Wait until there may be records; False when the time is up.  ClosedError when closed meanwhile."""
+        with self._lock:
+            fds = self._readable()
+            if self._waiter is None:
+                self._waiter = Waiter(fds)
+        ready = self._waiter.wait(timeout)
+        self.fileno()
+        return bool(ready)
+
+    def close(self) -> None:
+        """Close the buffer; whoever waits for events, in any thread or task, stops waiting."""
+        fd = self._fd[:]
+        if not fd:
+            return
+        super().close()
+        if self._waiter is not None:
+            self._waiter.close()
+        for sleeper in list(self._sleepers):
+            sleeper.from_outside()
+        with self._lock:
+            self._unmap()
+
+    def _unmap(self) -> None:
+        """Give back the memory of the buffer."""
+
+
+_CHUNK = 4096
+
+
+def _chained(first: Iterator[Any], then: Iterator[Any]) -> Iterator[Any]:
+    from itertools import chain
+
+    return chain(first, then)
+
+
+class _Wake:
+    """Ends the sleep of a task, from its loop or from another thread."""
+
+    def __init__(self, loop: Any, future: Any) -> None:
+        self._loop = loop
+        self._future = future
+
+    def now(self) -> None:
+        if not self._future.done():
+            self._future.set_result(None)
+
+    def from_outside(self) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self.now)
+
+
+class Poller:
+    """Several readers in one wait, each with its own callback.
+
+    poller = Poller()
+    poller.add(prog[execs], on_exec)
+    poller.add(prog[exits], on_exit)
+    while poller.poll(): ...
+    """
+
+    def __init__(self) -> None:
+        self._readers: dict[int, tuple[Reader, Callable[[Any], object]]] = {}
+        self._epoll = select.epoll()
+
+    def add(self, reader: Reader, callback: Callable[[Any], object]) -> None:
+        """Also wait for this reader, and call `callback` with each of its events."""
+        for fd in reader._readable():
+            if fd in self._readers:
+                raise BpfError(f"{reader!r} is polled already")
+            self._epoll.register(fd, select.EPOLLIN)
+            self._readers[fd] = (reader, callback)
+
+    def poll(self, timeout: float | None = None) -> int:
+        """Wait for events of any reader, `timeout` seconds at most, and hand them out: how many there were.
+
+        When a callback raises, no event is lost: the rest comes with the next call.
+        """
+        count = self._hand_out(self._readers.values())
+        if count:
+            return count
+        ready = {
+            id(self._readers[fd][0]): self._readers[fd] for fd, _ in self._epoll.poll(timeout) if fd in self._readers
+        }
+        return self._hand_out(ready.values())
+
+    def _hand_out(self, readers: Iterable[tuple[Reader, Callable[[Any], object]]]) -> int:
+        return sum({id(r): r.consume(callback, 0) for r, callback in readers if not r.closed}.values())
+
+    def close(self) -> None:
+        """Stop polling; the readers stay open."""
+        self._epoll.close()
+
+    def __enter__(self) -> Poller:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()

@@ -1,0 +1,103 @@
+"""The trace pipe: lines that programs print with `bpf_trace_printk`, shared by the whole machine."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import NamedTuple
+
+from ..errors import NotSupportedError
+from ..syscall.fd import ClosedError, Fd
+from .reader import Waiter
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PLACES = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
+_LINE = re.compile(
+    r"^\s*(?P<task>.*?)-(?P<pid>\d+)\s+(?:\(\s*[\d-]+\)\s+)?\[(?P<cpu>\d+)\]\s+(?P<flags>\S+)\s+"
+    r"(?P<seconds>[\d.]+):\s+(?:bpf_trace_printk|0x[0-9a-f]+|\S+):\s?(?P<text>.*)$"
+)
+
+
+class TraceLine(NamedTuple):
+    """A line of the trace: who printed it, on which CPU, when (seconds since boot), and what."""
+
+    task: str
+    pid: int
+    cpu: int
+    flags: str
+    seconds: float
+    text: str
+
+
+def parse(line: str) -> TraceLine | None:
+    """A line of the pipe in its parts; None for what is no event (lost events, headers)."""
+    found = _LINE.match(line)
+    if not found:
+        return None
+    return TraceLine(
+        found["task"].strip(),
+        int(found["pid"]),
+        int(found["cpu"]),
+        found["flags"],
+        float(found["seconds"]),
+        found["text"],
+    )
+
+
+def tracing_directory() -> str:
+    """Where tracefs is mounted.  NotSupportedError when it is not."""
+    for place in PLACES:
+        if os.path.exists(f"{place}/trace_pipe"):
+            return place
+    raise NotSupportedError(
+        "the trace pipe", hint="tracefs is not mounted: mount -t tracefs tracefs /sys/kernel/tracing"
+    )
+
+
+class TracePipe(Fd):
+    """Reads the trace pipe; a line goes to one reader only, so no other program should read it meanwhile."""
+
+    def __init__(self, directory: str | None = None) -> None:
+        path = f"{directory or tracing_directory()}/trace_pipe"
+        super().__init__(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK))
+        self._partial = b""
+        self._waiter: Waiter | None = None
+
+    def drain(self) -> list[str]:
+        """The lines that are there now."""
+        while True:
+            try:
+                chunk = os.read(self.fileno(), 1 << 16)
+            except BlockingIOError:
+                break
+            if not chunk:
+                break
+            self._partial += chunk
+        *lines, self._partial = self._partial.split(b"\n")
+        return [line.decode(errors="replace") for line in lines]
+
+    def poll(self, timeout: float | None = None) -> list[str]:
+        """Wait for lines, `timeout` seconds at most: those that are there then."""
+        lines = self.drain()
+        if lines:
+            return lines
+        if self._waiter is None:
+            self._waiter = Waiter([self.fileno()])
+        self._waiter.wait(timeout)
+        return self.drain()
+
+    def __iter__(self) -> Iterator[str]:
+        """Lines as they come, until the pipe is closed."""
+        try:
+            while True:
+                yield from self.poll()
+        except ClosedError:
+            return
+
+    def close(self) -> None:
+        super().close()
+        if self._waiter is not None:
+            self._waiter.close()

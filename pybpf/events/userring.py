@@ -1,0 +1,59 @@
+"""The user ring buffer (Linux 6.1): records from user space to programs, which take them with bpf_user_ringbuf_drain."""
+
+from __future__ import annotations
+
+import mmap
+from errno import ENOSPC
+
+from ..errors import SpecError, SyscallError
+from ..maps.live import Map
+from ..types import codec
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..spec import MapSpec
+
+_BUSY = 1 << 31
+_HEADER = 8
+
+
+class UserRingBuffer(Map):
+    """Writes to a user ring buffer; one thread at a time."""
+
+    def __init__(self, spec: MapSpec, fd: int) -> None:
+        super().__init__(spec, fd)
+        self._size = spec.max_entries
+        self._codec = None if getattr(spec, "event", None) is None else codec(getattr(spec, "event", None))
+        # The kernel lets user space write the producer's side only.
+        self._consumer_page = mmap.mmap(fd, mmap.PAGESIZE, mmap.MAP_SHARED, mmap.PROT_READ)
+        self._producer_page = mmap.mmap(fd, mmap.PAGESIZE + 2 * self._size, offset=mmap.PAGESIZE)
+        self._consumer = memoryview(self._consumer_page).cast("Q")
+        self._producer = memoryview(self._producer_page)[: mmap.PAGESIZE].cast("Q")
+        self._data = memoryview(self._producer_page)[mmap.PAGESIZE :]
+
+    def push(self, event: Any) -> None:
+        """Give an event (of the declared type, or bytes) to the programs.  SyscallError (ENOSPC) when there is no room."""
+        self.fileno()
+        payload = bytes(event) if self._codec is None else self._codec.pack(event)
+        if not 0 < len(payload) <= self._size - _HEADER:
+            raise SpecError(f"a record of {len(payload)} bytes for a ring of {self._size}")
+        stride = (len(payload) + _HEADER + 7) & ~7
+        at = self._producer[0]
+        if at + stride - self._consumer[0] > self._size:
+            raise SyscallError(ENOSPC, "push", self._subject(), "the ring is full: programs must drain it")
+        start = at & (self._size - 1)
+        header = self._data[start : start + _HEADER].cast("I")
+        self._data[start + _HEADER : start + _HEADER + len(payload)] = payload
+        header[1] = 0
+        header[0] = len(payload)
+        self._producer[0] = at + stride
+
+    def close(self) -> None:
+        if not self.closed:
+            super().close()
+            for view in (self._consumer, self._producer, self._data):
+                view.release()
+            self._consumer_page.close()
+            self._producer_page.close()
