@@ -25,13 +25,16 @@ if TYPE_CHECKING:
     from ..asm.insn import Insn
 
     Value = Any  # one of the forms above
-    State = list[Any]  # r0..r10, and at index 11 what is known of stack slots, by offset from r10
+    State = list[Any]  # r0..r10, and at index 11 what is known of stack slots: offset from r10 -> (size, value)
+    # Text, its slot, the instructions executed before it in this block, and the registers that are virtual there.
+    Line = tuple[str, int, int, "dict[int, Value] | None"]
 
 FULL = (0, MASK64)
 SLOTS = 11
 _LARGEST = 1 << 190  # dirty numbers are cut before they grow beyond this
 _M64, _M32 = str(MASK64), str(MASK32)
 _S64, _S32 = 1 << 63, 1 << 31
+_SIGNED_RESULT = (-_S64, MASK64)
 _SIZE = {0x00: 4, 0x08: 2, 0x10: 1, 0x18: 8}
 _TOP = {1: (0, 0xFF), 2: (0, 0xFFFF), 4: (0, MASK32), 8: FULL}
 _CLEAN_RESULT = frozenset(
@@ -81,17 +84,24 @@ class Emitter:
         self.promoted = promoted
         self.uses: set[str] = set()
         self.calls: dict[int, list[Value]] = {}
-        self.lines: list[tuple[str, int, int]] = []
+        self.lines: list[Line] = []
         self.state: State = []
+        # Registers that hold a constant pointer (stack, map) which no text has needed yet: they have no local so far.
+        self.virtual: dict[int, Value] = {}
+        self.dirty = 0  # registers beyond 64 bits, as a bit mask (bits may be stale)
+        self.copied = (-1, -1)  # (number of lines, register) after a plain copy into that register was written
         self.slot = 0
         self.count = 0
 
     def block(self, block: Block, state: State) -> tuple[str, State]:
         """Write a block that is entered with `state`; gives the condition of its jump ("" for none) and the state behind it.
 
-        The text is in `lines` afterwards: (text, slot, instructions executed before it in this block).
+        The text is in `lines` afterwards.
         """
         self.lines = []
+        self.virtual = {}
+        self.dirty = 0
+        self.copied = (-1, -1)
         self.state = state
         condition = ""
         count = 0
@@ -99,7 +109,7 @@ class Emitter:
             self.slot, self.count = slot, count
             count += 1
             cls = insn[0] & 7
-            if defect(insn):
+            if insn not in _SOUND and not _sound(insn):
                 self.put(_SURPRISE)
             elif cls == 7:
                 self.alu64(insn)
@@ -132,7 +142,25 @@ class Emitter:
     # --- writing -----------------------------------------------------------------------------------
 
     def put(self, text: str) -> None:
-        self.lines.append((text, self.slot, self.count))
+        self.lines.append((text, self.slot, self.count, self.virtual.copy() if self.virtual else None))
+
+    def know(self, reg: int, value: Value, *, virtual: bool = False) -> None:
+        """From here on the register holds `value`; when `virtual`, without a local."""
+        self.state[reg] = value
+        if value is not None and (value is _SIGNED_RESULT or self.dirty):
+            self.dirty |= 1 << reg
+        if virtual:
+            self.virtual[reg] = value
+        elif self.virtual:
+            self.virtual.pop(reg, None)
+
+    def real(self, reg: int) -> None:
+        """Give a virtual register its local."""
+        if reg in self.virtual:
+            kind, at = self.virtual.pop(reg)
+            self.put(
+                f"r{reg} = K{at}" if kind == "m" else f"r{reg} = r10 + {at}" if at >= 0 else f"r{reg} = r10 - {-at}"
+            )
 
     def use(self, reg: int) -> Value:
         """The value of a register that is about to be read; one that may hold nothing is checked first."""
@@ -145,6 +173,8 @@ class Emitter:
     def number(self, reg: int) -> tuple[int, int]:
         """The range of a register that is about to be read as a number."""
         value = self.use(reg)
+        if reg in self.virtual:
+            self.real(reg)
         return FULL if type(value[0]) is str else value  # type: ignore[no-any-return]
 
     def clean(self, reg: int) -> tuple[int, int]:
@@ -164,10 +194,23 @@ class Emitter:
         return f"(r{reg} & {_M32})", MASK32
 
     def settle(self, live: int) -> None:
-        """Cut dirty registers at the end of a block, those that are still needed."""
+        """Bring registers into their plain form at the end of a block, those that are still needed."""
+        for reg in list(self.virtual):
+            if live >> reg & 1:
+                self.real(reg)
+            else:
+                del self.virtual[reg]
+                self.state[reg] = None
+        if not self.dirty:
+            return
         for reg in range(10):
             value = self.state[reg]
-            if value is not None and type(value[0]) is int and (value[0] < 0 or value[1] > MASK64):
+            if (
+                self.dirty >> reg & 1
+                and value is not None
+                and type(value[0]) is int
+                and (value[0] < 0 or value[1] > MASK64)
+            ):
                 if live >> reg & 1:
                     self.put(f"r{reg} &= {_M64}")
                     self.state[reg] = FULL
@@ -175,10 +218,19 @@ class Emitter:
                     self.state[reg] = None
 
     def set(self, reg: int, text: str, value: Value) -> None:
+        if self.virtual:
+            self.virtual.pop(reg, None)
+        if self.copied == (len(self.lines), reg) and text.startswith(f"r{reg} ") and text.count(f"r{reg}") == 1:
+            # `r3 = r1` followed by `r3 = r3 + 42` is one line.
+            text = self.lines.pop()[0].partition("= ")[2] + text[len(f"r{reg}") :]
         self.put(f"r{reg} = {text}")
-        if type(value[0]) is int and (value[1] > _LARGEST or value[0] < -_LARGEST):
-            self.put(f"r{reg} &= {_M64}")
-            value = FULL
+        low = value[0]
+        if type(low) is int and (low < 0 or value[1] > MASK64):
+            if value[1] > _LARGEST or low < -_LARGEST:
+                self.put(f"r{reg} &= {_M64}")
+                value = FULL
+            else:
+                self.dirty |= 1 << reg
         self.state[reg] = value
 
     # --- arithmetic ----------------------------------------------------------------------------------
@@ -197,8 +249,12 @@ class Emitter:
         b: Value = (imm, imm)
         if register:
             b = self.use(s)
+            self.real(s)
         elif type(known[0]) is str and known[0] != "m" and op in (_A.ADD, _A.SUB):
             step = imm if op == _A.ADD else -imm
+            if d in self.virtual:
+                self.know(d, (known[0], known[1] + step), virtual=True)
+                return
             self.set(d, f"r{d} + {step}" if step >= 0 else f"r{d} - {-step}", (known[0], known[1] + step))
             return
         a = self.number(d)
@@ -305,8 +361,12 @@ class Emitter:
                 self.set(d, f"(r{s} & {2 * half - 1} ^ {half}) - {half} & {_M32}", (0, MASK32))
         elif wide:
             value = self.use(s)
+            if s == 10 or s in self.virtual:
+                self.know(d, value, virtual=True)
+                return
             self.put(f"r{d} = r{s}")
-            self.state[d] = value
+            self.know(d, value)
+            self.copied = (len(self.lines), d)
         else:
             text, high = self.low32(s)
             low = self.number(s)[0] if text[0] == "r" else 0
@@ -319,7 +379,7 @@ class Emitter:
             if low < 0 or high > mask:
                 self.set(d, f"r{d} & {mask}", (0, mask))
         elif bits == 16:
-            self.set(d, f"(r{d} & 255) << 8 | r{d} >> 8 & 255", (0, 0xFFFF))
+            self.set(d, f"(r{d} & 255) << 8 | r{d} >> 8{' & 255' if high > mask or low < 0 else ''}", (0, 0xFFFF))
         else:
             text = f"r{d}" if 0 <= low and high <= mask else f"(r{d} & {mask})"
             self.set(d, f'FB({text}.to_bytes({bits // 8}, "little"), "big")', (0, mask))
@@ -389,8 +449,10 @@ class Emitter:
         elif src == Pseudo.BTF_ID:
             self.set(d, f"S.variable(V{self.slot})", FULL)
         else:
-            is_map = src in (Pseudo.MAP_FD, Pseudo.MAP_IDX)
-            self.set(d, f"K{self.slot}", ("m", self.slot) if is_map else FULL)
+            if src in (Pseudo.MAP_FD, Pseudo.MAP_IDX):
+                self.know(d, ("m", self.slot), virtual=True)
+            else:
+                self.set(d, f"K{self.slot}", FULL)
 
     # --- memory --------------------------------------------------------------------------------------
 
@@ -414,7 +476,7 @@ class Emitter:
                 return
             if not 0 <= at <= self.shape.size - size:
                 self.put(_SURPRISE)
-                self.state[d] = FULL
+                self.know(d, FULL)
                 return
             self.uses.add("CB")
             text = f"CB[{at}]" if size == 1 else f"U{size}(CB, {at})[0]"
@@ -553,7 +615,7 @@ class Emitter:
             expected = "r0" if imm == Atomic.CMPXCHG else "0"
             self.put(f"{result} = AT(S, r{d} + {off}, {size}, {imm}, r{s}, {expected})")
             if result != "a":
-                self.state[int(result[1:])] = _TOP[size]
+                self.know(int(result[1:]), _TOP[size])
         self.forget_stack()
 
     def packet_load(self, insn: Insn) -> None:
@@ -561,6 +623,7 @@ class Emitter:
         imm = insn[4]
         base = self.use(6)
         if base != ("c", 0):
+            self.real(6)
             self.put(f"if r6 != {CTX << 32}: {_SURPRISE}")
         leave = f"S.insns = n + {{pending}} + {self.count + 1}; return 0"
         if insn[0] & 0xE0 == Mode.ABS and imm >= 0:
@@ -583,7 +646,7 @@ class Emitter:
     def clobber(self, live: int) -> None:
         """r1 to r5 hold nothing after a call; those that the program reads all the same are emptied."""
         for reg in range(1, 6):
-            self.state[reg] = None
+            self.know(reg, None)
             if live >> reg & 1:
                 self.put(f"r{reg} = None")
 
@@ -615,7 +678,7 @@ class Emitter:
         name = name_of(number)
         if name is None or (name not in MODELS and name not in self.shape.replaced):
             self.put(_SURPRISE)
-            self.state[0] = FULL
+            self.know(0, FULL)
             return
         plain = name not in self.shape.replaced
         if number == 1 and plain and self.lookup():
@@ -626,13 +689,13 @@ class Emitter:
             self.put(f"a = H{number}({args})")
             self.put(f"if a is None: S.insns = n + {{pending}} + {self.count + 1}; return S.enter_tail(r1)")
             self.put("r0 = a")
-            self.state[0] = (-_S64, MASK64)
+            self.know(0, _SIGNED_RESULT)
         elif name in _CALLS_BACK:
             self.synchronised(f"r0 = H{number}({args})")
-            self.state[0] = (-_S64, MASK64)
+            self.know(0, _SIGNED_RESULT)
         else:
             self.put(f"r0 = H{number}({args})")
-            self.state[0] = FULL if plain and name in _CLEAN_RESULT else (-_S64, MASK64)
+            self.know(0, FULL if plain and name in _CLEAN_RESULT else _SIGNED_RESULT)
         if touches or not plain or name not in QUIET:
             self.forget_stack()
         if not plain or name not in QUIET:
@@ -651,13 +714,13 @@ class Emitter:
         self.uses.add("S1")
         self.put(f"r0 = L{map_[1]}(B{size}s(S1, {start})[0]{', 0' if is_dict else ''})")
         self.uses.add(f"B{size}s")
-        self.state[0] = FULL
+        self.know(0, FULL)
         return True
 
     def local_call(self, target: int) -> None:
         if target not in self.starts:
             self.put(_SURPRISE)
-            self.state[0] = FULL
+            self.know(0, FULL)
             return
         args = []
         for reg in range(1, 6):
@@ -666,7 +729,7 @@ class Emitter:
             args.append(f"r{reg}" if self.state[reg] is not None else "None")
         self.calls.setdefault(target, []).append([self.state[reg] for reg in range(1, 6)])
         self.synchronised(f"r0 = S.call(IMAGE, {target}, ({', '.join(args)}))")
-        self.state[0] = FULL
+        self.know(0, FULL)
         self.forget_stack()
         self.packet_moved()
 
@@ -680,12 +743,12 @@ class Emitter:
         name = insn.symbol
         if name is None or (name not in KFUNCS and name not in self.shape.replaced):
             self.put(_SURPRISE)
-            self.state[0] = FULL
+            self.know(0, FULL)
             return
         arity = VARIADIC if name in self.shape.replaced else KFUNCS[name][0]
         args = ", ".join(["S", *self.arguments(arity)])
         self.put(f"r0 = H{self.slot}k({args})")
-        self.state[0] = (-_S64, MASK64)
+        self.know(0, _SIGNED_RESULT)
         self.forget_stack()
         self.packet_moved()
 
@@ -733,6 +796,19 @@ class Emitter:
             right = f"({b} ^ {sign})" if register else str(b_high ^ sign)
             return f"{a} ^ {sign} {_COMPARE[op]} {right}"  # type: ignore[index]
         return f"{a} {_COMPARE[op]} {b}"  # type: ignore[index]
+
+
+_SOUND: set[tuple[int, ...]] = set()
+
+
+def _sound(insn: Insn) -> bool:
+    """Whether an instruction is well formed; remembered, for most programs say the same few things."""
+    if defect(insn):
+        return False
+    if len(_SOUND) > 1 << 16:
+        _SOUND.clear()
+    _SOUND.add(tuple(insn))  # type: ignore[arg-type]
+    return True
 
 
 def refined(insn: Insn, state: State, taken: bool) -> State:

@@ -175,6 +175,8 @@ def _roles() -> dict[int, int]:
 
 
 _ROLES = _roles()
+_SPECIAL = {CALL, EXIT, *(o for o in range(256) if o & 0xE7 == Class.STX | Mode.ATOMIC)}
+_PLAIN = {opcode: role for opcode, role in _ROLES.items() if opcode not in _SPECIAL}
 
 
 def effect(insn: Insn) -> tuple[int, int]:
@@ -205,11 +207,19 @@ def effect(insn: Insn) -> tuple[int, int]:
 
 def liveness(blocks: dict[int, Block], sequence: list[int]) -> None:
     """Set `live` of each block: the registers that are read behind it before they are written."""
+    if len(sequence) == 1:
+        return
     summary = {}
     for first in sequence:
         written = read = 0
         for _, insn in reversed(blocks[first].code):
-            writes, reads = effect(insn)
+            role = _PLAIN.get(insn[0])
+            if role is None:
+                writes, reads = effect(insn)
+            else:
+                dst = 1 << insn[1]
+                writes = dst if role & 4 else 0
+                reads = (dst if role & 1 else 0) | (1 << insn[2] if role & 2 else 0)
             written |= writes
             read = read & ~writes | reads
         summary[first] = (written, read)

@@ -12,7 +12,7 @@ from .environment import Environment
 from .helpers.table import Helper
 from .image import Image
 from .maps import OfflineMap, make
-from .memory import FUNC, Memory
+from .memory import FUNC, MAX_FRAMES, Frame, Memory
 from .result import Result, TraceLine
 from .run import Run
 from .views import make_view
@@ -53,6 +53,8 @@ class VM:
         self.budget = budget
         self.env = Environment(**environment)
         self.mem = Memory()
+        self.frames = [Frame(depth) for depth in range(MAX_FRAMES + 1)]
+        self.frames[0].show(self.mem)
         self.by_address: dict[int, OfflineMap] = {}
         self.replaced: dict[str, Callable[..., int | None]] = {}
         self.timers: dict[int, Timer] = {}
@@ -95,12 +97,8 @@ class VM:
             run.visit = _tracer(lines)
         elif self.coverage is not None:
             run.visit = self._cover
-        address = context.ADDRESS
         try:
-            for _ in range(repeat):
-                run.tail_calls = 0
-                run.depths.clear()
-                r0 = run.call(image, 0, [address])
+            r0 = run.repeat(image, repeat)
         finally:
             image.executed += run.insns
             self.mem.purge()
@@ -144,6 +142,16 @@ class VM:
         self._helpers.clear()
         for image in self.images:
             image.functions.clear()
+
+    def translate(self, spec: ProgramSpec | str | None = None, *, data: bytes = bytes(64), ctx: Any = None) -> str:
+        """Translate a program now, for runs with such a packet and context, and return the Python source that will run."""
+        from .translate import module_of
+
+        image = self.images[0] if spec is None else self._image(spec)
+        made = context.make(
+            image.spec, ctx, self.mem, self.env, data if image.spec.prog_type in context.PACKETS else None
+        )
+        return module_of(Run(self, image, made, self.budget), image).source
 
     def user_string(self, text: str | bytes) -> int:
         """Put a string with its NUL into user memory and return its address."""

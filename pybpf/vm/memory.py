@@ -30,9 +30,33 @@ STACK = 0x80000010
 """Window of the first of `MAX_FRAMES` stack frames."""
 MAX_FRAMES = 8
 FRAME_SIZE = 512
+ZEROS = bytes(FRAME_SIZE)
 _FIRST_KERNEL = 0x80000100
 _FIRST_USER = 0x00005500
 _READ, _READ_WRITE = "read-only", "writable"
+
+
+class Frame:
+    """One stack frame: 512 bytes, and views of them as numbers of each width; `top` is what r10 holds."""
+
+    def __init__(self, depth: int) -> None:
+        self.window = STACK + depth
+        self.name = "the stack" if depth == 0 else f"the stack of frame {depth}"
+        self.top = self.window << 32 | FRAME_SIZE
+        self.bytes = bytearray(FRAME_SIZE)
+        view = memoryview(self.bytes)
+        self.halves = view.cast("H")
+        self.words = view.cast("I")
+        self.doubles = view.cast("Q")
+
+    def clear(self) -> None:
+        self.bytes[:] = ZEROS
+
+    def show(self, mem: Memory) -> None:
+        mem.place(self.window, self.bytes, self.name)
+
+    def hide(self, mem: Memory) -> None:
+        mem.remove(self.window << 32)
 
 
 class MemoryFault(VmFault):

@@ -8,7 +8,7 @@ from . import helpers
 from .image import check_stack
 from .interp import execute
 from .maps import OfflineMap, References
-from .memory import CTX, FRAME_SIZE, MASK32, STACK
+from .memory import CTX, MASK32, ZEROS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     Visitor = Callable[[Image, int, Insn, "list[int | None]"], None]
 
+_CONTEXT = CTX << 32
 _NET_OFF, _LL_OFF = -0x100000, -0x200000  # SKF_NET_OFF, SKF_LL_OFF
 
 
@@ -39,6 +40,7 @@ class Run:
         self.budget = budget
         self.insns = 0
         self.depths: list[int] = []
+        self.frame = vm.frames[0]
         self.tail_calls = 0
         self.next_image: Image | None = None
         self.visit: Visitor | None = None
@@ -71,9 +73,9 @@ class Run:
         packet = self.ctx.packet
         if packet is None:
             raise VmFault("a legacy packet load without a packet")
-        data = packet.raw()
+        data = packet.view
         if offset < 0:
-            whole = packet.front + data
+            whole = packet.front + packet.raw()
             if offset >= _NET_OFF:
                 data, offset = whole[14:], offset - _NET_OFF
             elif offset >= _LL_OFF:
@@ -92,25 +94,52 @@ class Run:
         self.depths.append(image.depths.get(start, 0))
         if depth:
             check_stack(self.depths)
-        window = STACK + depth
-        mem = self.mem
-        mem.readable[window] = mem.writable[window] = bytearray(FRAME_SIZE)
-        mem.names[window] = "the stack" if depth == 0 else f"the stack of frame {depth}"
+        outer, self.frame = self.frame, self.vm.frames[depth]
+        frame = self.frame
+        frame.clear()
+        if depth:
+            frame.show(self.mem)
         try:
-            return self._enter(image, start, args, window << 32 | FRAME_SIZE)
+            return self._enter(image, start, args)
         finally:
             self.depths.pop()
+            self.frame = outer
             if depth:
-                mem.remove(window << 32)
+                frame.hide(self.mem)
 
-    def _enter(self, image: Image, start: int, args: Sequence[int | None], frame: int) -> int:
-        if self.visit is None and self.vm.translates(image):
-            from .translate import function_of
-
-            function = function_of(self, image, start)
+    def repeat(self, image: Image, times: int) -> int:
+        """Run the program from its beginning `times` times, on the same context; the last r0."""
+        frame = self.frame
+        memory, top = frame.bytes, frame.top
+        self.depths.append(image.depths[0])
+        function = self._function(image, 0)
+        r0 = 0
+        for _ in range(times):
+            self.tail_calls = 0
+            memory[:] = ZEROS
             if function is not None:
-                return function(self, frame, *args)
-        return execute(self, image, start, [None, *args, *[None] * (9 - len(args)), frame])
+                r0 = function(self, top, _CONTEXT)
+            else:
+                r0 = execute(self, image, 0, [None, _CONTEXT, *[None] * 8, top])
+        return r0
+
+    def _enter(self, image: Image, start: int, args: Sequence[int | None]) -> int:
+        top = self.frame.top
+        function = self._function(image, start)
+        if function is not None:
+            return function(self, top, *args)
+        return execute(self, image, start, [None, *args, *[None] * (9 - len(args)), top])
+
+    def _function(self, image: Image, start: int) -> Callable[..., int] | None:
+        """The translated form of a function, None where the interpreter shall run it."""
+        functions = image.functions.get(self.shape)
+        if functions is None or image.refused:
+            if self.visit is not None or image.refused or not self.vm.translates(image):
+                return None
+            from .translate import functions_of
+
+            functions = image.functions[self.shape] = functions_of(self, image)
+        return functions.get(start) if self.visit is None else None
 
     def callback(self, address: int, *args: int) -> int:
         """Call program code from a helper; `address` is what a wide load of a function gave."""
@@ -122,10 +151,9 @@ class Run:
         image = self.next_image
         assert image is not None
         previous, self.image, self.next_image = self.image, image, None
-        window = STACK + len(self.depths) - 1
-        self.mem.readable[window] = self.mem.writable[window] = bytearray(FRAME_SIZE)
+        self.frame.clear()
         try:
-            return self._enter(image, 0, [ctx], window << 32 | FRAME_SIZE)
+            return self._enter(image, 0, [ctx])
         finally:
             self.image = previous
 

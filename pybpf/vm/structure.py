@@ -13,7 +13,7 @@ from .memory import FRAME_SIZE, MASK64
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .emit import Shape, State, Value
+    from .emit import Line, Shape, State, Value
     from .flow import Block
     from .image import Image
 
@@ -32,7 +32,7 @@ class Function:
 
     def __init__(self, start: int) -> None:
         self.start = start
-        self.lines: list[tuple[str, int, int]] = []
+        self.lines: list[Line] = []
         self.promoted: dict[int, int] = {}
         self.uses: set[str] = set()
         self.calls: dict[int, list[list[Value]]] = {}
@@ -93,7 +93,7 @@ class _Text:
 
     __slots__ = ("condition", "count", "lines", "state")
 
-    def __init__(self, lines: list[tuple[str, int, int]], condition: str, count: int, state: State) -> None:
+    def __init__(self, lines: list[Line], condition: str, count: int, state: State) -> None:
         self.lines = lines
         self.condition = condition
         self.count = count
@@ -116,7 +116,7 @@ def _flow(emitter: Emitter, blocks: dict[int, Block], sequence: list[int], entry
                 state = _join(state, around[first])
             block = blocks[first]
             if first not in texts or states[first] != state:
-                states[first] = state.copy()
+                states[first] = state
                 condition, after = emitter.block(block, state.copy())
                 texts[first] = _Text(emitter.lines, condition, emitter.count, after)
             text = texts[first]
@@ -142,8 +142,9 @@ def _flow(emitter: Emitter, blocks: dict[int, Block], sequence: list[int], entry
 def _join(a: State, b: State) -> State:
     if a == b:
         return a
-    out = [x if x == y else _either(x, y) for x, y in zip(a[:SLOTS], b[:SLOTS], strict=True)]
+    out = [x if x is y or x == y else _either(x, y) for x, y in zip(a, b, strict=True)]
     left, right = a[SLOTS], b[SLOTS]
+    out.pop()
     out.append(
         left
         if left is right
@@ -159,6 +160,8 @@ def _join(a: State, b: State) -> State:
 def _either(x: Value, y: Value) -> Value:
     if x is None or y is None:
         return None
+    if type(x) is dict:
+        return x
     if type(x[0]) is str or type(y[0]) is str:
         return FULL
     return (min(x[0], y[0]), max(x[1], y[1]))
@@ -212,7 +215,7 @@ class _Writer:
         self.nesting = 0
 
     def put(self, text: str, slot: int = -1, count: int = 0) -> None:
-        self.out.append((" " * self.indent + text, slot, count))
+        self.out.append((" " * self.indent + text, slot, count, None))
 
     # --- structured ------------------------------------------------------------------------------------
 
@@ -310,8 +313,9 @@ class _Writer:
     def copy(self, text: _Text, pending: int) -> None:
         room = " " * self.indent
         append = self.out.append
-        for line, slot, count in text.lines:
-            append((room + (line.replace("{pending}", str(pending)) if "{" in line else line), slot, pending + count))
+        for line, slot, count, virtual in text.lines:
+            line = room + (line.replace("{pending}", str(pending)) if "{" in line else line)
+            append((line, slot, pending + count, virtual))
 
     def branch(self, source: int, target: int, pending: int) -> None:
         if target in self.short:

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from .image import Image
     from .run import Run
 
+    # Of a line: its slot, the instructions executed since `n` was brought up to date, and registers without a local.
+    Place = tuple[int, int, "dict[int, Any] | None"]
+
 SURPRISES = (LookupError, struct.error, ValueError, TypeError, NameError, AttributeError, OverflowError, VmFault)
 _CACHE: dict[Any, Module] = {}
 _CACHE_SIZE = 256
@@ -46,32 +49,32 @@ _PROLOGUE = {
     "CP": "CP = S.ctx.pointers",
     "PL": "PK = S.ctx.packet.view; PL = len(PK)",
     "x": "x = -1",
-    "S1": "S1 = W[r10 - 512 >> 32]",
-    "S2": "S2 = memoryview(W[r10 - 512 >> 32]).cast('H')",
-    "S4": "S4 = memoryview(W[r10 - 512 >> 32]).cast('I')",
-    "S8": "S8 = memoryview(W[r10 - 512 >> 32]).cast('Q')",
+    "S1": "S1 = S.frame.bytes",
+    "S2": "S2 = S.frame.halves",
+    "S4": "S4 = S.frame.words",
+    "S8": "S8 = S.frame.doubles",
 }
 
 
 class Module:
     """A program's translation: the compiled source, and where its lines come from."""
 
-    def __init__(self, code: CodeType, source: str, places: list[tuple[int, int]], promoted: dict[int, dict[int, int]]):
+    def __init__(self, code: CodeType, source: str, places: list[Place], promoted: dict[int, dict[int, int]]):
         self.code = code
         self.source = source
-        self.places = places  # by line: (slot, instructions executed before it since `n` was last brought up to date)
+        self.places = places
         self.promoted = promoted
 
 
-def function_of(run: Run, image: Image, start: int) -> Callable[..., int] | None:
-    """The translated function at `start`, made when it is first asked for; None when the interpreter serves better."""
-    if image.refused:
-        return None
-    shape_key = run.shape
-    functions = image.functions.get(shape_key)
-    if functions is None:
-        functions = image.functions[shape_key] = _bind(run, image, shape_key)
-    return functions.get(start)
+def module_of(run: Run, image: Image) -> Module:
+    """The translation of a program for runs such as this one."""
+    maps: dict[int, tuple[int, bool] | None] = {slot: _fast(found) for slot, found in image.maps.items()}
+    return translate(image, Shape(*run.shape, maps, frozenset(run.vm.replaced)))
+
+
+def forget() -> None:
+    """Empty the cache of translations."""
+    _CACHE.clear()
 
 
 def translate(image: Image, shape: Shape) -> Module:
@@ -88,12 +91,12 @@ def translate(image: Image, shape: Shape) -> Module:
 
 def _compile(image: Image, shape: Shape) -> Module:
     text: list[str] = []
-    places: list[tuple[int, int]] = [(-1, 0)]
+    places: list[Place] = [(-1, 0, None)]
     promoted: dict[int, dict[int, int]] = {}
 
-    def put(line: str, slot: int = -1, count: int = 0) -> None:
+    def put(line: str) -> None:
         text.append(line)
-        places.append((slot, count))
+        places.append((-1, 0, None))
 
     known: dict[int, list[Any]] = {0: [("c", 0), None, None, None, None]}
     for start in _callers_first(image):
@@ -115,8 +118,9 @@ def _compile(image: Image, shape: Shape) -> Module:
         if function.promoted:
             put(" " + " = ".join(f"s{-at}" for at in function.promoted) + " = 0")
         put(" try:")
-        for line, slot, count in function.lines:
-            put("  " + line, slot, count)
+        for line, *place in function.lines:
+            text.append("  " + line)
+            places.append(tuple(place))  # type: ignore[arg-type]
         put(f" except SURPRISES as e: return SURPRISE(S, e, IMAGE, MODULE, {start})")
     source = "\n".join(text) + "\n"
     return Module(compile(source, f"<translation of {image.name}>", "exec"), source, places, promoted)
@@ -144,11 +148,10 @@ def _callers_first(image: Image) -> list[int]:
     return out
 
 
-def _bind(run: Run, image: Image, shape_key: tuple[int, frozenset[int], int]) -> dict[int, Callable[..., int]]:
+def functions_of(run: Run, image: Image) -> dict[int, Callable[..., int]]:
     """The functions of a program for one machine: its constants, maps and helpers are the globals of the module."""
     vm = run.vm
-    maps: dict[int, tuple[int, bool] | None] = {slot: _fast(found) for slot, found in image.maps.items()}
-    module = translate(image, Shape(*shape_key, maps, frozenset(vm.replaced)))
+    module = module_of(run, image)
     names: dict[str, Any] = {
         **_STRUCTS,
         "W": vm.mem.readable,
@@ -192,16 +195,17 @@ def surprise(run: Run, error: BaseException, image: Image, module: Module, start
     """
     trace = error.__traceback__
     assert trace is not None
-    slot, count = module.places[trace.tb_lineno]
+    slot, count, virtual = module.places[trace.tb_lineno]
     if isinstance(error, VmFault) and error.insn is None:
         error.insn, error.source = slot, image.source(slot)
     if trace.tb_next is not None or slot < 0 or isinstance(error, VmFault):
         raise error
     names = trace.tb_frame.f_locals
     regs = [None if (value := names.get(f"r{i}")) is None else value & MASK64 for i in range(11)]
+    for reg, (kind, at) in (virtual or {}).items():
+        regs[reg] = image.constants[at] if kind == "m" else names["r10"] + at
     run.insns = names["n"] + count
-    stack = run.mem.readable[(regs[10] or 0) - FRAME_SIZE >> 32]
-    assert isinstance(stack, bytearray)
+    stack = run.frame.bytes
     for at, size in module.promoted[start].items():
         stack[FRAME_SIZE + at : FRAME_SIZE + at + size] = names[f"s{-at}"].to_bytes(size, "little")
     image.surprises += 1

@@ -82,6 +82,9 @@ MAKERS: dict[int, Maker] = {
     ProgType.LIRC_MODE2: _typed(buffer),
 }
 
+PACKETS = frozenset(t for t, maker in MAKERS.items() if maker in (skb.make, xdp.make, special.flow_dissector))
+"""Program types that run on a frame."""
+
 
 def make(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: bytes | None) -> Context:
     """The context of a run.  NotSupportedError for a program type without one."""
@@ -92,4 +95,4 @@ def make(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: byt
     return maker(spec.prog_type, given, mem, env, data)
 
 
-__all__ = ("ADDRESS", "Context", "make")
+__all__ = ("ADDRESS", "PACKETS", "Context", "make")

@@ -41,6 +41,8 @@ class Packet:
         self.pointers: dict[int, int] = {}
         self.slots: tuple[int, int, int] | None = None
         self._region: bytearray | bytes = b""
+        self.view: bytes | bytearray | memoryview = b""
+        """The data in place: what is written there is written to the packet."""
         self._place(meta + data)
 
     def bind(self, pointers: dict[int, int], data: int, data_end: int, data_meta: int = -1) -> None:
@@ -67,11 +69,6 @@ class Packet:
         """The metadata as it is now."""
         return bytes(self._region[: len(self.meta)])
 
-    @property
-    def view(self) -> bytes | bytearray | memoryview:
-        """The data in place: what is written there is written to the packet."""
-        return memoryview(self._region)[len(self.meta) :] if self.meta else self._region
-
     def cover(self, raw: bytes) -> None:
         """Remember bytes that were cut off the front: moving the front back shows them again."""
         self._hidden = raw[::-1] + self._hidden
@@ -92,6 +89,7 @@ class Packet:
         else:
             self._region = self._region[:at] + raw + self._region[at + len(raw) :]
             self.mem.readable[self.address >> 32] = self._region
+            self._look()
 
     def replace(self, data: bytes, meta: bytes | None = None) -> None:
         """Give the frame other bytes: pointers into the old ones become invalid."""
@@ -102,7 +100,11 @@ class Packet:
     def _place(self, raw: bytes) -> None:
         self._region = bytearray(raw) if self.writable else raw
         self.address = self.mem.add(self._region, "the packet")
+        self._look()
         self._point()
+
+    def _look(self) -> None:
+        self.view = memoryview(self._region)[len(self.meta) :] if self.meta else self._region
 
     def _point(self) -> None:
         if self.slots is not None:
