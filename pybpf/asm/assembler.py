@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ..errors import AsmError
 from ..source import Source
+from . import dump
 from .codec import decode
 from .helpers import helper_id
 from .insn import Insn, s32
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from .table import Row
 
 _OPERAND_TOKENS = frozenset(("r", "w", "N", "O", "X"))
-_DIGITS = frozenset("0123456789")
-_HEX = frozenset("0123456789abcdef")
-_LIVENESS = frozenset("0123456789.")
 _CALL = Class.JMP | Jmp.CALL
 _FIELD_RANGES = (
     (0, 0xFF),
@@ -55,12 +53,14 @@ class _Assembler:
         self.file = file
         self.number = 0  # of the line being read, from 1
         self.out: list[Insn] = []
-        self.slots: list[int | None] = []  # of each instruction, as a dump gives it
+        self.slots: list[int | None] = []  # of each instruction, where a dump gives it
         self.constants: dict[str, int] = {}
         self.pending: list[str] = []  # labels that wait for their instruction
         self.labels: dict[str, str] = {}  # every label -> the one that its instruction carries
         self.unread: tuple[int, Source] | None = None  # slot and place of an instruction whose text bpftool lacks
-        self.is_dump = any(_dump_prefix(line)[1] is not None for line in self.lines)
+        prefixes = [dump.prefix(line) for line in self.lines]
+        self.is_dump = any(opcode is not None for _, opcode, _ in prefixes)
+        self.is_numbered = any(opcode is not None and slot is not None for slot, opcode, _ in prefixes)
 
     def run(self) -> list[Insn]:
         in_comment = False
@@ -75,9 +75,9 @@ class _Assembler:
         if self.pending:
             raise AsmError(f"label {self.pending[0]!r} has no instruction behind it", self.source(0))
         self.check_unread()
-        if self.is_dump:
-            return _in_order(self.name_targets(), self.slots)
-        return self.name_targets()
+        insns = self.name_targets()
+        slots = [slot for slot in self.slots if slot is not None]
+        return dump.in_order(insns, slots) if self.is_dump and len(slots) == len(insns) else insns
 
     def source(self, column: int) -> Source:
         return Source(self.file, self.number, column, self.lines[self.number - 1].rstrip("\r"))
@@ -91,8 +91,10 @@ class _Assembler:
                 return True
             start = closing + 2
         else:
-            slot, opcode, start = _dump_prefix(text)
-        if self.is_dump and opcode is None and self.remark(text, slot, start):
+            slot, opcode, start = dump.prefix(text)
+        # A dump has remarks between its instructions; where they are numbered, so is every one.
+        unlike = opcode is None or (self.is_numbered and slot is None)
+        if self.is_dump and unlike and self.remark(text, slot, start):
             return False
         line = tokenize(text, self.constants, start)
         tokens = line.tokens
@@ -112,13 +114,13 @@ class _Assembler:
 
     def remark(self, text: str, slot: int | None, start: int) -> bool:
         """Whether a line of a dump is no instruction: states of registers, lines of source, counts, bytes."""
-        raw = _hex_bytes(text)
+        raw = dump.hex_bytes(text)
         if raw is not None:
             self.take_bytes(raw)
             return True
-        if slot is not None and text.startswith("BUG_", _skip_spaces(text, start)):
+        if slot is not None and text.startswith("BUG_", start):
             self.check_unread()
-            self.unread = slot, self.source(start + 2)  # an old bpftool does not know it, but may give its bytes
+            self.unread = slot, self.source(start + 1)  # an old bpftool does not know it, but may give its bytes
             return True
         return not self.is_instruction(text[start:])
 
@@ -293,73 +295,6 @@ def _out_of_range(letter: str, value: int, low: int, high: int) -> str:
     elif letter == "J":
         hint = ": gotol reaches farther"
     return f"{shown} is out of range: expected {low} to {high}{hint}"
-
-
-def _dump_prefix(text: str) -> tuple[int | None, int | None, int]:
-    """(slot, opcode, index of the instruction) of a line as the kernel's log or bpftool prints it: `5: (bf) r6 = r1`.
-
-    Slot and opcode are None where they are not there.
-    """
-    slot = opcode = None
-    i = _skip_spaces(text, 0)
-    if text[i : i + 1] in _DIGITS:
-        j = _skip(text, i, _DIGITS)
-        if text[j : j + 1] != ":" or j - i > 9:
-            return None, None, 0
-        slot = int(text[i:j])
-        i = _skip_spaces(text, j + 1)
-        j = _skip(text, i, _LIVENESS)  # "Live regs before insn": ten registers, those in use by their number
-        if j - i >= 10 and text[j : j + 2] == " (":
-            i = j + 1
-    if text[i : i + 1] == "(" and text[i + 3 : i + 4] == ")" and text[i + 1] in _HEX and text[i + 2] in _HEX:
-        opcode = int(text[i + 1 : i + 3], 16)
-        i += 4
-    return slot, opcode, i
-
-
-def _hex_bytes(text: str) -> bytes | None:
-    """The 8 or 16 bytes that a line consists of, as `bpftool ... opcodes` prints them; None for other lines."""
-    words = text.split()
-    if len(words) not in (8, 16) or not all(len(word) == 2 and _HEX.issuperset(word) for word in words):
-        return None
-    return bytes.fromhex("".join(words))
-
-
-def _skip_spaces(text: str, i: int) -> int:
-    while text[i : i + 1] in (" ", "\t"):
-        i += 1
-    return i
-
-
-def _skip(text: str, i: int, what: frozenset[str]) -> int:
-    while text[i : i + 1] in what:
-        i += 1
-    return i
-
-
-def _in_order(insns: list[Insn], slots: list[int | None]) -> list[Insn]:
-    """The instructions of a dump by their slots: a log shows them in the order of the verifier's walk, some repeatedly.
-
-    AsmError when it shows two different ones in one place, or leaves some out that a jump may cross.
-    """
-    if None in slots:
-        return insns
-    by_slot: dict[int, Insn] = {}
-    for insn, slot in zip(insns, slots, strict=True):
-        assert slot is not None
-        if by_slot.setdefault(slot, insn) != insn:
-            raise AsmError(f"the dump has two different instructions at {slot}", insn.source)
-    ordered = sorted(by_slot.items())
-    out = [insn for _, insn in ordered]
-    jumps = any(map(refers_to_code, out))
-    end = ordered[0][0] if ordered else 0
-    for after, insn in ordered:
-        if jumps and after != end:
-            raise AsmError(
-                f"the dump lacks what is between {end} and {after}, so jumps would miss their targets", insn.source
-            )
-        end = after + insn.slots
-    return out
 
 
 def _shown(token: Token) -> str:

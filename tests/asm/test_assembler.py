@@ -241,6 +241,7 @@ func#0 @0
 0: (bf) r6 = r1                       ; R1=ctx() R6_w=ctx()
 1: (b7) r0 = 0                        ; R0_w=0
 2: (15) if r6 == 0x0 goto pc+1        ; R6_w=ctx()
+(10) frame 0 insn 6 +live -8
 mark_precise: frame0: last_idx 2 first_idx 0 subseq_idx -1
 3: (95) exit
 
@@ -266,6 +267,12 @@ def test_a_log_with_holes_is_refused():
 def test_a_log_that_contradicts_itself_is_refused():
     with pytest.raises(AsmError, match="two different instructions at 0"):
         asm.assemble("0: (b7) r0 = 0\n0: (b7) r0 = 1")
+
+
+def test_a_dump_without_numbers():
+    assert asm.disassemble(asm.assemble("(b7) r0 = 0\n(95) exit")) == "r0 = 0\nexit"
+    with pytest.raises(AsmError, match="got 'frob'"):
+        asm.assemble("(b7) r0 = 0\n(95) frob")
 
 
 def test_live_registers_list():
