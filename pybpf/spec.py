@@ -280,7 +280,8 @@ class ProgramSpec(Spec):
 
         `maps` links wide loads to maps: the key is the index of the load in 8-byte slots, the value a
         `MapSpec` (its descriptor is loaded), or `(MapSpec, offset)` for the address of that byte in
-        the map's only value.  AsmError when `raw` is not whole instructions, SpecError when a key is not a wide load.
+        the map's only value.  A load that carries a `src` keeps it, and its second immediate; what is no wide load stays as
+        it is.  AsmError when `raw` is not whole instructions, SpecError when no instruction begins at a key.
         """
         from .asm.codec import decode
         from .asm.opcodes import Pseudo
@@ -291,14 +292,14 @@ class ProgramSpec(Spec):
         slot = 0
         for i, insn in enumerate(insns):
             if slot in places:
-                if not insn.wide:
-                    raise SpecError(f"maps[{slot}]: the instruction there is not a wide load: {insn!r}")
                 target = places.pop(slot)
                 spec, offset = target if isinstance(target, tuple) else (target, None)
                 symbol = _link(named, spec)
-                if offset is None:
+                if insn.wide and insn.src:  # the bytes say already what is loaded: only the descriptor is missing
+                    insns[i] = insn.replace(imm=0, symbol=symbol)
+                elif insn.wide and offset is None:
                     insns[i] = insn.replace(src=Pseudo.MAP_FD, imm=0, next_imm=0, symbol=symbol)
-                else:
+                elif insn.wide:
                     insns[i] = insn.replace(src=Pseudo.MAP_VALUE, imm=0, next_imm=offset, symbol=symbol)
             slot += insn.slots
         if places:
@@ -318,10 +319,14 @@ class ProgramSpec(Spec):
         )
 
     def disassemble(self, **options: Any) -> str:
-        """The program as text, with labels and the names of maps; `options` are those of `asm.disassemble`."""
+        """The program as text that `asm.assemble` reads: labels, names of maps and helpers, and before each run of
+        instructions the line of the user's source that it came from.
+
+        `options` are those of `asm.disassemble`; `source=False, helpers=False` leave the bare instructions.
+        """
         from .asm.text import format_program
 
-        return format_program(self.insns, **options)
+        return format_program(self.insns, **{"source": True, "helpers": True, **options})
 
     def __str__(self) -> str:
         return self.disassemble()
