@@ -40,7 +40,7 @@ map_update_elem: map key value any -> int
 map_delete_elem: map key -> int
 probe_read: mem.w size0 any -> int
 ktime_get_ns: -> int
-trace_printk: mem size any any any -> int
+trace_printk: mem size -> int
 get_prandom_u32: -> int
 get_smp_processor_id: -> int
 skb_store_bytes: ctx any mem size any -> int packet
@@ -252,7 +252,8 @@ cgrp_storage_delete: map btf:cgroup? -> int
 # program types (a set of ProgType numbers) -> line
 _IN_TRACING = frozenset({26, 29})  # TRACING, LSM
 _VARIANTS: dict[str, tuple[tuple[frozenset[int], str], ...]] = {
-    "get_socket_cookie": ((_IN_TRACING, "sock? -> int"),),
+    "get_socket_cookie": ((_IN_TRACING | {21}, "sock? -> int"),),  # and SK_REUSEPORT
+    "sk_storage_get": ((frozenset({9}), "map ctx value? any -> value?"),),  # CGROUP_SOCK
     "setsockopt": ((_IN_TRACING | {27}, "sock any any mem size -> int"),),
     "getsockopt": ((_IN_TRACING | {27}, "sock any any mem.w size -> int"),),
     "sk_assign": ((frozenset({30}), "ctx socket? any -> int"),),
