@@ -1,8 +1,9 @@
 """CO-RE: what a program's view of kernel types becomes on the kernel that it meets.
 
 A relocation names a type of the program's own BTF, a path into it ("0:2:1"), and what the compiler wants to know: an
-offset, a size, whether it exists.  The path is read as names in the local type (`parse`), followed by name in each type of the
-same essential name in the target (`follow`), and the answers are computed on both sides (`field_value` and its like).
+offset, a size, whether it exists.  The path is read as names in the local type (`parse`), followed by name in each type
+of the same essential name in the target (`follow`), and both sides are
+asked (`field_value` and its like).
 
 The rules are those that libbpf and kernel/bpf/btf.c share: names are compared without their "___flavour"; candidates
 that disagree are an error; what no candidate has is 0, or poison for what a value is needed of.

@@ -153,6 +153,18 @@ def _config_bytes(elf: ElfFile, e: Extern, text: str) -> bytes:
     raise elf.error(f"{e.name} is {text}, which does not fit its type {e.type.type}")
 
 
+def uses(insns: list[Insn], found: Mapping[str, Extern]) -> list[tuple[int, str, str, bool]]:
+    """(slot, name, kind, weak) for each instruction that refers to an external symbol."""
+    out = []
+    slot = 0
+    for insn in insns:
+        e = found.get(insn.symbol or "")
+        if e is not None and (not insn.wide or insn.src in (0, Pseudo.BTF_ID)):
+            out.append((slot, e.name, e.kind, e.weak))
+        slot += insn.slots
+    return out
+
+
 def bind(
     insns: list[Insn], found: Mapping[str, Extern], kernel: Callable[[], Btf], ksyms: Mapping[str, int] | None
 ) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ..btf.kinds import Kind, pack_btf, pack_info
 from ..btf.types import Datasec, Func, FuncProto
+from ..errors import BtfError
 from .externs import KCONFIG, Extern
 from .file import ElfFile
 
@@ -81,11 +82,12 @@ def _kconfig(edit: _Editor, t: Datasec, externs: Mapping[str, Extern]) -> None:
 
 
 def _ksyms(edit: _Editor, t: Datasec) -> None:
-    """Kernel variables become ints, kernel functions dummies: the kernel knows its own, and wants every entry sized."""
+    """Kernel functions become dummy variables, variables without a size ints: the kernel wants every entry sized."""
     number = edit.append(edit.string("int"), pack_info(Kind.INT), 4, 1 << 24 | 32)
     dummy = 0
+    place = 0
     for i, (var, _, _) in enumerate(t.vars):
-        entry = var.id
+        entry, size = var.id, 4
         if isinstance(var, Func):
             if not dummy:
                 dummy = edit.append(edit.string("dummy_ksym"), pack_info(Kind.VAR), number, 1)
@@ -97,8 +99,15 @@ def _ksyms(edit: _Editor, t: Datasec) -> None:
                     if not edit.words[at] and edit.words[at + 1]:
                         edit.words[at] = edit.string("arg")
         else:
-            edit.words[var._at + 2] = number
+            try:
+                size = var.size
+            except BtfError:
+                size = 0
+            if not size:
+                size = 4
+                edit.words[var._at + 2] = number
             edit.words[var._at + 3] = 1
         at = t._at + 3 + 3 * i
-        edit.words[at : at + 3] = entry, 4 * i, 4
-    edit.words[t._at + 2] = 4 * t.vlen
+        edit.words[at : at + 3] = entry, place, size
+        place += size
+    edit.words[t._at + 2] = place

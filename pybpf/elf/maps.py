@@ -9,7 +9,7 @@ from ..btf.kinds import Kind
 from ..btf.types import Array, Datasec, Enum, FuncProto, Int, Struct, Type, Var
 from ..errors import BtfError
 from ..spec import MapSpec
-from ..types import s8, s16, s32, s64, u8, u16, u32, u64
+from ..types import Scalar, s8, s16, s32, s64, u8, u16, u32, u64
 from .file import SHT_NOBITS, STT_OBJECT, ElfFile, Section, Symbol
 
 TYPE_CHECKING = False
@@ -147,6 +147,8 @@ def _defined(t: Type, name: str, raw_btf: bytes, depth: int) -> tuple[MapSpec, i
             fields[which] = None
     if map_type in (RINGBUF, USER_RINGBUF) and fields.get("max_entries"):
         fields["max_entries"] = ring_size(fields["max_entries"])
+    if all(isinstance(fields.get(which), Scalar) or not fields.get(f"btf_{which}") for which in ("key", "value")):
+        fields["btf_key"] = fields["btf_value"] = 0  # the types say all; only structs need the object's own description
     btf = raw_btf if fields.get("btf_key") or fields.get("btf_value") else None
     return MapSpec(map_type, name=name, inner=inner, btf=btf, **fields), values_at
 

@@ -14,15 +14,23 @@ if TYPE_CHECKING:
     from ..btf.types import Type
 
 
+_IN_ANY_FILE = ("insns", "prog_type", "name", "license", "flags", "maps", "attach_to", "kern_version")
+
+
 class ElfProgram(ProgramSpec):
-    """A program of an object: a `ProgramSpec` that also remembers its CO-RE relocations.
+    """A program of an object: a `ProgramSpec` that also remembers what of it depends on the kernel.
 
     `core_relos` are `(slot, type id, access string, kind, instruction as compiled)`; `insns` are resolved already, for
-    the BTF that the object was opened with.  `autoload` is False for a section name that begins with "?".
+    the BTF that the object was opened with.  `externs` are `(slot, name, kind, weak)`, one for each use of an external
+    symbol; kind is "kfunc", "ksym" (a variable with a type), "address" (one without) or "kconfig".  `autoload` is False
+    for a section name that begins with "?".
+
+    It equals a plain `ProgramSpec` that says the same, as far as a file without BTF can tell.
     """
 
-    _fields = (*ProgramSpec._fields, "core_relos", "autoload")
+    _fields = (*ProgramSpec._fields, "core_relos", "externs", "autoload")
     core_relos: tuple[tuple[int, int, str, int, Any], ...]
+    externs: tuple[tuple[int, str, str, bool], ...]
     autoload: bool
 
     def __init__(
@@ -31,11 +39,25 @@ class ElfProgram(ProgramSpec):
         prog_type: int,
         *,
         core_relos: Iterable[tuple[int, int, str, int, Any]] = (),
+        externs: Iterable[tuple[int, str, str, bool]] = (),
         autoload: bool = True,
         **fields: Any,
     ) -> None:
-        self._set(core_relos=tuple(core_relos), autoload=autoload)
+        self._set(core_relos=tuple(core_relos), externs=tuple(externs), autoload=autoload)
         super().__init__(insns, prog_type, **fields)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, ElfProgram) or not isinstance(other, ProgramSpec):
+            return super().__eq__(other)
+        same = all(getattr(self, f) == getattr(other, f) for f in _IN_ANY_FILE)
+        return (
+            same
+            and other.section in ("", self.section)
+            and other.expected_attach_type in (None, self.expected_attach_type)
+        )
+
+    def __hash__(self) -> int:
+        return hash((ProgramSpec._fields, self.name))
 
 
 class Global(tuple["str", int, int, "Type | None"]):

@@ -13,7 +13,7 @@ from ..kernel.sections import Section, find_section
 from ..source import Source
 from ..spec import MapSpec
 from .code import Function, Linker, functions, relocate_code
-from .externs import KCONFIG, Extern, bind, config_map, externs
+from .externs import KCONFIG, Extern, bind, config_map, externs, uses
 from .file import STT_OBJECT, ElfFile
 from .fixup import complete
 from .maps import Definition, btf_maps, data_maps, fill_values, legacy_maps
@@ -39,7 +39,8 @@ def open_elf(
     """The programs and maps of a BPF object file (a path, or its bytes).
 
     CO-RE relocations and kernel symbols are resolved against `btf`, by default that of the running kernel, which is
-    read only when the object needs it; `config` stands for the kernel's configuration (CONFIG_* -> text), `ksyms` for its symbols' addresses.
+    read only when the object needs it; `config` stands for the kernel's configuration (CONFIG_* -> text), `ksyms`
+    for its symbols' addresses.
     `name` is what maps of data are named after; by default the file's name.
 
     ElfError or BtfError for what is damaged, or cannot be resolved; OSError when the file cannot be read.
@@ -210,6 +211,7 @@ class _Reader:
         relos: Mapping[int, list[tuple[int, int, str, int, Insn]]],
     ) -> ElfProgram:
         insns, order = self.linker.link(entry)
+        used_externs = uses(insns, self.externs)
         try:
             bind(insns, self.externs, self.kernel, self.ksyms)
         except ElfError as error:
@@ -233,6 +235,7 @@ class _Reader:
             line_info=line_info if func_info else (),
             kern_version=version,
             core_relos=core,  # type: ignore[arg-type]
+            externs=used_externs,
             autoload=meaning.autoload if meaning else True,
         )
 

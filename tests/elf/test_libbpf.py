@@ -1,4 +1,4 @@
-"""Objects of our own, opened by pybpf and by libbpf: what goes to the kernel must be the same, instruction by instruction."""
+"""Objects of our own, opened by pybpf and by libbpf: what goes to the kernel must be the same to the last bit."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ pytestmark = [
 
 
 def lines(program):
-    """What libbpf's oracle prints of a program: 8 bytes in hex, and the kernel's name of the map that is referred to."""
+    """What libbpf's oracle prints: 8 bytes in hex, and the kernel's name of a map that is referred to."""
     out = []
     for insn in program.insns:
         name = ""
