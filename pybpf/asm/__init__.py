@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from .opcodes import Jmp as Jmp
     from .opcodes import Mode as Mode
     from .opcodes import Pseudo as Pseudo
-    from .opcodes import Reg as Reg
     from .opcodes import Size as Size
     from .opcodes import Src as Src
     from .symbols import resolve as resolve
@@ -51,7 +50,7 @@ _HOME = {
     "build": "",
     **dict.fromkeys(("format_insn", "format_program", "with_labels"), "text"),
     **dict.fromkeys(("Feature", "check", "check_isa", "features", "isa_level"), "isa"),
-    **dict.fromkeys(("Alu", "Atomic", "Call", "Class", "Jmp", "Mode", "Pseudo", "Reg", "Size", "Src"), "opcodes"),
+    **dict.fromkeys(("Alu", "Atomic", "Call", "Class", "Jmp", "Mode", "Pseudo", "Size", "Src"), "opcodes"),
 }
 
 __all__ = tuple(_HOME)

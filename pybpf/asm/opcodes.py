@@ -11,10 +11,10 @@ Members are already shifted into place: `Class.ALU64 | Alu.ADD | Src.X` is an op
 
 from __future__ import annotations
 
-from enum import IntEnum
+from .codes import Codes
 
 
-class Class(IntEnum):
+class Class(Codes):
     """Instruction class: the low three bits of the opcode."""
 
     LD = 0x00
@@ -27,14 +27,14 @@ class Class(IntEnum):
     ALU64 = 0x07
 
 
-class Src(IntEnum):
+class Src(Codes):
     """Second operand of arithmetic and jumps: the immediate (K) or the src register (X)."""
 
     K = 0x00
     X = 0x08
 
 
-class Alu(IntEnum):
+class Alu(Codes):
     """Arithmetic operations.  `off` selects the signed forms: 1 for sdiv/smod, 8/16/32 for movsx.
 
     For END the source bit selects the byte order in class ALU (K: to little, X: to big endian)
@@ -57,7 +57,7 @@ class Alu(IntEnum):
     END = 0xD0
 
 
-class Jmp(IntEnum):
+class Jmp(Codes):
     """Jump operations.  JA in class JMP32 takes its distance from `imm` (gotol, ISA v4)."""
 
     JA = 0x00
@@ -77,7 +77,7 @@ class Jmp(IntEnum):
     JCOND = 0xE0  # may_goto; Linux 6.9, not in RFC 9669
 
 
-class Size(IntEnum):
+class Size(Codes):
     """Width of a memory access."""
 
     W = 0x00
@@ -90,7 +90,7 @@ SIZE_BYTES = {Size.B: 1, Size.H: 2, Size.W: 4, Size.DW: 8}
 """Bytes of a `Size`; keys compare as ints, so `SIZE_BYTES[opcode & 0x18]` works."""
 
 
-class Mode(IntEnum):
+class Mode(Codes):
     """Addressing mode of loads and stores."""
 
     IMM = 0x00
@@ -101,7 +101,7 @@ class Mode(IntEnum):
     ATOMIC = 0xC0
 
 
-class Atomic(IntEnum):
+class Atomic(Codes):
     """`imm` of an atomic store.  FETCH is a flag on the four arithmetic ones, and part of XCHG and CMPXCHG."""
 
     ADD = 0x00
@@ -115,7 +115,7 @@ class Atomic(IntEnum):
     STORE_REL = 0x110  # Linux 6.15
 
 
-class Pseudo(IntEnum):
+class Pseudo(Codes):
     """`src` of a wide load (ld_imm64): what its 64-bit immediate stands for."""
 
     NONE = 0
@@ -127,28 +127,12 @@ class Pseudo(IntEnum):
     MAP_IDX_VALUE = 6
 
 
-class Call(IntEnum):
+class Call(Codes):
     """`src` of a call: what `imm` names."""
 
     HELPER = 0
     LOCAL = 1
     KFUNC = 2
-
-
-class Reg(IntEnum):
-    """R0 result, R1-R5 arguments (clobbered by calls), R6-R9 preserved, R10 the read-only frame pointer."""
-
-    R0 = 0
-    R1 = 1
-    R2 = 2
-    R3 = 3
-    R4 = 4
-    R5 = 5
-    R6 = 6
-    R7 = 7
-    R8 = 8
-    R9 = 9
-    R10 = 10
 
 
 LD_IMM64 = 0x18
