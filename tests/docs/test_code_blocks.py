@@ -6,11 +6,13 @@ Blocks with `>>>` are checked as doctests, all others must run through.
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import doctest
 import io
 import os
 import re
+import socket
 import sys
 from pathlib import Path
 
@@ -49,6 +51,7 @@ def test_every_exception_from_running_has_a_reason():
 def test_blocks_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    monkeypatch.setattr(builtins, "input", press_enter)
     namespace: dict[str, object] = {"__name__": "__main__"}
     for line, how, code in blocks(page):
         if how.startswith("no,"):
@@ -62,6 +65,13 @@ def test_blocks_run(page, tmp_path, monkeypatch):
             namespace["__file__"] = str(source)
             with contextlib.redirect_stdout(io.StringIO()):
                 exec(compile(source.read_text(), str(source), "exec"), namespace)
+
+
+def press_enter(prompt: str = "") -> str:
+    """Stands in for the person in front of an example that waits: some traffic passes, then Enter is pressed."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.sendto(b"datagram", ("127.0.0.1", 9))
+    return ""
 
 
 def run_session(code: str, namespace: dict[str, object], page: Path, line: int) -> None:
