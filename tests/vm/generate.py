@@ -334,3 +334,112 @@ def with_packet(pick: Pick, prog_type: ProgType) -> ProgramSpec:
         Insn(Class.JMP | Jmp.EXIT),
     ]
     return ProgramSpec(code, prog_type, name="packet")
+
+
+def _mov(reg: int, value: int) -> Insn:
+    return Insn(Class.ALU64 | Alu.MOV, reg, imm=value)
+
+
+def _call(helper: int) -> list[Insn]:
+    """A helper call on the context in r6, its result folded into r9."""
+    return [
+        Insn(Class.ALU64 | Alu.MOV | Src.X, 1, 6),
+        Insn(Class.JMP | Jmp.CALL, imm=helper),
+        Insn(Class.ALU64 | Alu.MUL, 9, imm=31),
+        Insn(Class.ALU64 | Alu.XOR | Src.X, 9, 0),
+    ]
+
+
+def _buffer(pick: Pick, reg: int, size: int) -> list[Insn]:
+    """`size` (a multiple of 8) bytes on the stack, and their address in a register."""
+    out = []
+    for at in range(-size, 0, 8):
+        out += [Insn.ld_imm64(0, wide(pick)), Insn(Class.STX | Mode.MEM | Size.DW, 10, 0, at)]
+    return [*out, Insn(Class.ALU64 | Alu.MOV | Src.X, reg, 10), Insn(Class.ALU64 | Alu.ADD, reg, imm=-size)]
+
+
+def skb_helper(pick: Pick) -> list[Insn]:
+    """One call of a helper that reads or edits a socket buffer, with plausible arguments."""
+    verb = pick.number(0, 14)
+    offset = pick.one((0, 6, 12, 14, 16, 23, 24, 26, 30, 34, 40, 60, 73, 200))
+    if verb == 0:
+        size = pick.one((8, 16))
+        return [*_buffer(pick, 3, size), _mov(2, offset), _mov(4, size), _mov(5, pick.one((0, 0, 1, 2, 8))), *_call(9)]
+    if verb == 1:
+        size = pick.one((8, 16))
+        fold = [
+            Insn(Class.LDX | Mode.MEM | Size.DW, 0, 10, -size),
+            Insn(Class.ALU64 | Alu.XOR | Src.X, 9, 0),
+        ]
+        return [*_buffer(pick, 3, size), _mov(2, offset), _mov(4, size), *_call(26), *fold]
+    if verb == 2:
+        flags = pick.one((0, 2, 4, 2, 4, 3))
+        return [_mov(2, 24), _mov(3, 0 if not flags else imm(pick)), _mov(4, imm(pick)), _mov(5, flags), *_call(10)]
+    if verb == 3:
+        flags = pick.one((0, 2, 4)) | pick.one((0, 0x10, 0x20, 0x40, 0x80))
+        fields = [_mov(3, 0 if not flags & 15 else imm(pick)), _mov(4, imm(pick))]
+        return [_mov(2, pick.one((40, 36, 50))), *fields, _mov(5, flags), *_call(11)]
+    if verb == 4:
+        size, other = pick.one((0, 4, 8, 16)), pick.one((0, 4, 8))
+        return [
+            *_buffer(pick, 3, 16),
+            Insn(Class.ALU64 | Alu.MOV | Src.X, 1, 3),
+            _mov(2, size),
+            _mov(4, other),
+            _mov(5, imm(pick)),
+            Insn(Class.JMP | Jmp.CALL, imm=28),
+            Insn(Class.ALU64 | Alu.MUL, 9, imm=31),
+            Insn(Class.ALU64 | Alu.XOR | Src.X, 9, 0),
+        ]
+    if verb == 5:
+        return [_mov(2, pick.one((10, 13, 54, 74, 100, 1000, 70000))), _mov(3, 0), *_call(38)]
+    if verb == 6:
+        return [_mov(2, pick.one((0, 1, 8, 14, 64))), _mov(3, 0), *_call(43)]
+    if verb == 7:
+        mode = pick.one((0, 1))
+        return [_mov(2, pick.one((-20, -8, -4, 4, 8, 20, 40))), _mov(3, mode), _mov(4, 0), *_call(50)]
+    if verb == 8:
+        return [_mov(2, pick.one((0x0081, 0xA888, 0))), _mov(3, pick.one((5, 0x2005, 100))), *_call(18)]
+    if verb == 9:
+        return _call(19)
+    if verb == 10:
+        return [_mov(2, pick.one((0x0008, 0xDD86, 0x0608))), _mov(3, 0), *_call(31)]
+    if verb == 11:
+        return [_mov(2, pick.number(0, 4)), *_call(32)]
+    if verb == 12:
+        return [_mov(2, pick.one((0, 14, 34, 74, 500))), *_call(39)]
+    field = pick.one((0, 4, 16, 20, 24, 28))  # len, pkt_type, protocol, vlan_present, vlan_tci, vlan_proto
+    return [
+        Insn(Class.LDX | Mode.MEM | Size.W, 0, 6, field),
+        Insn(Class.ALU64 | Alu.MUL, 9, imm=31),
+        Insn(Class.ALU64 | Alu.XOR | Src.X, 9, 0),
+    ]
+
+
+def xdp_helper(pick: Pick) -> list[Insn]:
+    verb = pick.number(0, 5)
+    if verb <= 2:
+        helper = (44, 54, 65)[verb]  # adjust head, meta, tail
+        return [_mov(2, pick.one((-300, -220, -216, -64, -32, -8, -4, -2, 0, 2, 4, 8, 14, 40, 60, 61, 100, 3000))), *_call(helper)]
+    size = pick.one((8, 16))
+    if verb == 3:
+        fold = [Insn(Class.LDX | Mode.MEM | Size.DW, 0, 10, -size), Insn(Class.ALU64 | Alu.XOR | Src.X, 9, 0)]
+        return [*_buffer(pick, 3, size), _mov(2, pick.number(0, 80)), _mov(4, size), *_call(189), *fold]
+    if verb == 4:
+        return [*_buffer(pick, 3, size), _mov(2, pick.number(0, 80)), _mov(4, size), *_call(190)]
+    return _call(188)
+
+
+def with_helpers(pick: Pick, prog_type: ProgType) -> ProgramSpec:
+    """A series of packet helpers; results and some bytes folded into the return value."""
+    one = xdp_helper if prog_type == ProgType.XDP else skb_helper
+    code = [Insn(Class.ALU64 | Alu.MOV | Src.X, 6, 1), _mov(9, 0)]
+    for _ in range(pick.number(1, 6)):
+        code += one(pick)
+    code += [
+        Insn(Class.ALU64 | Alu.MOV | Src.X, 0, 9),
+        Insn(Class.ALU64 | Alu.RSH, 9, imm=32),
+        Insn(Class.ALU64 | Alu.XOR | Src.X, 0, 9),
+        Insn(Class.JMP | Jmp.EXIT),
+    ]
+    return ProgramSpec(code, prog_type, name="helpers")

@@ -35,6 +35,8 @@ class Packet:
         self.data = data
         self.headroom = headroom
         self.front = front
+        self.mac_len = 0 if front else ETH_HLEN
+        """How long the link-layer header at the beginning of `data` is."""
         self._hidden = b""  # bytes in front of the data, nearest first
         self.writable = writable
         self.address = 0

@@ -42,6 +42,7 @@ GIVEN = (
     "gso_size",
     "hwtstamp",
 )
+_BARE = frozenset((ProgType.SK_SKB, ProgType.LWT_SEG6LOCAL))
 _HEADROOM = 64  # NET_SKB_PAD, and NET_IP_ALIGN is 0 on x86
 _ETH_P_IP, _ETH_P_IPV6 = 0x0800, 0x86DD
 _AF_INET, _AF_INET6 = 2, 10
@@ -99,6 +100,8 @@ class SkbContext(Context):
 def make(prog_type: int, given: Any, mem: Memory, env: Environment, data: bytes | None) -> SkbContext:
     """The context for a program on socket buffers.  SpecError for input that TEST_RUN refuses with EINVAL."""
     frame = b"" if data is None else data
+    if prog_type in _BARE:
+        return _bare(given, mem, frame)
     if len(frame) < ETH_HLEN:
         raise SpecError(
             f"{len(frame)} bytes of packet data: a frame has at least an Ethernet header ({ETH_HLEN} bytes)"
@@ -122,7 +125,8 @@ def make(prog_type: int, given: Any, mem: Memory, env: Environment, data: bytes 
         raise SpecError(f"ctx: gso_segs is {ctx.gso_segs}: at most 65535")
     fields = sk_buff.from_buffer_copy(bytes(ctx))
     fields.len = len(packet)
-    fields.wire_len = ctx.wire_len or len(packet)
+    # Without a context TEST_RUN leaves the length that was on the wire unset.
+    fields.wire_len = 0 if given is None else ctx.wire_len or len(packet)
     fields.ifindex = ctx.ifindex or _LOOPBACK
     protocol = _protocol(frame)
     fields.protocol = (protocol & 0xFF) << 8 | protocol >> 8
@@ -138,6 +142,18 @@ def make(prog_type: int, given: Any, mem: Memory, env: Environment, data: bytes 
     return made
 
 
+def _bare(given: Any, mem: Memory, data: bytes) -> SkbContext:
+    """Types that TEST_RUN does not run: the packet begins with the first byte given, and every field may be given."""
+    fields = structure(sk_buff, given, mem)
+    packet = Packet(mem, data, headroom=_HEADROOM)
+    fields.len = fields.len or len(data)
+    made = SkbContext(fields, packet, sk_buff.from_buffer_copy(bytes(fields)))
+    packet.bind(made.pointers, _DATA, _DATA_END)
+    if fields.sk:
+        made.pointers[_SK] = fields.sk
+    return made
+
+
 def _protocol(frame: bytes) -> int:
     """The EtherType as `eth_type_trans` finds it."""
     number = int.from_bytes(frame[12:14], "big")
@@ -147,11 +163,9 @@ def _protocol(frame: bytes) -> int:
 
 
 def _pkt_type(destination: bytes) -> int:
-    """PACKET_HOST, BROADCAST, MULTICAST or OTHERHOST on the loopback device, whose address is zero."""
+    """PACKET_HOST, MULTICAST or OTHERHOST on the loopback device, whose own and broadcast addresses are zero."""
     if not any(destination):
         return 0
-    if destination == b"\xff" * 6:
-        return 1
     return 2 if destination[0] & 1 else 3
 
 
@@ -159,13 +173,18 @@ def _addresses(fields: Any, frame: bytes, protocol: int) -> None:
     """Family and addresses of the pseudo socket that TEST_RUN puts behind the packet."""
     body = frame[ETH_HLEN:]
     if protocol == _ETH_P_IP:
+        _demand(body, 20, "IPv4")
         fields.family = _AF_INET
-        if len(body) >= 20:
-            fields.local_ip4 = int.from_bytes(body[12:16], "little")
-            fields.remote_ip4 = int.from_bytes(body[16:20], "little")
+        fields.local_ip4 = int.from_bytes(body[12:16], "little")
+        fields.remote_ip4 = int.from_bytes(body[16:20], "little")
     elif protocol == _ETH_P_IPV6:
+        _demand(body, 40, "IPv6")
         fields.family = _AF_INET6
-        if len(body) >= 40:
-            for i in range(4):
-                fields.local_ip6[i] = int.from_bytes(body[8 + 4 * i : 12 + 4 * i], "little")
-                fields.remote_ip6[i] = int.from_bytes(body[24 + 4 * i : 28 + 4 * i], "little")
+        for i in range(4):
+            fields.local_ip6[i] = int.from_bytes(body[8 + 4 * i : 12 + 4 * i], "little")
+            fields.remote_ip6[i] = int.from_bytes(body[24 + 4 * i : 28 + 4 * i], "little")
+
+
+def _demand(body: bytes, size: int, name: str) -> None:
+    if len(body) < size:
+        raise SpecError(f"{len(body)} bytes behind the Ethernet header, whose type says {name}: expected {size} or more")

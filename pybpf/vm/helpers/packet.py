@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from errno import EFAULT, EINVAL, ENOMEM
+from errno import EACCES, EFAULT, EINVAL, ENOMEM
 
 from ...errors import VmFault
 from ..context.packet import ETH_HLEN, Packet
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _ENOTSUPP = 524  # the kernel's own, not in errno.h
 _MAX_LEN = 65535
 _ETH_P_IP, _ETH_P_IPV6, _ETH_P_8021Q, _ETH_P_8021AD = 0x0800, 0x86DD, 0x8100, 0x88A8
+_VLAN = (_ETH_P_8021Q, _ETH_P_8021AD)
 _ADJ_ROOM_NET, _ADJ_ROOM_MAC = 0, 1
 _XDP_TAIL_LIMIT = 4096 - 256 - 320  # what a page has behind the headroom, less skb_shared_info
 
@@ -139,8 +140,10 @@ def xdp_adjust_meta(run: Run, xdp_md: int, delta: int) -> int:
     delta = _s32(delta)
     meta = packet.meta_bytes()
     size = len(meta) - delta
-    if size < 0 or packet.headroom + delta < FRAME_INFO or size % 4 or size > MAX_META:
-        return -EINVAL if size >= 0 else -EINVAL
+    if size < 0 or packet.headroom + delta < FRAME_INFO:
+        return -EINVAL
+    if size % 4 or size > MAX_META:
+        return -EACCES
     packet.headroom += delta
     front = packet.uncover(-delta) if delta < 0 else b""
     if delta > 0:
@@ -165,17 +168,11 @@ def skb_change_tail(run: Run, skb: int, len: int, flags: int) -> int:
     packet, ctx = packet_of(run), skb_of(run)
     size = len & 0xFFFFFFFF
     data = packet.raw()
-    smallest = _smallest(packet, data)
-    if flags or size > _MAX_LEN or size < smallest:
+    if flags or size > _MAX_LEN or size < packet.mac_len:
         return -EINVAL
     packet.replace(data[:size].ljust(size, b"\0"))
     ctx.refresh()
     return 0
-
-
-def _smallest(packet: Packet, data: bytes) -> int:
-    """The least length that bpf_skb_change_tail leaves: what is in front of the network header."""
-    return 0 if packet.front else ETH_HLEN
 
 
 @model
@@ -186,6 +183,7 @@ def skb_change_head(run: Run, skb: int, len: int, flags: int) -> int:
     if flags or size > _MAX_LEN - data.__len__():
         return -EINVAL
     packet.replace(bytes(size) + data)
+    packet.mac_len += size
     ctx.refresh()
     return 0
 
@@ -195,7 +193,7 @@ def skb_adjust_room(run: Run, skb: int, len_diff: int, mode: int, flags: int) ->
     packet, ctx = packet_of(run), skb_of(run)
     delta, mode = _s32(len_diff), mode & 0xFFFFFFFF
     data = packet.raw()
-    mac = 0 if packet.front else ETH_HLEN
+    mac = packet.mac_len
     if flags & ~0x3FF or abs(delta) > 0xFFF:
         return -EINVAL if flags & ~0x3FF else -EFAULT
     header = {_ETH_P_IP: 20, _ETH_P_IPV6: 40}.get(_protocol(ctx))
@@ -207,7 +205,8 @@ def skb_adjust_room(run: Run, skb: int, len_diff: int, mode: int, flags: int) ->
         keep = mac
     else:
         return -_ENOTSUPP
-    if delta < 0 and -delta >= len(data) - mac - header:
+    current = len(data) - mac
+    if delta < 0 and (-delta >= current or current + delta < header):
         return -_ENOTSUPP
     if delta < 0:
         packet.replace(data[:keep] + data[keep - delta :])
@@ -231,7 +230,7 @@ def skb_change_proto(run: Run, skb: int, proto: int, flags: int) -> int:
     wanted = (proto & 0xFF) << 8 | (proto >> 8) & 0xFF
     now = _protocol(ctx)
     data = packet.raw()
-    mac = 0 if packet.front else ETH_HLEN
+    mac = packet.mac_len
     if (now, wanted) == (_ETH_P_IP, _ETH_P_IPV6):
         packet.replace(data[:mac] + bytes(20) + data[mac:])
     elif (now, wanted) == (_ETH_P_IPV6, _ETH_P_IP):
@@ -258,7 +257,7 @@ def skb_vlan_push(run: Run, skb: int, vlan_proto: int, vlan_tci: int) -> int:
     """The first tag is kept beside the packet, as hardware does; a second one pushes the first into the frame."""
     ctx = skb_of(run)
     proto = _swap16(vlan_proto)
-    if proto not in (_ETH_P_8021Q, _ETH_P_8021AD):
+    if proto not in _VLAN:
         vlan_proto = _swap16(_ETH_P_8021Q)
     if ctx.get("vlan_present"):
         _write_tag(run, ctx)
@@ -280,20 +279,34 @@ def _write_tag(run: Run, ctx: SkbContext) -> None:
 
 @model
 def skb_vlan_pop(run: Run, skb: int) -> int:
+    """Drop the outermost tag; a tag behind it in the frame takes its place beside the packet."""
     ctx = skb_of(run)
     if ctx.get("vlan_present"):
-        ctx.put("vlan_present", 0)
-        ctx.put("vlan_tci", 0)
-        ctx.put("vlan_proto", 0)
+        for field in ("vlan_present", "vlan_tci", "vlan_proto"):
+            ctx.put(field, 0)
+    elif _protocol(ctx) not in _VLAN:
         return 0
+    else:
+        _take_tag(run, ctx)
+    if _protocol(ctx) in _VLAN:
+        proto = ctx.get("protocol")
+        tci = _take_tag(run, ctx)
+        ctx.put("vlan_present", 1)
+        ctx.put("vlan_tci", tci)
+        ctx.put("vlan_proto", proto)
+    return 0
+
+
+def _take_tag(run: Run, ctx: SkbContext) -> int:
+    """Take the first tag out of the frame; its TCI."""
     packet = packet_of(run)
     data = packet.raw()
-    if int.from_bytes(data[12:14], "big") not in (_ETH_P_8021Q, _ETH_P_8021AD) or packet.front:
-        return 0
-    packet.replace(data[:12] + data[16:])
-    ctx.put("protocol", int.from_bytes(data[16:18], "little"))
+    at = 12 if not packet.front else 0
+    packet.replace(data[:at] + data[at + 4 :])
+    inner = int.from_bytes(data[at + 4 : at + 6], "little")
+    ctx.put("protocol", inner)
     ctx.refresh()
-    return 0
+    return int.from_bytes(data[at + 2 : at + 4], "big")
 
 
 @model
