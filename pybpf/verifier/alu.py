@@ -15,7 +15,7 @@ from .pointers import OPERATORS
 from .pointers import result as pointer_result
 from .reject import Reject
 from .tnum import U32
-from .values import ANY, ARENA, SCALAR, Reg, scalar
+from .values import ANY, ARENA, LOADED, SCALAR, Reg, scalar
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -210,7 +210,7 @@ def _mov32(slot: int, dst: int, src: int) -> Step:
             raise unread(src)
         else:
             run.check_leak(a, f"R{src} partial copy of pointer")
-            regs[dst] = ANY
+            regs[dst] = LOADED[4]
         return after
 
     return step
@@ -233,7 +233,7 @@ def _mov_sign(slot: int, dst: int, src: int, size: int, wide: bool) -> Step:
             raise unread(src)
         else:
             run.check_leak(a, f"R{src} sign-extension part of pointer")
-            regs[dst] = ANY
+            regs[dst] = ANY if wide else LOADED[4]
         return after
 
     return step

@@ -167,12 +167,12 @@ def _member(  # type: ignore[no-untyped-def]
             element = element.element.stripped
         each = 8 if element.kind == Kind.PTR else element.size
         within = (off - start) % each if each else 0
+        if off + size > start + length:
+            raise Reject("bounds-memory", f"access beyond the end of member {member.name} (mend:{start + length})")
         if isinstance(element, Struct) and within + size <= element.size:
             return element, within
         if element.kind == Kind.PTR and within == 0 and size == 8:
             return _pointer(name, element, flags)
-        if within + size > each:
-            raise Reject("bounds-memory", f"access beyond the end of member {member.name} ({start}+{length})")
         return LOADED[size]
     if isinstance(inner, Struct):
         if off - start + size > inner.size:

@@ -34,7 +34,7 @@ MAX_FRAMES = 8
 
 def forget_packets(state: State) -> None:
     """The packet may have moved: pointers into it are void."""
-    state.forget(lambda reg: reg.type & KIND in PACKETS or reg.type == PKT_END or (reg.type & KIND == 17 and reg.extra < 0))
+    state.invalidate(lambda reg: reg.type & KIND in PACKETS or reg.type == PKT_END or (reg.type & KIND == 17 and reg.extra < 0))
 
 
 def clobber(regs: list[Reg]) -> None:
@@ -102,6 +102,7 @@ def push_callback(run: Run, state: State, slot: int, subprog: int, kind: str) ->
         frame.callback = "async"
         frame.return_range = (0, highest)
         other = State([frame])
+        other.lost = state.lost
         other.insn = run.program.starts[subprog]
         other.parent = state.parent
         other.start = other.hist = state.hist

@@ -20,7 +20,7 @@ from .liveness import Registers, Stack
 from .program import CALL, MAX_INSNS
 from .reject import Reject
 from .state import Frame, State
-from .values import CTX, SCALAR, STACK, UNINIT, Reg
+from .values import ANY, CTX, SCALAR, STACK, UNINIT, Reg
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ class Run:
         self.context_cache: dict[tuple[int, int, bool], Reg | str] = {}
         self.pointer_types: dict[int, int] = {}
         self.atomic = False
+        self.lost = ANY if setting.privileged else UNINIT
+        """What is left of a pointer to something that is gone: for whoever may see addresses, a number."""
         self.processed = 0
         self.peak_states = 0
         self.visits: dict[int, list[State]] | None = None
@@ -121,15 +123,14 @@ class Run:
 
     def stack_reads(self, state: State, frame: int, mask: int) -> None:
         self.stack.read(state, state.insn, frame, mask)
-        depth = mask.bit_length() * 8
-        self.deepen(state, frame, depth)
 
     def stack_writes(self, state: State, frame: int, mask: int) -> None:
         self.stack.write(state, state.insn, frame, mask)
 
-    def deepen(self, state: State, frame: int, depth: int) -> None:
+    def deepen(self, frame: int, depth: int) -> None:
         """A frame uses at least so many bytes of stack."""
-        subprog = state.frames[frame].subprog
+        assert self.state is not None
+        subprog = self.state.frames[frame].subprog
         if depth > self.stack_depth[subprog]:
             self.stack_depth[subprog] = depth
 
@@ -219,7 +220,7 @@ class Run:
             regs[1 : 1 + len(registers)] = registers
         first = State([Frame(subprog, -1, regs, ((-1, subprog),))])
         first.insn = start
-        first.sleepable = False
+        first.lost = self.lost
         self._explored.clear()
         self._loops_seen.clear()
         self._waiting.append(first)

@@ -191,11 +191,11 @@ def find(run: Run, number: int, slot: int) -> HelperRules:
 
 
 def _since(name: str) -> str:
-    from ..kernel import since
-
     try:
+        from ..kernel import since
+
         version = since("helper", name)
-    except (KeyError, TypeError, ValueError):
+    except (ImportError, KeyError, TypeError, ValueError):
         return ""
     return f"; it is there since Linux {version}" if version else ""
 
@@ -516,7 +516,7 @@ def check_memory(
         if write:
             raise Reject("type", f"R{regno} cannot write into {type_name(reg.type)}", regs=(regno,))
         check_region(reg, regno, reg.off, size, reg.data.key_size)
-    elif kind == MAP_VALUE and not reg.type & MAYBE_NULL:
+    elif kind == MAP_VALUE:
         check_map_access(reg.data, reg.off, size, write)
         check_map_region(reg, regno, reg.off, size, zero_ok, False)
     elif kind == MEM:
@@ -613,12 +613,26 @@ def _check_map_fits(run: Run, meta: Meta) -> None:
     target = meta.map
     if target is None:
         return
-    if not run.setting.rules.map_allows(target.type, meta.helper.id):
+    types = _MAPS_OF.get(meta.helper.name)
+    if target.type not in types if types is not None else not run.setting.rules.map_allows(target.type, meta.helper.id):
         raise Reject(
             "map",
             f"cannot pass map_type {target.type} into func bpf_{meta.helper.name}#{meta.helper.id}",
             hint=f"bpf_{meta.helper.name} does not work on {_map_name(target.type)} maps",
         )
+
+
+_MAPS_OF: dict[str, frozenset[int]] = {
+    "skb_output": frozenset((MapType.PERF_EVENT_ARRAY,)),
+    "xdp_output": frozenset((MapType.PERF_EVENT_ARRAY,)),
+    "inode_storage_get": frozenset((MapType.INODE_STORAGE,)),
+    "inode_storage_delete": frozenset((MapType.INODE_STORAGE,)),
+    "for_each_map_elem": _WALKABLE,
+    "timer_init": frozenset(MapType),
+    "ringbuf_reserve_dynptr": frozenset((MapType.RINGBUF,)),
+    "user_ringbuf_drain": frozenset((MapType.USER_RINGBUF,)),
+}
+"""Helpers whose maps probing does not tell, because their other arguments are hard to make."""
 
 
 def _map_name(number: int) -> str:

@@ -98,7 +98,9 @@ class Map:
         self.flags = int(spec.flags)
         self.inner = Map(spec.inner, f"{self.name}.inner") if spec.inner is not None else None
         self.specials: tuple[Special, ...] = tuple(_specials(spec))
-        self.frozen_contents = _contents(spec) if spec.frozen else None
+        # Loaders freeze read-only data of C programs, and say so in the map's name only.
+        self.frozen = spec.frozen or ".rodata" in self.name
+        self.frozen_contents = _contents(spec) if self.frozen else None
 
     @property
     def program_reads(self) -> bool:

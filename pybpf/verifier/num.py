@@ -176,6 +176,10 @@ def _deduce(
     a, b = sl & U32, sh & U32
     if a <= b:
         ul, uh = max(ul, a), min(uh, b)
+    elif uh < a:  # the unsigned range lies in the non-negative part only
+        sl, uh = s32(ul), min(uh, b)
+    elif b < ul:  # ... in the negative part only
+        sh, ul = s32(uh), max(ul, a)
     # Signs of the whole.
     a, b = s64(umin), s64(umax)
     if a <= b:

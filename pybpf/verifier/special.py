@@ -8,7 +8,7 @@ from .num import s64
 from .reject import Reject
 from .state import DYNPTR, EMPTY, LOCK, State
 from .state import Slot as StackSlot
-from .values import ALLOC, BTF_ID, KIND, MAP_VALUE, MEM, STACK, UNINIT, Reg
+from .values import ALLOC, BTF_ID, KIND, MAP_VALUE, MEM, STACK, Reg
 from .values import DYNPTR as DYNPTR_POINTER
 
 TYPE_CHECKING = False
@@ -90,7 +90,7 @@ def check_kptr(reg: Reg, regno: int) -> Reg:
 def check_string(reg: Reg, regno: int) -> None:
     """A NUL-terminated string in a map that nobody can change."""
     target = reg.data
-    if not target.flags & 128 or not target.spec.frozen:
+    if not target.flags & 128 or not target.frozen:
         raise Reject(
             "argument",
             f"R{regno} does not point to a readonly map",
@@ -175,7 +175,6 @@ def make_dynptr(run: Run, state: State, reg: Reg, regno: int, kind: str, ref: in
     first = Reg(DYNPTR_POINTER, off=1, id=id, ref=ref, data=kind)
     frame.set_slot(index, StackSlot(_DYNPTR_BYTES, first))
     frame.set_slot(index - 1, StackSlot(_DYNPTR_BYTES, Reg(DYNPTR_POINTER, id=id, ref=ref, data=kind)))
-    run.deepen(state, reg.extra, (index + 1) * 8)
     return first
 
 
@@ -209,7 +208,7 @@ def release(run: Run, state: State, meta: Meta, reg: Reg) -> None:
 def drop_reference(state: State, ref: int) -> None:
     """Release a reference: all pointers that depend on it are void."""
     state.release(ref)
-    state.rewrite(lambda reg: UNINIT if reg.ref == ref else reg)
+    state.invalidate(lambda reg: reg.ref == ref)
     ids = set()
     for frame in state.frames:
         for i, held in enumerate(frame.stack):
@@ -217,4 +216,4 @@ def drop_reference(state: State, ref: int) -> None:
                 ids.add(held.reg.id)
                 frame.stack[i] = EMPTY
     for id in ids:
-        state.forget(lambda reg, id=id: reg.type & KIND == MEM and reg.extra == id)
+        state.invalidate(lambda reg, id=id: reg.type & KIND == MEM and reg.extra == id)

@@ -56,6 +56,7 @@ def check_within(run: Run, reg: Reg, regno: int, off: int, size: int, write: boo
         else:
             text = f"invalid variable-offset {word} stack R{regno} var_off={tnum.text(reg.num.tnum)} off={off} size={size}"
         raise Reject("bounds-stack", text, hint=hint, regs=(regno,))
+    run.deepen(reg.extra, -low)
 
 
 def read(run: Run, state: State, reg: Reg, regno: int, off: int, size: int, into: bool) -> Reg | None:
@@ -247,7 +248,7 @@ def destroy_dynptr(run: Run, state: State, frame: Frame, index: int) -> None:
 
 def forget_slices(state: State, dynptr: int) -> None:
     """Pointers into a dynptr's memory are void."""
-    state.forget(lambda reg: reg.extra == dynptr and reg.type & 0xFF == MEM)
+    state.invalidate(lambda reg: reg.extra == dynptr and reg.type & 0xFF == MEM)
 
 
 def check_range(

@@ -101,6 +101,7 @@ class State:
         "held",
         "hist",
         "insn",
+        "lost",
         "irq",
         "may_goto",
         "noted",
@@ -118,6 +119,7 @@ class State:
         self.preempt = 0
         self.irq = 0
         self.insn = 0
+        self.lost = UNINIT  # what remains of a pointer to something that is gone
         self.parent: Any = None
         self.branches = 1
         self.depth = 0
@@ -136,6 +138,7 @@ class State:
         new.preempt = self.preempt
         new.irq = self.irq
         new.insn = self.insn
+        new.lost = self.lost
         new.parent = self.parent
         new.branches = self.branches
         new.depth = self.depth
@@ -172,9 +175,10 @@ class State:
         self.held = rest
         return found
 
-    def forget(self, unwanted: Any) -> None:
-        """Make every register and spilled register for which `unwanted(reg)` holds unknown (a register becomes uninitialised)."""
-        self.rewrite(lambda reg: UNINIT if unwanted(reg) else reg)
+    def invalidate(self, gone: Any) -> None:
+        """What registers and spilled registers point at is gone where `gone(reg)` holds: they are pointers no more."""
+        lost = self.lost
+        self.rewrite(lambda reg: lost if gone(reg) else reg)
 
     def rewrite(self, change: Any) -> None:
         """Replace every register and spilled pointer or number by `change` of it."""
