@@ -36,6 +36,7 @@ _HEADER = Struct("=IHHI")
 _LOST_RECORD = Struct("=8xQQ")
 _KEY = Struct("=I")
 _PAGES = 64
+_COPY = 1 << 20  # bytes at most that one run copies
 
 
 def online_cpus() -> list[int]:
@@ -128,27 +129,27 @@ class PerfBuffer(Reader):
     def _take_from(self, ring: _Ring, limit: int | None) -> Iterator[Run]:
         page = ring.page
         at, end = page[_HEAD_AT + 1], page[_HEAD_AT]
-        raw = ring.copy(at, end - at)
-        words = memoryview(raw)
-        place, left = 0, limit if limit is not None else end - at
-        while place < len(raw) and left > 0:
-            kind, _, stride, size = _HEADER.unpack_from(raw, place)
-            if kind == _SAMPLE:
-                # Records with the same header: in words of 8 bytes they repeat at every stride.
-                count = min((len(raw) - place) // stride, left)
-                headers = words[place : place + count * stride].cast("Q")[:: stride >> 3].tolist()
-                if headers.count(headers[0]) != count:
-                    count = next(i for i, header in enumerate(headers) if header != headers[0])
-                run = Run(raw[place : place + count * stride], 12, size, stride)
-                place += count * stride
-                left -= count
-                page[_HEAD_AT + 1] = at + place
-                yield run
+        left = limit if limit is not None else end - at
+        while at < end and left > 0:
+            header = ring.copy(at, _HEADER.size + _LOST_RECORD.size)
+            kind, _, stride, size = _HEADER.unpack_from(header)
+            if kind != _SAMPLE:
+                if kind == _LOST:
+                    self.lost += _LOST_RECORD.unpack_from(header)[1]
+                at += stride
+                page[_HEAD_AT + 1] = at
                 continue
-            if kind == _LOST:
-                self.lost += _LOST_RECORD.unpack_from(raw, place)[1]
-            place += stride
-            page[_HEAD_AT + 1] = at + place
+            count = min(max(1, _COPY // stride), (end - at) // stride, left)
+            raw = ring.copy(at, count * stride)
+            # Records with the same header: in words of 8 bytes it repeats at every stride.
+            headers = memoryview(raw).cast("Q")[:: stride >> 3].tolist()
+            if headers.count(headers[0]) != count:
+                count = next(i for i, other in enumerate(headers) if other != headers[0])
+                raw = raw[: count * stride]
+            at += count * stride
+            left -= count
+            page[_HEAD_AT + 1] = at
+            yield Run(raw, 12, size, stride)
 
     def _unmap(self) -> None:
         while self._rings:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import select
+from itertools import chain
+from math import inf
 from threading import RLock
+from time import monotonic
 
 from ..errors import BpfError
 from ..maps.live import Map
@@ -20,6 +23,9 @@ if TYPE_CHECKING:
     from .records import Run
 
 
+_CHUNK = 4096  # events taken at once for an iteration
+
+
 class Waiter:
     """Waits for descriptors to become readable, until `wake()`: from then on every wait ends at once."""
 
@@ -33,13 +39,16 @@ class Waiter:
 
     def wait(self, timeout: float | None) -> list[int]:
         """The descriptors that are readable within `timeout` seconds (None: for ever); none when it is woken."""
-        with self._lock:
-            if self._epoll.closed:
-                return []
-            try:
-                ready = [fd for fd, _ in self._epoll.poll(timeout)]
-            except ValueError:  # closed by a signal handler meanwhile
-                return []
+        if not self._lock.acquire(timeout=-1 if timeout is None else max(0, timeout)):
+            return []  # another thread waits already, and longer
+        try:
+            ready = [fd for fd, _ in self._epoll.poll(timeout)]
+        except (OSError, ValueError):
+            if not self._epoll.closed:
+                raise
+            return []  # closed before, or by a signal handler meanwhile
+        finally:
+            self._lock.release()
         return [] if self._event in ready else ready
 
     def close(self) -> None:
@@ -51,6 +60,18 @@ class Waiter:
             if not self._epoll.closed:
                 self._epoll.close()
                 os.close(self._event)
+
+
+def _deadline(timeout: float | None) -> float:
+    return inf if timeout is None else monotonic() + timeout
+
+
+def _left(end: float) -> float | None:
+    """Seconds until `end`, 0 when it has passed, None when it never comes.
+
+    Waits may end early: a perf buffer is readable once more for records that were read without waiting.
+    """
+    return None if end == inf else max(0, end - monotonic())
 
 
 class Reader(Map):
@@ -82,17 +103,19 @@ class Reader(Map):
 
     def drain(self) -> list[Any]:
         """The events that are there now; the buffer is empty of them then."""
-        events = list(self._rest)
-        with self._lock:
-            self.fileno()
-            for run in self._take(None):
-                events.extend(self._decode(run))
+        self._fill(None)
+        events: list[Any] = []
+        try:
+            events.extend(self._rest)
+        except BaseException:  # a record that is too short: what came before it is not lost
+            self._rest = chain(events, self._rest)
+            raise
         return events
 
     def read_many(self, limit: int | None = None) -> Records:
-        """What is there now, in bulk: a sequence of tuples that is decoded when it is looked at, the fastest way to read.
+        """What is there now, in bulk: a sequence of tuples, decoded when it is looked at; the fastest way to read.
 
-        `limit` is about how many at most.  Events that an iteration has begun with are not among them.
+        `limit` is how many at most.  Events that an iteration has taken already are not among them.
         """
         with self._lock:
             self.fileno()
@@ -100,28 +123,37 @@ class Reader(Map):
 
     def poll(self, timeout: float | None = None) -> list[Any]:
         """Wait for events, `timeout` seconds at most (None: for ever): those that are there then, or an empty list."""
-        events = self.drain()
-        if events or not self._wait(timeout):
-            return events
-        return self.drain()
+        end = _deadline(timeout)
+        while not (events := self.drain()):
+            left = _left(end)
+            if left == 0:
+                break
+            self._wait(left)
+        return events
 
     def consume(self, callback: Callable[[Any], object], timeout: float | None = None) -> int:
         """Wait like `poll`, and call `callback` with each event; how many there were.
 
         When the callback raises, the events after that one stay for the next call.
         """
-        if not self._fill() and self._wait(timeout):
-            self._fill()
+        end = _deadline(timeout)
         count = 0
-        for event in self._rest:
-            count += 1
-            callback(event)
+        while not count:
+            self._fill(None)
+            for event in self._rest:
+                count += 1
+                callback(event)
+            left = _left(end)
+            if count or left == 0:
+                break
+            self._wait(left)
         return count
 
     def __iter__(self) -> Iterator[Any]:
         """Events as they come, for ever; ends when the reader is closed.  What a loop leaves stays for the next."""
         while True:
-            yield from self._given()
+            for event in self._rest:  # noqa: UP028 (`yield from` would close an iterator that others go on with)
+                yield event
             try:
                 if not self._fill():
                     self._wait(None)
@@ -134,7 +166,7 @@ class Reader(Map):
 
         loop = get_running_loop()
         while True:
-            for event in self._given():
+            for event in self._rest:
                 yield event
             try:
                 if self._fill():
@@ -155,29 +187,23 @@ class Reader(Map):
                 for fd in fds:
                     loop.remove_reader(fd)
 
-    def _given(self) -> Iterator[Any]:
-        """Give out `_rest` one by one: it stays where it is when the consumer stops."""
-        for event in self._rest:
-            yield event
-
-    def _fill(self) -> bool:
-        """Take some records out of the buffer to be given out; False when there are none."""
+    def _fill(self, limit: int | None = _CHUNK) -> bool:
+        """Take records out of the buffer to be given out, all or about `limit`; False when there are none."""
         with self._lock:
             self.fileno()
-            for run in self._take(_CHUNK):
-                self._rest = _chained(self._rest, self._decode(run))
-                return True
-        return False
+            runs = list(self._take(limit))
+            if runs:
+                self._rest = chain(self._rest, chain.from_iterable(map(self._decode, runs)))
+        return bool(runs)
 
-    def _wait(self, timeout: float | None) -> bool:
-        """Wait until there may be records; False when the time is up.  ClosedError when closed meanwhile."""
+    def _wait(self, timeout: float | None) -> None:
+        """Wait until there may be records, or the time is up.  ClosedError when closed meanwhile."""
         with self._lock:
             fds = self._readable()
             if self._waiter is None:
                 self._waiter = Waiter(fds)
-        ready = self._waiter.wait(timeout)
+        self._waiter.wait(timeout)
         self.fileno()
-        return bool(ready)
 
     def close(self) -> None:
         """Close the buffer; whoever waits for events, in any thread or task, stops waiting."""
@@ -194,15 +220,6 @@ class Reader(Map):
 
     def _unmap(self) -> None:
         """Give back the memory of the buffer."""
-
-
-_CHUNK = 4096
-
-
-def _chained(first: Iterator[Any], then: Iterator[Any]) -> Iterator[Any]:
-    from itertools import chain
-
-    return chain(first, then)
 
 
 class _Wake:
@@ -247,16 +264,17 @@ class Poller:
 
         When a callback raises, no event is lost: the rest comes with the next call.
         """
-        count = self._hand_out(self._readers.values())
-        if count:
-            return count
-        ready = {
-            id(self._readers[fd][0]): self._readers[fd] for fd, _ in self._epoll.poll(timeout) if fd in self._readers
-        }
-        return self._hand_out(ready.values())
+        end = _deadline(timeout)
+        while not (count := self._hand_out(self._readers.values())):
+            left = _left(end)
+            if left == 0:
+                break
+            self._epoll.poll(left)
+        return count
 
     def _hand_out(self, readers: Iterable[tuple[Reader, Callable[[Any], object]]]) -> int:
-        return sum({id(r): r.consume(callback, 0) for r, callback in readers if not r.closed}.values())
+        # A perf buffer has a descriptor for each CPU; the second time there is nothing left in it.
+        return sum(reader.consume(callback, 0) for reader, callback in readers if not reader.closed)
 
     def close(self) -> None:
         """Stop polling; the readers stay open."""

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
+    from ..types import Codec
+
 
 class Run:
     """`count` records of `size` bytes of payload at `offset` in each `stride` of `raw`."""
@@ -63,21 +65,30 @@ def decoder(type_: Any) -> Callable[[Run], Iterator[Any]]:
     if type_ is None:
         return Run.slices
     kind = codec(type_)
+    decode = _fitting_decoder(type_, kind)
 
-    def fitting(run: Run) -> Run:
-        if run.size == kind.size:
-            return run
+    def checked(run: Run) -> Iterator[Any]:
         if run.size < kind.size:
-            raise SpecError(f"a record of {run.size} bytes where {type_!r} has {kind.size}")
-        return Run(run.raw, run.offset, kind.size, run.stride)
+            return _refuse(SpecError(f"a record of {run.size} bytes where {type_!r} has {kind.size}"))
+        return decode(run if run.size == kind.size else Run(run.raw, run.offset, kind.size, run.stride))
 
+    return checked
+
+
+def _fitting_decoder(type_: Any, kind: Codec) -> Callable[[Run], Iterator[Any]]:
     if kind.format:
         layout = kind.format
-        return lambda run: chain.from_iterable(fitting(run).rows(layout))
+        return lambda run: chain.from_iterable(run.rows(layout))
     if isinstance(type_, type) and issubclass(type_, (ctypes.Structure, ctypes.Union)):
         record: Any = type_
-        return lambda run: iter((record * run.count).from_buffer(fitting(run).packed()))
-    return lambda run: map(kind.unpack, fitting(run).slices())
+        return lambda run: iter((record * run.count).from_buffer(run.packed()))
+    return lambda run: map(kind.unpack, run.slices())
+
+
+def _refuse(error: SpecError) -> Iterator[Any]:
+    """An iterator that raises when it is begun, not when it is made: those chained behind it can go on."""
+    raise error
+    yield
 
 
 def row_layout(type_: Any) -> tuple[str, tuple[str, ...]] | None:
@@ -114,8 +125,8 @@ def _swapped(field: Any) -> bool:
 class Records(Sequence["Any"]):
     """Many events in their binary form, decoded when they are looked at.
 
-    Events of a `Struct` of plain numbers and `char[n]` are tuples here (`fields` names their places), which costs a third of
-    making Structs; other events are what the reader gives one by one.
+    Events of a `Struct` of plain numbers and `char[n]` are tuples here (`fields` names their places), which costs a
+    third of making Structs; other events are what the reader gives one by one.
     """
 
     def __init__(self, runs: Iterable[Run], type_: Any) -> None:

@@ -70,12 +70,12 @@ class RingBuffer(Reader):
                 consumer[0] = at
                 continue
             count = min(max(1, _COPY // stride), (end - at) // stride, left)
+            # A run ends before the first record that is busy, discarded or of another length.  Headers are read before
+            # payloads are copied, as they are written after them.
+            headers = words[start >> 2 : (start + count * stride) >> 2 : stride >> 2].tolist()
+            if headers.count(header) != count:
+                count = next(i for i, other in enumerate(headers) if other != header)
             raw = bytes(data[start : start + count * stride])
-            # All that begin with the same length: the run ends before the first record that is busy, discarded or other.
-            lengths = memoryview(raw).cast("I")[:: stride >> 2].tolist()
-            if lengths.count(header) != count:
-                count = next(i for i, length in enumerate(lengths) if length != header)
-                raw = raw[: count * stride]
             at += count * stride
             left -= count
             consumer[0] = at

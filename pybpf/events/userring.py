@@ -1,4 +1,4 @@
-"""The user ring buffer (Linux 6.1): records from user space to programs, which take them with bpf_user_ringbuf_drain."""
+"""The user ring buffer (Linux 6.1): records from user space to programs, taken with bpf_user_ringbuf_drain."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class UserRingBuffer(Map):
         self._data = memoryview(self._producer_page)[mmap.PAGESIZE :]
 
     def push(self, event: Any) -> None:
-        """Give an event (of the declared type, or bytes) to the programs.  SyscallError (ENOSPC) when there is no room."""
+        """Give an event (of the declared type, or bytes) to the programs; SyscallError (ENOSPC) when it is full."""
         self.fileno()
         payload = bytes(event) if self._codec is None else self._codec.pack(event)
         if not 0 < len(payload) <= self._size - _HEADER:
