@@ -181,6 +181,8 @@ if TYPE_CHECKING:
     from .uapi.action import TcAction as TcAction
     from .uapi.action import TcxAction as TcxAction
     from .uapi.action import XdpAction as XdpAction
+    from .verifier import Report as Report
+    from .verifier import verify as verify
     from .vm import VM as VM
 
 __version__ = "0.1.0"
@@ -346,6 +348,7 @@ _HOME = {
     "Link": "links.base",
     "Map": "maps.live",
     "VM": "vm",
+    **dict.fromkeys(("Report", "verify"), "verifier"),
     **dict.fromkeys(("Collection", "Program", "load", "load_collection"), "program"),
     **dict.fromkeys(("MapSpec", "ProgramSpec"), "spec"),
     **dict.fromkeys(

@@ -16,6 +16,7 @@ COMMANDS: dict[str, str] = {
     "asm": "assemble text into eBPF bytes",
     "disasm": "print eBPF bytes as text",
     "filter": "compile pcap expressions, print classic filters, watch what they match",
+    "verify": "check programs offline, as the kernel would",
 }
 
 

@@ -54,8 +54,8 @@ class Run:
         self.visits: dict[int, list[State]] | None = None
         """With a dict here, a copy of the state before each visited instruction is kept, by slot (for reports)."""
         self.visited = bytearray(len(program.ops))
-        self.taken: dict[int, set[int]] = {}
-        self.used: dict[str, set[int]] = {}
+        self.uninitialised: dict[int, tuple[str, str]] = {}
+        """Calls that read stack bytes which nothing wrote: the argument, and where it lies."""
         self.called_globals: list[int] = []
         self.stack_depth = [0] * len(program.starts)
         self.async_callbacks: set[int] = set()

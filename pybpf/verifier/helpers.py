@@ -23,7 +23,7 @@ from .special import (
     make_dynptr,
     release,
 )
-from .state import SPILL, ZERO, State
+from .state import INVALID, SPILL, ZERO, State
 from .tnum import U64
 from .values import (
     ALLOC,
@@ -158,7 +158,6 @@ def call_helper(run: Run, state: State, slot: int, number: int) -> int:
     regs = state.frames[-1].regs
     for i, arg in enumerate(helper.args):
         _check_argument(run, state, meta, i, arg, number)
-    run.used.setdefault(helper.name, set()).add(slot)
     return _apply(run, state, slot, helper, meta, regs)
 
 
@@ -369,6 +368,7 @@ def _key(run: Run, state: State, meta: Meta, reg: Reg, regno: int, arg: Arg) -> 
     if meta.map is None:
         raise Reject("argument", "invalid map_ptr to access map->key", regs=(regno,))
     check_memory(run, state, regno, meta.map.key_size, write=False, zero_ok=False)
+    _note_uninitialised(run, state, reg, meta.map.key_size, "key")
     if meta.map.type in ARRAYS:
         meta.const_key = _constant_key(run, state, reg, meta.map.key_size)
 
@@ -391,6 +391,17 @@ def _constant_key(run: Run, state: State, reg: Reg, size: int) -> int:
     wanted = run.wanted_slot(state, reg.extra, index)
     run.mark_wanted(state, wanted)
     return held.reg.num.value
+
+
+def _note_uninitialised(run: Run, state: State, reg: Reg, size: int, what: str) -> None:
+    """For a warning: bytes that reach the map as they were left on the stack."""
+    if reg.type == STACK and reg.fixed:
+        at = reg.off + s64(reg.num.value)
+        frame = run.frame_of(reg)
+        for i in range(at, at + size):
+            if frame.slot((-i - 1) >> 3).bytes[i & 7] == INVALID:
+                run.uninitialised.setdefault(state.insn, (what, f"fp{at}"))
+                return
 
 
 def _value(run: Run, state: State, meta: Meta, reg: Reg, regno: int, arg: Arg) -> None:
