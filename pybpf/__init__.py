@@ -142,6 +142,7 @@ if TYPE_CHECKING:
     from .dsl.lang import swap64 as swap64
     from .dsl.lang import unroll as unroll
     from .elf.reader import open_elf as open_elf
+    from .elf.writer import write_elf as write_elf
     from .errors import AsmError as AsmError
     from .errors import BpfError as BpfError
     from .errors import BtfError as BtfError
@@ -286,6 +287,7 @@ _HOME = {
     "asm": "",
     "Btf": "btf.btf",
     "open_elf": "elf.reader",
+    "write_elf": "elf.writer",
     "cbpf": "",
     "install_seccomp": "links.seccomp",
     "pcap_filter": "cbpf",
