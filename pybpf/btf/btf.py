@@ -220,6 +220,15 @@ class Btf:
             return self.raw
         return pack_btf(self._words, self._strings, order)
 
+    def __eq__(self, other: object) -> bool:
+        """Equal bytes over equal bases; types one by one are compared by `Type.__eq__`."""
+        if not isinstance(other, Btf):
+            return NotImplemented
+        return self is other or (self.raw == other.raw and self.base == other.base)
+
+    def __hash__(self) -> int:
+        return hash((len(self.raw), self._first))
+
     def __repr__(self) -> str:
         return f"<Btf: {len(self)} types, {self.byteorder}-endian>"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import sys
+from weakref import WeakValueDictionary
 
 from ..errors import BtfError
 from .kinds import Kind
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 MAX_SIZE = 1 << 28
+_classes: WeakValueDictionary[tuple[object, ...], Any] = WeakValueDictionary()
 _INTS: dict[tuple[int, bool], Any] = {
     (1, False): ctypes.c_uint8,
     (2, False): ctypes.c_uint16,
@@ -76,8 +78,14 @@ def _record(t: Struct, made: dict[int, Any], depth: int) -> Any:
             f"type {t.id} {t.name!r}: {t.size} bytes are more than a ctypes class may have here ({MAX_SIZE})"
         )
     types = [_ctype(m.type, made, depth + 1) for m in t.members]
-    natural = _natural(t, types)
-    return natural if natural is not None else _exact(t, types, made)
+    # One class for each layout, however often it is asked for: specs that name it then compare as equal.
+    rows = tuple((m.name, m.bit_offset, m.bit_size, c) for m, c in zip(t.members, types, strict=True))
+    key = (t.name, t.size, t.kind, t.btf.byteorder, rows)
+    found = _classes.get(key)
+    if found is None:
+        natural = _natural(t, types)
+        found = _classes[key] = natural if natural is not None else _exact(t, types, made)
+    return found
 
 
 def _natural(t: Struct, types: list[Any]) -> Any:

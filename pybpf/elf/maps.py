@@ -9,7 +9,7 @@ from ..btf.kinds import Kind
 from ..btf.types import Array, Datasec, Enum, FuncProto, Int, Struct, Type, Var
 from ..errors import BtfError
 from ..spec import MapSpec
-from ..types import Scalar, s8, s16, s32, s64, u8, u16, u32, u64
+from ..types import Scalar, be16, be32, be64, s8, s16, s32, s64, u8, u16, u32, u64
 from .file import SHT_NOBITS, STT_OBJECT, ElfFile, Section, Symbol
 
 TYPE_CHECKING = False
@@ -42,6 +42,7 @@ _SCALARS: dict[tuple[int, bool], Any] = {
     (4, True): s32,
     (8, True): s64,
 }
+_BIG: dict[tuple[int, bool], Any] = {(2, False): be16, (4, False): be32, (8, False): be64}
 DATA_SECTIONS = (".data", ".rodata", ".bss")
 
 
@@ -59,8 +60,10 @@ def python_type(t: Type) -> Any:
     from ..btf.ctype import ctype
 
     inner = t.stripped
-    if isinstance(inner, Int) and (inner.size, inner.signed) in _SCALARS and t.btf.byteorder == sys.byteorder:
-        return None if inner.is_bool else _SCALARS[inner.size, inner.signed]
+    if isinstance(inner, Int) and not inner.is_bool:
+        if inner.size == 1 or t.btf.byteorder == sys.byteorder:
+            return _SCALARS.get((inner.size, inner.signed))
+        return _BIG.get((inner.size, inner.signed)) if t.btf.byteorder == "big" else None
     if isinstance(inner, Struct) and inner.size:
         return ctype(t)
     return None  # raw bytes

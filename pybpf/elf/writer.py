@@ -17,7 +17,7 @@ from ..btf.ext import BtfExt
 from ..btf.kinds import Kind
 from ..btf.types import Struct
 from ..errors import ElfError, SpecError
-from ..kernel.sections import section_name
+from ..kernel.sections import section_name, sections
 from ..spec import MapSpec, ProgramSpec
 from .btf_out import BtfOut, variables
 from .code_out import TEXT, Piece, share, split
@@ -85,6 +85,7 @@ class _Writer:
         pieces = self._pieces()
         self.data = [n for n in self.maps if is_data(n)]
         self.defined = [n for n, m in self.maps.items() if not is_data(n) and n != KCONFIG and m.map_type != STRUCT_OPS]
+        self.defined.sort(key=lambda n: self.maps[n].inner is not None)  # loaders want inner maps first
         self._collect_externs()
         self.btf = BtfOut(self._roots())
         self._write_code(pieces)
@@ -105,11 +106,13 @@ class _Writer:
         return share([split(p, _section(p), _function_name) for p in self.programs])
 
     def _write_code(self, pieces: list[Piece]) -> None:
-        sections: dict[str, bytearray] = {TEXT: bytearray()} if any(p.section == TEXT for p in pieces) else {}
+        ends = {TEXT: 0} if any(p.section == TEXT for p in pieces) else {}
         for piece in pieces:
-            code = sections.setdefault(piece.section, bytearray())
-            piece.offset = len(code)
-            code += self._relocated(piece)
+            piece.offset = ends.get(piece.section, 0)
+            ends[piece.section] = piece.offset + piece.size * SLOT
+        sections = {name: bytearray() for name in ends}
+        for piece in pieces:
+            sections[piece.section] += self._relocated(piece)
         for name, code in sections.items():
             self.out.add(name, bytes(code), CODE)
         for piece in pieces:
@@ -149,8 +152,11 @@ class _Writer:
         at = piece.offset + slot * SLOT
         target = piece.calls.get(slot)
         if target is not None:
-            self.out.relocate(piece.section, at, R_BPF_64_64 if insn.wide else R_BPF_64_32, target.name)
-            return insn.replace(src=0 if insn.wide else Call.LOCAL)
+            if insn.wide:  # libbpf takes the address of a static function only as a place in its section
+                self.out.relocate(piece.section, at, R_BPF_64_64, target.section)
+                return insn.replace(src=0, imm=target.offset)
+            self.out.relocate(piece.section, at, R_BPF_64_32, target.name)
+            return insn.replace(src=Call.LOCAL)
         symbol = insn.symbol
         if symbol is None:
             return insn
@@ -307,13 +313,16 @@ class _Writer:
                 slot += insn.slots
 
     def _write_externs(self) -> None:
-        groups: dict[str, list[int]] = {}
+        groups: dict[str, list[tuple[int, int, int]]] = {}
         for name, (kind, weak, raw) in self.externs.items():
             section = KCONFIG if kind == "kconfig" else ".ksyms"
-            groups.setdefault(section, []).append(self.btf.extern(raw, name, kind))
+            size = 0
+            if kind == "kconfig" and raw is not None:
+                size = Btf.parse(raw).find(name, Kind.VAR).size
+            groups.setdefault(section, []).append((self.btf.extern(raw, name, kind), 0, size))
             self.out.symbol(name, "", bind=STB_WEAK if weak else STB_GLOBAL)
-        for section, ids in groups.items():
-            self.btf.add_datasec(section, 0, [(var, 0, 0) for var in ids])
+        for section, rows in groups.items():
+            self.btf.add_datasec(section, 0, rows)
 
     # -- .BTF.ext
 
@@ -354,8 +363,15 @@ def _section(program: ProgramSpec) -> str:
     if not program.name:
         raise ElfError("a program without a name cannot be written: give it one")
     target = program.attach_to if isinstance(program.attach_to, str) else ""
+    hook = program.expected_attach_type
+    if hook is None:
+        # No hook asked for means the plain one, which has the shortest name: "xdp", not "xdp/devmap".
+        plain = min(
+            (s for s in sections() if s.prog_type == program.prog_type), key=lambda s: len(s.name), default=None
+        )
+        hook = plain.attach_type if plain is not None and plain.attach_type is not None else None
     try:
-        return section_name(program.prog_type, program.expected_attach_type, target, flags=program.flags)
+        return section_name(program.prog_type, hook, target, flags=program.flags)
     except SpecError as error:
         raise ElfError(f"program {program.name!r}: {error}") from None
 
