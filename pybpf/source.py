@@ -11,6 +11,9 @@ class Source(tuple[str, int, int, str]):
     def __new__(cls, file: str, line: int, column: int = 0, text: str = "") -> Source:
         return tuple.__new__(cls, (file, line, column, text))
 
+    def __getnewargs__(self) -> tuple[str, int, int, str]:
+        return (self[0], self[1], self[2], self[3])  # for copy and pickle
+
     @property
     def file(self) -> str:
         return self[0]

@@ -20,7 +20,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-BLOCK = re.compile(r"^(?:<!-- run: (?P<how>[^\n]*?) -->\n+)?```(?P<language>python|pycon)\n(?P<code>.*?)^```$", re.M | re.S)
+BLOCK = re.compile(r"^(?:<!-- run: (?P<how>[^\n]*?) -->\n+)?```(?:python|pycon)\n(?P<code>.*?)^```$", re.M | re.S)
 
 
 def blocks(page: Path):
