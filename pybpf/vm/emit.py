@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 FULL = (0, MASK64)
 SLOTS = 11
+NO_PACKET = -2
+NOWHERE = -(1 << 40)  # the slot of text that belongs to no instruction
 _LARGEST = 1 << 190  # dirty numbers are cut before they grow beyond this
 _M64, _M32 = str(MASK64), str(MASK32)
 _S64, _S32 = 1 << 63, 1 << 31
@@ -69,6 +71,7 @@ class Shape:
     ) -> None:
         self.size = size
         self.pointers = pointers
+        # The offset of the field that holds the packet's address; -1 for none, NO_PACKET where there is no packet.
         self.data = data
         self.maps = maps
         self.replaced = replaced
@@ -626,7 +629,7 @@ class Emitter:
             self.real(6)
             self.put(f"if r6 != {CTX << 32}: {_SURPRISE}")
         leave = f"S.insns = n + {{pending}} + {self.count + 1}; return 0"
-        if insn[0] & 0xE0 == Mode.ABS and imm >= 0:
+        if insn[0] & 0xE0 == Mode.ABS and imm >= 0 and self.shape.data != NO_PACKET:
             self.uses.add("PL")
             self.put(f"if PL < {imm + size}: {leave}")
             text = f"PK[{imm}]" if size == 1 else f"B{size}(PK, {imm})[0]"

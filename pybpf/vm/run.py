@@ -51,7 +51,7 @@ class Run:
         self.strings: dict[str, bytes] = {}
         self._spins = 0
         packet = ctx.packet
-        data = packet.slots[0] if packet is not None and packet.slots is not None else -1
+        data = -2 if packet is None else -1 if packet.slots is None else packet.slots[0]
         # What a translation depends on: how large the context is, and where it holds pointers.
         self.shape = (len(ctx.data), frozenset(ctx.pointers), data)
 

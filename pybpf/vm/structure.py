@@ -7,7 +7,7 @@ around a tree of tests on `pc` instead.
 
 from __future__ import annotations
 
-from .emit import FULL, SLOTS, Emitter, refined
+from .emit import FULL, NOWHERE, SLOTS, Emitter, refined
 from .flow import blocks_of, dominators, liveness, order
 from .memory import FRAME_SIZE, MASK64
 
@@ -214,7 +214,7 @@ class _Writer:
         self.indent = 0
         self.nesting = 0
 
-    def put(self, text: str, slot: int = -1, count: int = 0) -> None:
+    def put(self, text: str, slot: int = NOWHERE, count: int = 0) -> None:
         self.out.append((" " * self.indent + text, slot, count, None))
 
     # --- structured ------------------------------------------------------------------------------------

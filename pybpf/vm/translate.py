@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 
 from ..errors import VmFault
-from .emit import FULL, Shape
+from .emit import FULL, NOWHERE, Shape
 from .flow import CALL
 from .helpers import find_kfunc
 from .interp import execute
@@ -91,12 +91,12 @@ def translate(image: Image, shape: Shape) -> Module:
 
 def _compile(image: Image, shape: Shape) -> Module:
     text: list[str] = []
-    places: list[Place] = [(-1, 0, None)]
+    places: list[Place] = [(NOWHERE, 0, None)]
     promoted: dict[int, dict[int, int]] = {}
 
     def put(line: str) -> None:
         text.append(line)
-        places.append((-1, 0, None))
+        places.append((NOWHERE, 0, None))
 
     known: dict[int, list[Any]] = {0: [("c", 0), None, None, None, None]}
     for start in _callers_first(image):
@@ -198,7 +198,7 @@ def surprise(run: Run, error: BaseException, image: Image, module: Module, start
     slot, count, virtual = module.places[trace.tb_lineno]
     if isinstance(error, VmFault) and error.insn is None:
         error.insn, error.source = slot, image.source(slot)
-    if trace.tb_next is not None or slot < 0 or isinstance(error, VmFault):
+    if trace.tb_next is not None or slot == NOWHERE or isinstance(error, VmFault):
         raise error
     names = trace.tb_frame.f_locals
     regs = [None if (value := names.get(f"r{i}")) is None else value & MASK64 for i in range(11)]

@@ -16,7 +16,7 @@ ETH_HLEN = 14
 class Packet:
     """A frame: `data` from its first byte that a program sees to its end, `meta` the metadata in front of it.
 
-    `headroom` is how many bytes may still be put in front.  `front` is a link-layer header that lies in front of `data`
+    `headroom` is how many bytes may be put in front.  `front` is a link-layer header that lies in front of `data`
     where the program cannot see it (programs that begin at the network layer).
     """
 
@@ -33,11 +33,10 @@ class Packet:
         self.mem = mem
         self.meta = meta
         self.data = data
-        self.headroom = headroom
+        self.room = bytes(headroom)
         self.front = front
         self.mac_len = 0 if front else ETH_HLEN
         """How long the link-layer header at the beginning of `data` is."""
-        self._hidden = b""  # bytes in front of the data, nearest first
         self.writable = writable
         self.address = 0
         self.pointers: dict[int, int] = {}
@@ -52,6 +51,11 @@ class Packet:
         self.pointers = pointers
         self.slots = (data, data_end, data_meta)
         self._point()
+
+    @property
+    def headroom(self) -> int:
+        """How many bytes there are in front of the metadata."""
+        return len(self.room)
 
     @property
     def region(self) -> bytes | bytearray:
@@ -71,14 +75,19 @@ class Packet:
         """The metadata as it is now."""
         return bytes(self._region[: len(self.meta)])
 
-    def cover(self, raw: bytes) -> None:
-        """Remember bytes that were cut off the front: moving the front back shows them again."""
-        self._hidden = raw[::-1] + self._hidden
+    def move(self, meta: int, data: int, *, carry_meta: bool = False) -> None:
+        """Move where metadata and data begin, by so many bytes (negative: to the front), within headroom and frame.
 
-    def uncover(self, count: int) -> bytes:
-        """The `count` bytes in front; zeros where nothing was cut off."""
-        shown, self._hidden = self._hidden[:count], self._hidden[count:]
-        return shown.ljust(count, b"\0")[::-1]
+        `carry_meta` moves the metadata's bytes along with the data.  Bytes that are laid bare are what lay there.
+        """
+        whole = bytearray(self.room) + self._region
+        start = len(self.room) + meta
+        begin = len(self.room) + len(self.meta) + data
+        if carry_meta:
+            whole[start:begin] = self.meta_bytes()
+        self.mem.remove(self.address)
+        self.room, self.meta = bytes(whole[:start]), bytes(whole[start:begin])
+        self._place(bytes(whole[start:]))
 
     def __len__(self) -> int:
         return len(self._region) - len(self.meta)

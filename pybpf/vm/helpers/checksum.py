@@ -28,10 +28,13 @@ def _add32(a: int, b: int) -> int:
     return (total & 0xFFFFFFFF) + (total >> 32)
 
 
-def partial(raw: bytes) -> int:
-    """The 32-bit sum of 16-bit words of `raw`, little-endian as the machine reads them; an odd byte counts as if followed by 0."""
-    raw = raw + b"\0" * (len(raw) % 2)
-    return sum(int.from_bytes(raw[i : i + 2], "little") for i in range(0, len(raw), 2))
+def partial(raw: bytes, seed: int) -> int:
+    """The 32-bit sum that the kernel's csum_partial gives: 64-bit words with the carry added back in, then folded once."""
+    raw = raw + bytes(-len(raw) % 8)
+    total = seed + sum(int.from_bytes(raw[i : i + 8], "little") for i in range(0, len(raw), 8))
+    while total >> 64:
+        total = (total & 0xFFFFFFFFFFFFFFFF) + (total >> 64)
+    return _add32(total >> 32, total & 0xFFFFFFFF)
 
 
 @model
@@ -41,12 +44,13 @@ def csum_diff(run: Run, from_: int, from_size: int, to: int, to_size: int, seed:
         return -EINVAL
     old = run.mem.read(from_, from_size) if from_size else b""
     new = run.mem.read(to, to_size) if to_size else b""
-    total = seed
+    if old and new:
+        return fold(_add32(partial(new, seed), ~partial(old, 0) & 0xFFFFFFFF))
     if new:
-        total = _add32(total, fold(partial(new)))
+        return fold(partial(new, seed))
     if old:
-        total = _add32(total, ~fold(partial(old)) & 0xFFFFFFFF)
-    return fold(total) if old or new else fold(seed)
+        return fold(~partial(old, ~seed & 0xFFFFFFFF) & 0xFFFFFFFF)
+    return fold(seed)
 
 
 @model

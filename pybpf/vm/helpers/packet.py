@@ -118,19 +118,9 @@ def skb_pull_data(run: Run, skb: int, len: int) -> int:
 def xdp_adjust_head(run: Run, xdp_md: int, delta: int) -> int:
     packet = packet_of(run)
     delta = _s32(delta)
-    meta, data = packet.meta_bytes(), packet.raw()
-    if len(meta) and delta < 0 and packet.headroom + delta < FRAME_INFO:
+    if packet.headroom + delta < FRAME_INFO or delta > len(packet) - ETH_HLEN:
         return -EINVAL
-    if packet.headroom + delta < FRAME_INFO or delta > len(data) - ETH_HLEN:
-        return -EINVAL
-    if delta < 0:
-        # The metadata moves along with the front; what the program has not written yet is what lies there.
-        packet.headroom += delta
-        packet.replace(packet.uncover(-delta) + data, meta)
-    else:
-        packet.headroom += delta
-        packet.cover(data[:delta])
-        packet.replace(data[delta:], meta)
+    packet.move(delta, delta, carry_meta=True)
     return 0
 
 
@@ -138,17 +128,12 @@ def xdp_adjust_head(run: Run, xdp_md: int, delta: int) -> int:
 def xdp_adjust_meta(run: Run, xdp_md: int, delta: int) -> int:
     packet = packet_of(run)
     delta = _s32(delta)
-    meta = packet.meta_bytes()
-    size = len(meta) - delta
+    size = len(packet.meta) - delta
     if size < 0 or packet.headroom + delta < FRAME_INFO:
         return -EINVAL
     if size % 4 or size > MAX_META:
         return -EACCES
-    packet.headroom += delta
-    front = packet.uncover(-delta) if delta < 0 else b""
-    if delta > 0:
-        packet.cover(meta[:delta])
-    packet.replace(packet.raw(), front + meta[max(delta, 0) :])
+    packet.move(delta, 0)
     return 0
 
 
