@@ -34,6 +34,7 @@ NEIGHBOURS = {
     "events": {"maps"},
     "links": {"features"},
     "maps": {"features", "events"},
+    "vm": {"dsl"},  # the formats of trace events; the compiler knows nothing of the machine
     "__main__": {"cli"},
 }
 
