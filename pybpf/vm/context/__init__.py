@@ -14,10 +14,9 @@ from ...uapi import (
     bpf_sock_addr,
     bpf_sysctl,
     named,
-    pt_regs,
 )
-from . import skb, special, xdp
-from .base import ADDRESS, Context, buffer, flat, words
+from . import skb, special, tracing, xdp
+from .base import ADDRESS, Context, buffer, flat
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,15 +27,13 @@ if TYPE_CHECKING:
     from ..environment import Environment
     from ..memory import Memory
 
-    Maker = Callable[[int, Any, Memory, Environment, "bytes | None"], Context]
+    Maker = Callable[[Any, Any, Memory, Environment, "bytes | None"], Context]
 
 
 def _typed(make: Any) -> Maker:
-    """A maker that does not care for the program type."""
-    return lambda prog_type, given, mem, env, data: make(given, mem, env, data)
+    """A maker that does not care for the program."""
+    return lambda spec, given, mem, env, data: make(given, mem, env, data)
 
-
-_WORDS = _typed(words)
 
 MAKERS: dict[int, Maker] = {
     **dict.fromkeys(
@@ -54,7 +51,7 @@ MAKERS: dict[int, Maker] = {
         skb.make,
     ),
     ProgType.XDP: xdp.make,
-    ProgType.KPROBE: _typed(partial(flat, pt_regs)),
+    ProgType.KPROBE: tracing.registers,
     ProgType.PERF_EVENT: _typed(partial(flat, bpf_perf_event_data)),
     ProgType.CGROUP_SOCK: _typed(partial(flat, bpf_sock)),
     ProgType.CGROUP_SOCK_ADDR: _typed(partial(flat, bpf_sock_addr)),
@@ -75,9 +72,9 @@ MAKERS: dict[int, Maker] = {
             ProgType.STRUCT_OPS,
             ProgType.EXT,
         ),
-        _WORDS,
+        tracing.words,
     ),
-    ProgType.TRACEPOINT: _typed(buffer),
+    ProgType.TRACEPOINT: tracing.event,
     ProgType.SYSCALL: _typed(buffer),
     ProgType.LIRC_MODE2: _typed(buffer),
 }
@@ -92,7 +89,7 @@ def make(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: byt
     if maker is None:
         name = getattr(named(ProgType, spec.prog_type), "name", spec.prog_type)
         raise NotSupportedError(f"program type {name} in the offline machine")
-    return maker(spec.prog_type, given, mem, env, data)
+    return maker(spec, given, mem, env, data)
 
 
 __all__ = ("ADDRESS", "PACKETS", "Context", "make")

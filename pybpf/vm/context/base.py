@@ -100,21 +100,6 @@ def flat(layout: Any, given: Any, mem: Memory, env: Environment, data: bytes | N
     return Context(bytearray(bytes(structure(layout, given, mem))), name=f"struct {layout.__name__}", layout=layout)
 
 
-def words(given: Any, mem: Memory, env: Environment, data: bytes | None) -> Context:
-    """A context of 64-bit words: raw tracepoints, fentry, LSM, ...; `ctx` is a sequence of numbers, a dict with `args`, or bytes."""
-    if isinstance(given, dict):
-        values = list(given["args"]) if set(given) == {"args"} else list(given.values())
-    elif isinstance(given, (list, tuple)):
-        values = list(given)
-    elif given is None:
-        values = [0] * 12
-    else:
-        raw = bytes(given)
-        return Context(bytearray(raw.ljust(96, b"\0")), name="the arguments")
-    raw = b"".join((v & 0xFFFFFFFFFFFFFFFF).to_bytes(8, "little") for v in values)
-    return Context(bytearray(raw.ljust(96, b"\0")), name="the arguments")
-
-
 def buffer(given: Any, mem: Memory, env: Environment, data: bytes | None) -> Context:
     """A context that is just bytes, as for syscall programs."""
     return Context(bytearray(b"" if given is None else bytes(given)), name="the context")

@@ -12,6 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from ...spec import ProgramSpec
     from ..environment import Environment
     from ..memory import Memory
 
@@ -97,8 +98,9 @@ class SkbContext(Context):
         return bytes(len(self.packet.front)) + bytes(self.packet.raw())
 
 
-def make(prog_type: int, given: Any, mem: Memory, env: Environment, data: bytes | None) -> SkbContext:
+def make(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: bytes | None) -> SkbContext:
     """The context for a program on socket buffers.  SpecError for input that TEST_RUN refuses with EINVAL."""
+    prog_type = spec.prog_type
     frame = b"" if data is None else data
     if prog_type in _BARE:
         return _bare(given, mem, frame)
@@ -187,4 +189,6 @@ def _addresses(fields: Any, frame: bytes, protocol: int) -> None:
 
 def _demand(body: bytes, size: int, name: str) -> None:
     if len(body) < size:
-        raise SpecError(f"{len(body)} bytes behind the Ethernet header, whose type says {name}: expected {size} or more")
+        raise SpecError(
+            f"{len(body)} bytes behind the Ethernet header, whose type says {name}: expected {size} or more"
+        )

@@ -14,10 +14,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from ...spec import ProgramSpec
     from ..environment import Environment
     from ..memory import Memory
 
-_WITH_PACKET = {
+_WITH_PACKET: dict[int, tuple[Any, str, str, str]] = {
     ProgType.SK_MSG: (sk_msg_md, "data", "data_end", "size"),
     ProgType.SK_REUSEPORT: (sk_reuseport_md, "data", "data_end", "len"),
     ProgType.SOCK_OPS: (bpf_sock_ops, "skb_data", "skb_data_end", "skb_len"),
@@ -32,15 +33,15 @@ class PacketContext(Context):
         return bytes(self.packet.raw())
 
 
-def with_packet(prog_type: int, given: Any, mem: Memory, env: Environment, data: bytes | None) -> Context:
+def with_packet(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: bytes | None) -> Context:
     """Messages, socket operations and options: `data` is the message, the segment, or the option's value."""
-    layout, start, end, length = _WITH_PACKET[ProgType(prog_type)]
+    layout, start, end, length = _WITH_PACKET[spec.prog_type]
     fields = structure(layout, given, mem)
     raw = b"" if data is None else data
     if not getattr(fields, length):
         setattr(fields, length, len(raw))
     made = PacketContext(bytearray(bytes(fields)), {}, f"struct {layout.__name__}", layout)
-    made.packet = Packet(mem, raw, writable=prog_type in (ProgType.SK_MSG, ProgType.CGROUP_SOCKOPT))
+    made.packet = Packet(mem, raw, writable=spec.prog_type in (ProgType.SK_MSG, ProgType.CGROUP_SOCKOPT))
     made.packet.bind(made.pointers, offset_of(layout, start), offset_of(layout, end))
     return made
 
@@ -55,7 +56,7 @@ class FlowContext(Context):
         return bytes(self.mem.read(self.keys, ctypes.sizeof(bpf_flow_keys)))
 
 
-def flow_dissector(prog_type: int, given: Any, mem: Memory, env: Environment, data: bytes | None) -> Context:
+def flow_dissector(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: bytes | None) -> Context:
     """The packet seen from the Ethernet header; `ctx` are flow keys to begin with (only `flags` is used)."""
     raw = b"" if data is None else data
     if len(raw) < ETH_HLEN:
@@ -73,7 +74,7 @@ def flow_dissector(prog_type: int, given: Any, mem: Memory, env: Environment, da
     return made
 
 
-def netfilter(prog_type: int, given: Any, mem: Memory, env: Environment, data: bytes | None) -> Context:
+def netfilter(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: bytes | None) -> Context:
     """`state` and `skb` are addresses of kernel memory that the test made with `vm.kernel_memory`."""
     fields = structure(bpf_nf_ctx, given, mem)
     made = PacketContext(bytearray(bytes(fields)), {}, "struct bpf_nf_ctx", bpf_nf_ctx)

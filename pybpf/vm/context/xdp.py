@@ -11,6 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from ...spec import ProgramSpec
     from ..environment import Environment
     from ..memory import Memory
 
@@ -43,7 +44,7 @@ class XdpContext(Context):
         return bytes(self.packet.region)
 
 
-def make(prog_type: int, given: Any, mem: Memory, env: Environment, data: bytes | None) -> XdpContext:
+def make(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: bytes | None) -> XdpContext:
     """The context for an XDP program.  SpecError for input that TEST_RUN refuses with EINVAL.
 
     When `ctx` is given, `data` begins with metadata: `ctx["data"]` says where the frame begins, and `data_end` where it ends.

@@ -1,0 +1,76 @@
+"""Contexts of tracing programs: trace events by field name, function arguments by position, registers."""
+
+from __future__ import annotations
+
+from ...errors import SpecError
+from ...types import codec
+from ...uapi import pt_regs
+from .base import Context, flat
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ...spec import ProgramSpec
+    from ..environment import Environment
+    from ..memory import Memory
+
+_ARGUMENTS = ("di", "si", "dx", "cx", "r8", "r9")  # System V, x86-64
+_COUNT = 12
+
+
+def event(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: bytes | None) -> Context:
+    """A trace event: `ctx` is a dict of its fields, or the bytes of the whole record.
+
+    The layout is that of the event that the program will be attached to.  SpecError when it is not known, or has no
+    such field.
+    """
+    if given is not None and not isinstance(given, dict):
+        return Context(bytearray(bytes(given)), name="the event")
+    # The formats of events lie with the compiler, which turns the same names into offsets.
+    from ...dsl.events import event_format
+
+    target = spec.attach_to
+    fields = event_format(target) if isinstance(target, str) else None
+    if fields is None:
+        if given:
+            raise SpecError(f"ctx: the fields of event {target!r} are not known here: give the record as bytes")
+        return Context(bytearray(64), name="the event")
+    record = bytearray(max(offset + codec(type_).size for type_, offset, _ in fields.values()))
+    for name, value in (given or {}).items():
+        if name not in fields:
+            raise SpecError(f"ctx: {target} has no field {name!r}; it has {', '.join(fields)}")
+        type_, offset, how = fields[name]
+        if how == "dynamic":
+            raw = value.encode() + b"\0" if isinstance(value, str) else bytes(value)
+            record[offset : offset + 4] = (len(raw) << 16 | len(record)).to_bytes(4, "little")
+            record += raw
+            continue
+        kind = codec(type_)
+        number = type_(value) if isinstance(value, int) and callable(type_) else value  # -1 fits an unsigned field too
+        record[offset : offset + kind.size] = kind.pack(number)
+    return Context(record, name=f"the event {target}")
+
+
+def words(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: bytes | None) -> Context:
+    """64-bit words: raw tracepoints, fentry, LSM.  `ctx` is a sequence of numbers in order, `{"args": [...]}`, or bytes."""
+    if isinstance(given, dict):
+        if set(given) != {"args"}:
+            raise SpecError(f"ctx: {', '.join(map(repr, given))}: give the arguments in order, as a list")
+        given = given["args"]
+    if given is None or isinstance(given, (list, tuple)):
+        given = b"".join((v & 0xFFFFFFFFFFFFFFFF).to_bytes(8, "little") for v in given or ())
+    return Context(bytearray(bytes(given).ljust(8 * _COUNT, b"\0")), name="the arguments")
+
+
+def registers(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: bytes | None) -> Context:
+    """The registers where a probe hit: fields of `struct pt_regs`, and `args` and `retval` for where functions have them."""
+    if isinstance(given, dict):
+        given = dict(given)
+        given.update(zip(_ARGUMENTS, given.pop("args", ()), strict=False))
+        if "retval" in given:
+            given["ax"] = given.pop("retval")
+    return flat(pt_regs, given, mem, env, data)
+
+
+__all__ = ("event", "registers", "words")
