@@ -155,11 +155,11 @@ KINDS = tuple(_LAST)
 def since(kind: str, number: int) -> str | None:
     """The first kernel that has something, "5.8" for example.
 
-    `kind` is "prog", "map", "attach", "helper" or "cmd", `number` its value in the kernel's enum.  None for what is newer
-    than the tables, and for 0 of the types, which stands for nothing.
+    `kind` is "prog", "map", "attach", "helper" or "cmd", `number` its value in the kernel's enum.  None for what is
+    newer than the tables, and for 0 of the types, which stands for nothing.
     """
     rows = _LAST[kind]
     if number <= 0 and kind in ("prog", "map", "helper"):
         return None
     place = bisect_left(rows, (number, ""))
-    return rows[place][1] if 0 <= number and place < len(rows) else None
+    return rows[place][1] if number >= 0 and place < len(rows) else None
