@@ -260,7 +260,8 @@ def _extreme(test: str) -> Callable[..., Front]:
             best = select(c, [(yes, best), (no, b)], node, "min" if test == "<" else "max")
             if isinstance(best, Int):
                 pick = min if test == "<" else max
-                best.value.lo, best.value.hi = pick(alo, blo), pick(ahi, bhi)
+                lo, hi = c.b.range(best.value)
+                c.state.facts[best.value] = max(lo, pick(alo, blo)), min(hi, pick(ahi, bhi))
         return best
 
     return lower

@@ -136,6 +136,7 @@ class Graph:
         self.line = line
         self.blocks: list[Block] = []
         self.params: list[Value] = []
+        self.moves = False  # whether a call of it may move the packet
         self.sources: Any = None  # the parsed text that places are looked up in
 
     def new_block(self) -> Block:

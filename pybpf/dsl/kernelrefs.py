@@ -77,3 +77,146 @@ def lookup_socket(c: Compiler, m: Any, key: Front, node: Any) -> Front:
 
 
 __all__ = ["Int", "Object", "Ref", "context_pointer", "lookup_socket", "result_pointer", "types"]
+
+
+# -- structures that BTF describes
+
+
+def typed(c: Compiler, value: Value, type_: Any, *, direct: bool) -> Front:
+    """A 64-bit value that the kernel declares as this BTF type."""
+    from ..btf.kinds import Kind
+
+    plain = type_.stripped
+    if plain.kind == Kind.PTR:
+        inner = plain.type.stripped
+        if inner.kind in (Kind.STRUCT, Kind.UNION):
+            return Kernel(value, inner, direct=direct)
+        return Int(value, types.u64)  # type: ignore[arg-type]
+    scalar = scalar_of_btf(plain)
+    if scalar is None or scalar.size == 8:
+        kind: Any = scalar or types.u64
+        return Int(c.b.retype(value, *limits(64, True)) if kind.signed else value, kind)
+    return Int(c.b.extend(value, scalar.bits, scalar.signed), scalar)
+
+
+def scalar_of_btf(plain: Any) -> Any:
+    from ..btf.kinds import Kind
+
+    if plain.kind in (Kind.INT, Kind.ENUM, Kind.ENUM64):
+        from .events import scalars
+
+        return scalars().get((plain.size, plain.signed))
+    return None
+
+
+class Kernel(Front):
+    """A pointer to a structure of the kernel: `task.real_parent.pid` reads field by field.
+
+    `direct` pointers came from BTF-typed arguments: the program loads through them, and a bad address reads as 0.  Others
+    are read with probe_read_kernel.
+    """
+
+    __slots__ = ("check", "direct", "off", "owner", "struct", "value")
+
+    def __init__(self, value: Value, struct: Any, *, direct: bool, off: int = 0) -> None:
+        self.value = value
+        self.struct = struct
+        self.direct = direct
+        self.off = off
+        self.check = None
+        self.owner = None
+
+    def what(self) -> str:
+        return f"struct {self.struct.name} of the kernel"
+
+    def is_none(self, c: Compiler, node: Any) -> Any:
+        return c.b.branch("==", 64, self.value, c.b.const(0))
+
+    def pointer_value(self, c: Compiler) -> Value:
+        return c.b.arith("add", self.value, c.b.const(self.off)) if self.off else self.value
+
+    def number(self, c: Compiler, node: Any) -> Int:
+        return Int(self.pointer_value(c), types.u64)  # type: ignore[arg-type]
+
+    def attribute(self, c: Compiler, name: str, node: Any) -> Front:
+        if name not in self.struct:
+            known = ", ".join(m.name for m in self.struct.fields() if m.name)
+            c.fail(f"struct {self.struct.name} of this kernel has no field {name!r}; it has {known[:600]}", node)
+        return self.read(c, self.struct[name], node)
+
+    def read(self, c: Compiler, member: Any, node: Any) -> Front:
+        from ..btf.kinds import Kind
+
+        plain = member.type.stripped
+        off = self.off + member.bit_offset // 8
+        if plain.kind in (Kind.STRUCT, Kind.UNION):
+            return Kernel(self.value, plain, direct=self.direct, off=off)
+        if plain.kind == Kind.ARRAY:
+            from ..types import Array
+
+            element = scalar_of_btf(plain.element.stripped)
+            if element is None:
+                c.fail(f"{member.name} is an array of {plain.element}, which programs cannot index", node)
+            is_text = getattr(plain.element.stripped, "is_char", False) or str(plain.element) == "char"
+            type_ = Array(types.char if is_text else element, plain.count)
+            return KernelArray(self.pointer_value(c), off - self.off, type_, direct=self.direct)
+        if member.bit_size:
+            return self.bits(c, member, plain)
+        size = plain.size
+        scalar = scalar_of_btf(plain)
+        signed = scalar is not None and scalar.signed
+        value = self.load(c, off, size, signed)
+        if plain.kind == Kind.PTR:
+            return typed(c, value, member.type, direct=self.direct)
+        return Int(value, scalar or types.u64)
+
+    def load(self, c: Compiler, off: int, size: int, signed: bool) -> Value:
+        if self.direct:
+            return c.b.load(self.value, off, size, signed, "kernel")
+        from .events import read_kernel
+
+        return read_kernel(c, c.b.arith("add", self.value, c.b.const(off)), size, signed)
+
+    def bits(self, c: Compiler, member: Any, plain: Any) -> Front:
+        """A bit-field: the bytes that hold it, shifted and masked."""
+        from .values import INT
+
+        first = member.bit_offset // 8
+        shift = member.bit_offset % 8
+        size = next(s for s in (1, 2, 4, 8) if shift + member.bit_size <= 8 * s)
+        value = self.load(c, self.off + first, size, False)
+        value = c.b.arith("shr", value, c.b.const(shift), 64, 0, value.hi >> shift)
+        mask = (1 << member.bit_size) - 1
+        return Int(c.b.arith("and", value, c.b.const(mask), 64, 0, mask), INT)
+
+
+class KernelArray(Front):
+    """An array inside a structure of the kernel: read by constant index, or handed to probe_read_kernel whole."""
+
+    __slots__ = ("base", "direct", "off", "type")
+
+    def __init__(self, base: Value, off: int, type_: Any, *, direct: bool) -> None:
+        self.base = base
+        self.off = off
+        self.type = type_
+        self.direct = direct
+
+    def what(self) -> str:
+        return f"{self.type!r} of the kernel"
+
+    def pointer_value(self, c: Compiler) -> Value:
+        return c.b.arith("add", self.base, c.b.const(self.off)) if self.off else self.base
+
+    def item(self, c: Compiler, index: Front, node: Any) -> Front:
+        from .values import Const
+
+        if not isinstance(index, Const) or not 0 <= index.obj < self.type.count:
+            c.fail(f"an array of the kernel is indexed by a constant 0..{self.type.count - 1}", node)
+        kind = types.u8 if self.type.element is types.char else self.type.element
+        off = self.off + index.obj * kind.size  # type: ignore[attr-defined]
+        if self.direct:
+            return Int(c.b.load(self.base, off, kind.size, kind.signed, "kernel"), kind)  # type: ignore[attr-defined,arg-type]
+        from .events import read_kernel
+
+        address = c.b.arith("add", self.base, c.b.const(off))
+        return Int(read_kernel(c, address, kind.size, kind.signed), kind)  # type: ignore[attr-defined,arg-type]

@@ -26,6 +26,7 @@ UNROLL_STEPS = 8
 UNROLL_NODES = 160
 MAX_UNROLL = 4096
 PLAIN_STEPS = 1 << 16  # more steps than this, and the loop is bounded by may_goto where the kernel has it
+PLAIN_WORK = 1 << 12  # likewise for the rounds' work, as the verifier walks through all of it
 MAY_GOTO = (6, 9)
 BOUNDED_LOOPS = (5, 3)
 
@@ -347,6 +348,21 @@ def weight(body: Any) -> int:
     return total
 
 
+def work(body: list[Any]) -> int:
+    """Roughly how many instructions the verifier walks in one round: tests double what it has to look at."""
+    total = 0
+    for node in body:
+        kind = node.__class__.__name__
+        inner = [n for field in ("body", "orelse") for n in getattr(node, field, ())]
+        if kind in ("For", "While"):
+            total += 64 * work(inner)
+        elif kind == "If":
+            total += 20 + 2 * work(inner)
+        else:
+            total += 10
+    return total
+
+
 def unrolled(c: Compiler, node: Any, items: list[Any]) -> None:
     from .statements import store
 
@@ -438,7 +454,7 @@ def counted(c: Compiler, node: Any, start: Front, stop: Front, step: int, elemen
             now = c.b.state.env[hidden]
             store(c, node.target, element(now) if element else now)
 
-        guard = steps > PLAIN_STEPS
+        guard = steps > PLAIN_STEPS or (steps > 1 and steps * work(node.body) > PLAIN_WORK)
         outs, breaks = repeat(c, node, names, first_types, top, bottom, guard)
         leaving += outs
     finish(c, node, leaving, breaks)

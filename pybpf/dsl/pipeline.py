@@ -165,8 +165,8 @@ def describe(spec: Function, compiled: Compiled) -> tuple[bytes, tuple[Any, ...]
     btf = BtfBuilder()
     integer = btf.add_int("int", 4, True)
     wide = btf.add_int("long", 8, True)
-    context = spec_context(spec)
-    pointer = btf.add_ptr(btf.add_fwd(context) if context else 0)
+    context, size = spec_context(spec)
+    pointer = btf.add_ptr(btf.add_struct(context, size, ()) if context else 0)
     slots = []
     at = 0
     for insn in compiled.insns:
@@ -191,8 +191,8 @@ def describe(spec: Function, compiled: Compiled) -> tuple[bytes, tuple[Any, ...]
     return btf.to_bytes(), tuple(functions), tuple(lines)
 
 
-def spec_context(spec: Function) -> str:
+def spec_context(spec: Function) -> tuple[str, int]:
     from ..kernel import rules
 
     found = rules(spec.kernel).program(spec.kind.prog_type, spec.kind.attach_type, sleepable=bool(spec.flags & 1 << 4))
-    return str(found.context.name)
+    return str(found.context.name), int(found.context.size)
