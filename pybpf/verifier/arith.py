@@ -6,6 +6,7 @@ the 32-bit bounds only and zero-extend, as w registers do.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 from ..asm.opcodes import Alu
@@ -30,8 +31,6 @@ from .tnum import U32, U64
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     Bounds = tuple[int, int, int, int]  # umin, umax, smin, smax
 
 _new = tuple.__new__
@@ -177,12 +176,18 @@ _NARROW = {**_WIDE, Alu.LSH: _lsh32, Alu.RSH: _rsh32, Alu.ARSH: _arsh32}
 _SHIFTS = frozenset((int(Alu.LSH), int(Alu.RSH), int(Alu.ARSH)))
 
 
-@lru_cache(maxsize=1 << 16)
 def apply(op: int, wide: bool, a: Num, b: Num) -> Num:
     """The number that `a op b` gives, on x registers (`wide`) or w registers.
 
     Division, remainder and shifts by an unknown or too large count give an unknown number, as in the kernel.
     """
+    if not a[1] and not b[1] and op in _EXACT and (op not in _SHIFTS or b[0] < (64 if wide else 32)):
+        return const(concrete(op, wide, a[0], b[0]))
+    return _apply(op, wide, a, b)
+
+
+@lru_cache(maxsize=1 << 16)
+def _apply(op: int, wide: bool, a: Num, b: Num) -> Num:
     operation = (_WIDE if wide else _NARROW).get(op)
     if operation is None:
         return UNKNOWN
@@ -196,25 +201,21 @@ def apply(op: int, wide: bool, a: Num, b: Num) -> Num:
     return sync(result if wide else zero_extend(result))
 
 
+_EXACT: dict[int, Callable[[int, int, int], int]] = {
+    Alu.ADD: lambda a, b, width: a + b,
+    Alu.SUB: lambda a, b, width: a - b,
+    Alu.MUL: lambda a, b, width: a * b,
+    Alu.AND: lambda a, b, width: a & b,
+    Alu.OR: lambda a, b, width: a | b,
+    Alu.XOR: lambda a, b, width: a ^ b,
+    Alu.NEG: lambda a, b, width: -a,
+    Alu.LSH: lambda a, b, width: a << (b & width - 1),
+    Alu.RSH: lambda a, b, width: a >> (b & width - 1),
+    Alu.ARSH: lambda a, b, width: (a - (1 << width) if a >> width - 1 else a) >> (b & width - 1),
+}
+
+
 def concrete(op: int, wide: bool, a: int, b: int) -> int:
-    """What the machine computes for the operations of `apply`: the reference of its tests."""
-    width = 64 if wide else 32
-    top = (1 << width) - 1
-    a &= top
-    b &= top
-    shift = b & width - 1
-    signed = a - (1 << width) if a >> width - 1 else a
-    return {
-        Alu.ADD: a + b,
-        Alu.SUB: a - b,
-        Alu.MUL: a * b,
-        Alu.AND: a & b,
-        Alu.OR: a | b,
-        Alu.XOR: a ^ b,
-        Alu.NEG: -a,
-        Alu.LSH: a << shift,
-        Alu.RSH: a >> shift,
-        Alu.ARSH: signed >> shift,
-    }[Alu(op)] & top
-
-
+    """What the machine computes with two known numbers, for the operations of `apply`."""
+    width, top = (64, U64) if wide else (32, U32)
+    return _EXACT[op](a & top, b & top, width) & top

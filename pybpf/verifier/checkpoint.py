@@ -142,8 +142,10 @@ def equal(old: Checkpoint, new: State, live: Sequence[int], how: int) -> bool:
     last = len(frames) - 1
     if how != EXACT:  # the current frame's registers differ most often, and comparing them costs nothing
         mask = live[state.insn]
-        for i, (a, b) in enumerate(zip(frames[last].regs, others[last].regs, strict=True)):
-            if a is not b and mask >> i & 1 and a.type != b.type and a.type != NOT_INIT:
+        regs, new_regs = frames[last].regs, others[last].regs
+        for i in range(10):
+            a = regs[i]
+            if mask >> i & 1 and a.type != new_regs[i].type and a.type != NOT_INIT:
                 return False
     ids = Ids()
     if not _same_held(state, new, ids):
@@ -295,7 +297,9 @@ def looping(old: Checkpoint, new: State) -> bool:
     frames, others = old.state.frames, new.frames
     if len(frames) != len(others):
         return False
-    for a, b in zip(frames[-1].regs, others[-1].regs, strict=True):
+    regs, new_regs = frames[-1].regs, others[-1].regs
+    for i in range(10):
+        a, b = regs[i], new_regs[i]
         if a is not b and (a.type != b.type or a.num != b.num or a.off != b.off or a.data != b.data or a.extra != b.extra):
             return False
     return True
