@@ -155,12 +155,16 @@ if TYPE_CHECKING:
     from .errors import VerifierError as VerifierError
     from .errors import VmFault as VmFault
     from .links.base import Link as Link
+    from .links.found import links as links
     from .links.seccomp import install_seccomp as install_seccomp
+    from .maps.btf import btfs as btfs
+    from .maps.found import maps as maps
     from .maps.live import Map as Map
     from .program import Collection as Collection
     from .program import Program as Program
     from .program import load as load
     from .program import load_collection as load_collection
+    from .program import programs as programs
     from .spec import MapSpec as MapSpec
     from .spec import ProgramSpec as ProgramSpec
     from .types import Struct as Struct
@@ -348,10 +352,13 @@ _HOME = {
         "declared",
     ),
     "Link": "links.base",
+    "btfs": "maps.btf",
+    "links": "",
+    "maps": "",
     "Map": "maps.live",
     "VM": "vm",
     **dict.fromkeys(("Report", "verify"), "verifier"),
-    **dict.fromkeys(("Collection", "Program", "load", "load_collection"), "program"),
+    **dict.fromkeys(("Collection", "Program", "load", "load_collection", "programs"), "program"),
     **dict.fromkeys(("MapSpec", "ProgramSpec"), "spec"),
     **dict.fromkeys(
         ("Struct", "be16", "be32", "be64", "char", "s8", "s16", "s32", "s64", "u8", "u16", "u32", "u64"), "types"

@@ -7,7 +7,7 @@ import struct
 from .asm.codec import encode
 from .errors import NotSupportedError, SpecError, VerifierError
 from .maps.create import create
-from .syscall.fd import Fd
+from .syscall.fd import Object
 from .syscall.progs import prog_load, prog_test_run
 
 TYPE_CHECKING = False
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from .maps.live import Map
     from .spec import MapSpec, ProgramSpec, Spec
 
-_MAP_FD, _MAP_VALUE = 1, 2  # asm.Pseudo; its enum is not worth loading here
+# asm.Pseudo and asm.Call; their enums are not worth loading here.
+_MAP_FD, _MAP_VALUE, _BTF_ID, _KFUNC = 1, 2, 3, 2
+_CHECKED_AGAINST_A_TARGET = frozenset((26, 27, 28, 29))  # TRACING, STRUCT_OPS, EXT, LSM
 
 # Program types whose test run takes a packet and gives one back: SOCKET_FILTER, SCHED_CLS, SCHED_ACT, XDP, CGROUP_SKB,
 # the LWT types, FLOW_DISSECTOR.
@@ -48,7 +50,7 @@ class RunResult:
         return f"RunResult(retval={self.retval}, {len(self.data)} bytes of data, duration={self.duration})"
 
 
-class Program(Fd):
+class Program(Object):
     """A program in the kernel.  Owns its descriptor, its maps and its links: closing it closes them all.
 
     `prog[packets]` is the live map of a declared one.
@@ -62,6 +64,31 @@ class Program(Fd):
         self.links: list[Link] = []
         self.shares_maps = False
         self._specs = dict(specs)
+
+    @classmethod
+    def from_id(cls, id_: int) -> Program:
+        """Open a program by its id, with what the kernel tells of it; SyscallError (ENOENT) when there is none."""
+        from .syscall.objects import fd_by_id
+
+        return cls._opened(fd_by_id("prog", id_))
+
+    @classmethod
+    def from_pin(cls, path: str) -> Program:
+        """Open a pinned program.  SyscallError when nothing is pinned there, TypeError when it is no program."""
+        from .syscall.bpffs import open_pin
+
+        prog = cls._opened(open_pin(path, "prog"))
+        prog._pinned = path
+        return prog
+
+    @classmethod
+    def _opened(cls, fd: int) -> Program:
+        from .spec import ProgramSpec
+
+        prog = cls(fd, ProgramSpec((), 0), {}, {})
+        info = prog.info
+        prog.spec = ProgramSpec((), info.type, name=info.name.decode(errors="replace"), ifindex=info.ifindex)
+        return prog
 
     @property
     def name(self) -> str:
@@ -281,26 +308,28 @@ def load_collection(*specs: ProgramSpec, log_level: int = 0) -> Collection:
 
 def _load(spec: ProgramSpec, pool: _Pool, log_level: int) -> Program:
     maps = {symbol: pool.get(found, symbol) for symbol, found in spec.maps.items()}
-    raw = encode(_linked(spec, maps))
-    btf_fd = 0
-    options: dict[str, Any] = {}
-    if spec.btf:
-        from .syscall.btf import btf_load
-
-        btf_fd = btf_load(bytes(spec.btf))
-        options["func_info"] = _records("=2I", spec.func_info)
-        options["line_info"] = _records("=4I", spec.line_info)
+    opened: list[Any] = []  # what only the loading needs
     try:
+        options: dict[str, Any] = {}
+        insns = _linked(spec, maps)
+        if any(insn.symbol is not None for insn in insns) or spec.prog_type in _CHECKED_AGAINST_A_TARGET:
+            insns = _in_kernel(spec, insns, options, opened)
+        if spec.btf:
+            from .maps.btf import load_btf
+
+            opened.append(load_btf(bytes(spec.btf)))
+            options["btf_fd"] = opened[-1].fileno()
+            options["func_info"] = _records("=2I", spec.func_info)
+            options["line_info"] = _records("=4I", spec.line_info)
         fd, log = prog_load(
             spec.prog_type,
-            raw,
+            encode(insns),
             spec.license,
             name=spec.name,
             flags=spec.flags,
             expected_attach_type=spec.expected_attach_type or 0,
             kern_version=spec.kern_version,
             ifindex=spec.ifindex,
-            btf_fd=btf_fd,
             log_level=log_level,
             **options,
         )
@@ -308,11 +337,26 @@ def _load(spec: ProgramSpec, pool: _Pool, log_level: int) -> Program:
         _locate(error, spec)
         raise
     finally:
-        if btf_fd:
-            Fd(btf_fd).close()
+        for one in opened:
+            one.close()
     prog = Program(fd, spec, maps, spec.maps)
     prog.log = log
     return prog
+
+
+def _in_kernel(spec: ProgramSpec, insns: list[Insn], options: dict[str, Any], opened: list[Any]) -> list[Insn]:
+    """Find what the program names in the running kernel: its target, kfuncs, variables."""
+    from .ksyms import References, target
+
+    found = target(spec)
+    if found is not None:
+        opened.append(found)
+        options["attach_btf_id"], options["attach_prog_fd"] = found.btf_id, found.fd
+    references = References()
+    opened.append(references)
+    insns = [insn if insn.symbol is None else references.resolve(insn) for insn in insns]
+    options["fd_array"] = references.fd_array()
+    return insns
 
 
 def _records(layout: str, records: Iterable[tuple[int, ...]]) -> bytes:
@@ -332,6 +376,8 @@ def _linked(spec: ProgramSpec, maps: Mapping[str, Map]) -> list[Insn]:
     for i in named:
         insn = insns[i]
         symbol = insn.symbol or ""
+        if (insn.wide and insn.src == _BTF_ID) or (not insn.wide and insn.src == _KFUNC):
+            continue  # a name of the kernel's
         if insn.src not in (_MAP_FD, _MAP_VALUE) or symbol not in maps:
             what = "map" if insn.wide else "function"
             raise SpecError(f"{spec.name or 'the program'}: instruction {i} names an unknown {what}: {symbol!r}")
@@ -348,3 +394,11 @@ def _locate(error: VerifierError, spec: ProgramSpec) -> None:
             error.text = error.text or str(insn)
             return
         slot += insn.slots
+
+
+def programs() -> Iterator[Program]:
+    """All programs in the kernel, open; each is closed when it is dropped."""
+    from .syscall.objects import each
+
+    for _, fd in each("prog"):
+        yield Program._opened(fd).keep_quiet()

@@ -15,7 +15,7 @@ FLOORS = {
     **dict.fromkeys(("asm", "syscall"), 1),
     **dict.fromkeys(("spec", "declared", "types", "net", "mapview", "btf", "kernel"), 2),
     **dict.fromkeys(("dsl", "helpers", "verifier", "vm", "elf", "cbpf"), 3),
-    **dict.fromkeys(("maps", "events", "links", "features"), 4),
+    **dict.fromkeys(("maps", "events", "links", "features", "ksyms"), 4),
     "program": 5,
     **dict.fromkeys(("cli", "testing", "__main__"), 6),
 }
@@ -34,6 +34,7 @@ NEIGHBOURS = {
     "events": {"maps"},
     "links": {"features"},
     "maps": {"features", "events"},
+    "ksyms": {"maps"},
     "vm": {"dsl"},  # the formats of trace events; the compiler knows nothing of the machine
     "__main__": {"cli"},
 }

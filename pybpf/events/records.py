@@ -45,7 +45,7 @@ class Run:
     def packed(self) -> bytearray:
         """The payloads without what is between them."""
         unit = 8 if not (self.offset | self.size | self.stride) % 8 else 4 if not (self.offset | self.size) % 4 else 1
-        letter = {8: "Q", 4: "I", 1: "B"}[unit]
+        letter: Any = {8: "Q", 4: "I", 1: "B"}[unit]
         out = bytearray(self.size * self.count)
         source, target = memoryview(self.raw).cast(letter), memoryview(out).cast(letter)
         first, step, width = self.offset // unit, self.stride // unit, self.size // unit

@@ -6,11 +6,14 @@ keywords of its own, and gives a `Link`.
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-    from .base import Link
+    from .base import BpfLink, Link
 
     Attach = Callable[..., Link]
 
@@ -31,3 +34,15 @@ def attacher(prog_type: int) -> Attach | None:
     module, function = place.split(":")
     found: Attach = getattr(import_module(f".{module}", __name__), function)
     return found
+
+
+class _Callable(ModuleType):
+    """`pybpf.links()` lists the links of the kernel, so this package can be called."""
+
+    def __call__(self) -> Iterator[BpfLink]:
+        from .found import links
+
+        return links()
+
+
+sys.modules[__name__].__class__ = _Callable

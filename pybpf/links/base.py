@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import NotSupportedError
-from ..syscall.fd import Fd
+from ..syscall.fd import Fd, Object
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Link(Fd):
         return f"<{type(self).__name__} to {self.target}{', closed' if self.closed else ''}>"
 
 
-class BpfLink(Link):
+class BpfLink(Link, Object):
     """A link of the kernel: its descriptor holds the attachment, which ends with the last descriptor or pin.
 
     When the process dies, however it dies, the kernel detaches.
@@ -74,6 +74,18 @@ class BpfLink(Link):
 
     def pin(self, path: str) -> None:
         """Keep the attachment under a name in a bpffs, beyond the life of the process."""
-        from ..syscall.objects import obj_pin
+        Object.pin(self, path)
 
-        obj_pin(path, self.fileno())
+    @classmethod
+    def from_id(cls, id_: int) -> BpfLink:
+        """Open a link by its id.  SyscallError (ENOENT) when there is none."""
+        from .found import from_id
+
+        return from_id(id_)
+
+    @classmethod
+    def from_pin(cls, path: str) -> BpfLink:
+        """Open a pinned link.  SyscallError when nothing is pinned there, TypeError when it is no link."""
+        from .found import from_pin
+
+        return from_pin(path)

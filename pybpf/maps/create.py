@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from errno import EINVAL, EOPNOTSUPP
 from sys import byteorder
 
-from ..errors import SpecError
+from ..errors import SpecError, SyscallError
+from ..syscall.maps import map_create
 from ..types import Scalar
+from .kernel import ENOTSUPP
 from .live import IntArray, IntHash, LiveArray, LiveBloom, LiveHash, LiveQueue, Map, QuickHash, possible_cpus
 
 TYPE_CHECKING = False
@@ -53,51 +56,72 @@ def _native(codec: Codec) -> bool:
 
 
 def create(spec: MapSpec, name: str = "") -> Map:
-    """Make the map that `spec` describes, with its contents.  When it fails, nothing is left.
+    """Make the map that `spec` describes, with its contents, or open the one that is pinned where it wants to be.
 
-    `name` is what the kernel calls it when the spec has none.
+    `name` is what the kernel calls it when the spec has none.  When it fails, nothing is left.
     """
-    from ..syscall.maps import map_create
-
     if not spec.name and name:
         spec = spec.replace(name=name)
-    max_entries, flags = spec.max_entries, spec.flags
-    if spec.map_type == PERF_EVENT_ARRAY and not max_entries:
-        max_entries = possible_cpus()
-    if spec.numa_node is not None:
-        flags |= _NUMA_NODE
-    inner = None
+    if spec.map_type == PERF_EVENT_ARRAY and not spec.max_entries:
+        spec = spec.replace(max_entries=possible_cpus())
+    if spec.pinning:
+        from .found import pin_path, reuse
+
+        pinned = reuse(spec)
+        if pinned is not None:
+            return pinned
     if spec.map_type in (ARRAY_OF_MAPS, HASH_OF_MAPS):
         if spec.inner is None:
             raise SpecError(f"map {spec.name!r}: a map of maps needs `inner`, the spec of the maps in it")
-        inner = create(spec.inner.replace(contents=(), pinning=None))
-    try:
-        fd = map_create(
-            spec.map_type,
-            spec.key_size,
-            spec.value_size,
-            max_entries,
-            flags,
-            name=spec.name,
-            inner_map_fd=inner.fileno() if inner is not None else 0,
-            numa_node=spec.numa_node or 0,
-            ifindex=spec.ifindex,
-            map_extra=spec.map_extra,
-        )
-    finally:
-        if inner is not None:
-            inner.close()
-    made = live(spec if max_entries == spec.max_entries else spec.replace(max_entries=max_entries), fd)
+        with create(spec.inner.replace(contents=(), pinning=None)) as inner:
+            fd = _described(spec, inner_map_fd=inner.fileno())
+    else:
+        fd = _described(spec)
+    made = live(spec, fd)
     try:
         if spec.map_type == PERF_EVENT_ARRAY and hasattr(spec, "event"):
             made.open()  # type: ignore[attr-defined]
         fill(made)
         if spec.frozen:
             made.freeze()
+        if spec.pinning:
+            made.pin(pin_path(spec))
     except BaseException:
         made.close()
         raise
     return made
+
+
+def _described(spec: MapSpec, **options: int) -> int:
+    """A new map with BTF of its key and value; without, where the kernel takes none for such a map."""
+    from .btf import describe
+
+    described = describe(spec)
+    if described is None:
+        return _create(spec, **options)
+    btf, key, value = described
+    with btf:
+        try:
+            return _create(spec, btf_fd=btf.fileno(), btf_key_type_id=key, btf_value_type_id=value, **options)
+        except SyscallError as error:
+            if spec.btf or error.errno not in (EINVAL, EOPNOTSUPP, ENOTSUPP):
+                raise
+    return _create(spec, **options)
+
+
+def _create(spec: MapSpec, **options: int) -> int:
+    return map_create(
+        spec.map_type,
+        spec.key_size,
+        spec.value_size,
+        spec.max_entries,
+        spec.flags | (_NUMA_NODE if spec.numa_node is not None else 0),
+        name=spec.name,
+        numa_node=spec.numa_node or 0,
+        ifindex=spec.ifindex,
+        map_extra=spec.map_extra,
+        **options,
+    )
 
 
 def fill(made: Any) -> None:

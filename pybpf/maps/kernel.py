@@ -38,7 +38,7 @@ class KernelMap:
     """The elements of a map through system calls.  `value_size` is what a lookup gives: all CPUs together."""
 
     def __init__(self, owner: Fd, map_type: int, key_size: int, value_size: int) -> None:
-        self._fileno = owner.fileno
+        self._fileno = owner.weak_fileno()
         self._steady = map_type in _STEADY
         self._takes = True
         self.key_size = key_size

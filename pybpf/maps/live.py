@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..mapview import PER_CPU, ArrayView, BloomView, HashView, QueueView, View
 from ..syscall.elements import ELEM_SIZE, prepare, quick
-from ..syscall.fd import Fd
+from ..syscall.fd import Object
 from .kernel import KernelMap
 
 TYPE_CHECKING = False
@@ -26,7 +26,7 @@ def possible_cpus() -> int:
     return int(text.replace(",", "-").rsplit("-", 1)[-1]) + 1
 
 
-class Map(Fd):
+class Map(Object):
     """A map in the kernel: owns its descriptor, and keeps the map alive while it is open.
 
     Its class says what else it can do: hashes, tries and tables are `MutableMapping`s, and so are arrays; queues,
@@ -36,7 +36,7 @@ class Map(Fd):
     spec: MapSpec
 
     def __init__(self, spec: MapSpec, fd: int) -> None:
-        Fd.__init__(self, fd)
+        Object.__init__(self, fd)
         self.spec = spec
 
     @property
@@ -58,6 +58,23 @@ class Map(Fd):
     def id(self) -> int:
         """The number by which `Map.from_id` and other tools find the map."""
         return int(self.info.id)
+
+    @classmethod
+    def from_id(cls, id_: int) -> Map:
+        """Open a map by its id, typed as its BTF says; SyscallError (ENOENT) when there is none."""
+        from .found import from_id
+
+        return from_id(id_)
+
+    @classmethod
+    def from_pin(cls, path: str, *, read_only: bool = False) -> Map:
+        """Open a pinned map, typed as its BTF says.
+
+        SyscallError when nothing is pinned there, TypeError when it is no map.
+        """
+        from .found import from_pin
+
+        return from_pin(path, read_only=read_only)
 
     def freeze(self) -> None:
         """Forbid writes from user space from now on (Linux 5.2)."""
@@ -166,7 +183,7 @@ class IntHash(QuickHash[K, V]):
 
     def _prepare(self) -> Any:
         key, value, attr, owners = super()._prepare()
-        letters = (codec.format[1] for codec in (self._key, self._value) if codec.format)
+        letters: Any = (codec.format[1] for codec in (self._key, self._value) if codec.format)
         return *(memoryview(m).cast(f) for m, f in zip((key, value), letters, strict=True)), attr, owners
 
     def __getitem__(self, key: K) -> V:

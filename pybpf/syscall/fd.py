@@ -10,6 +10,7 @@ from ..errors import SyscallError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Self
 
 
@@ -28,6 +29,8 @@ class Fd:
     An object may have something to release but no descriptor of its own: `fd` is then -1.
     """
 
+    _warns = True
+
     def __init__(self, fd: int = -1) -> None:
         self._fd = [fd]
         self._pid = os.getpid()
@@ -38,6 +41,18 @@ class Fd:
             return self._fd[0]
         except IndexError:
             raise ClosedError(EBADF, "use", self._subject()) from None
+
+    def weak_fileno(self) -> Callable[[], int]:
+        """`fileno` for what belongs to this object: it does not keep the object alive."""
+        cell, subject = self._fd, self._subject()
+
+        def fileno() -> int:
+            try:
+                return cell[0]
+            except IndexError:
+                raise ClosedError(EBADF, "use", subject) from None
+
+        return fileno
 
     @property
     def closed(self) -> bool:
@@ -62,6 +77,11 @@ class Fd:
         self._fd.clear()
         return fd
 
+    def keep_quiet(self) -> Self:
+        """Do not warn when this is dropped without `close()`; it is closed all the same.  For what iterators yield."""
+        self._warns = False
+        return self
+
     def _release(self) -> None:
         """What closing has to do beside closing the descriptor, in the process that made the object."""
 
@@ -79,7 +99,7 @@ class Fd:
         if not self.__dict__.get("_fd"):
             return
         try:
-            if self._pid == os.getpid() and not sys.is_finalizing():
+            if self._warns and self._pid == os.getpid() and not sys.is_finalizing():
                 import warnings
 
                 warnings.warn(f"unclosed {self!r}", ResourceWarning, stacklevel=2, source=self)
@@ -89,3 +109,26 @@ class Fd:
     def __repr__(self) -> str:
         state = f"fd={self._fd[0]}" if self._fd else "closed"
         return f"<{type(self).__name__} {state}>"
+
+
+class Object(Fd):
+    """An object of bpf(2): a descriptor that can be pinned, and asked what it is."""
+
+    _pinned: str | None = None
+
+    def pin(self, path: str) -> None:
+        """Give the object a name in a bpffs: it then outlives the process, until `unpin()`.
+
+        A bpffs is mounted on /sys/fs/bpf when it is missing there (`logging` tells), and directories are made.
+        """
+        from .bpffs import pin
+
+        pin(self.fileno(), path)
+        self._pinned = path
+
+    def unpin(self) -> None:
+        """Remove the name that `pin()` gave, or under which the object was opened; none is no error."""
+        if self._pinned is not None:
+            path, self._pinned = self._pinned, None
+            if os.path.lexists(path):
+                os.unlink(path)

@@ -5,7 +5,12 @@ from __future__ import annotations
 from errno import ENOENT
 from struct import Struct
 
+from ..errors import SyscallError
 from .door import address, bpf, buffer_of, call, failure
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 OBJ_PIN = 6
 OBJ_GET = 7
@@ -77,6 +82,20 @@ def next_id(kind: str, after: int = 0) -> int | None:
 def fd_by_id(kind: str, id: int, flags: int = 0) -> int:
     """BPF_{PROG,MAP,BTF,LINK}_GET_FD_BY_ID: a descriptor.  `flags` (maps only) may be RDONLY (8)."""
     return bpf(FD_BY_ID[kind], GET_ID.pack(id, 0, flags, 0), f"{kind} {id}")
+
+
+def each(kind: str) -> Iterator[tuple[int, int]]:
+    """`(id, descriptor)` of every object of a kind; those that go away meanwhile are left out."""
+    id_ = 0
+    while (following := next_id(kind, id_)) is not None:
+        id_ = following
+        try:
+            fd = fd_by_id(kind, id_)
+        except SyscallError as error:
+            if error.errno != ENOENT:
+                raise
+            continue
+        yield id_, fd
 
 
 def obj_info(fd: int, size: int, prefix: bytes = b"") -> bytes:

@@ -1,0 +1,152 @@
+"""What a program names in the running kernel: the function that it attaches to, kfuncs that it calls, variables.
+
+Names become ids of types in the BTF of the kernel, or of a module, when the program is loaded.
+"""
+
+from __future__ import annotations
+
+from .errors import BtfError, NotSupportedError, SpecError
+from .maps.btf import BtfObject
+from .syscall.objects import each
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .asm.insn import Insn
+    from .btf import Btf
+    from .spec import ProgramSpec
+
+# ProgType and AttachType; their enums are not worth loading here.
+TRACING, STRUCT_OPS, EXT, LSM = 26, 27, 28, 29
+# What the kernel calls the BTF type to attach to: (prefix, suffix, kind of type) by expected attach type.
+_TYPEDEF, _FUNC = 8, 12
+_TARGETS = {
+    23: ("btf_trace_", _TYPEDEF),  # TRACE_RAW_TP
+    24: ("", _FUNC),  # TRACE_FENTRY
+    25: ("", _FUNC),  # TRACE_FEXIT
+    26: ("", _FUNC),  # MODIFY_RETURN
+    27: ("bpf_lsm_", _FUNC),  # LSM_MAC
+    28: ("bpf_iter_", _FUNC),  # TRACE_ITER
+    43: ("bpf_lsm_", _FUNC),  # LSM_CGROUP
+}
+
+
+class Target:
+    """The id of a type to attach to, and whose it is: a module's BTF, another program, or (None) the kernel's."""
+
+    def __init__(self, btf_id: int, owner: Any = None) -> None:
+        self.btf_id = btf_id
+        self.owner = owner
+
+    @property
+    def fd(self) -> int:
+        return 0 if self.owner is None else int(self.owner.fileno())
+
+    def close(self) -> None:
+        if isinstance(self.owner, BtfObject):
+            self.owner.close()
+
+
+def target(spec: ProgramSpec) -> Target | None:
+    """What a program of a type that is checked against its target attaches to; None for other types.
+
+    `spec.attach_to` is a name, or for functions of another program `(program, name)`.
+    """
+    to = spec.attach_to
+    if spec.prog_type == STRUCT_OPS and isinstance(to, str):
+        return _find(to, 4)
+    if isinstance(to, tuple) and spec.prog_type in (TRACING, EXT):
+        return _in_program(*to)
+    place = _TARGETS.get(spec.expected_attach_type or 0)
+    if spec.prog_type not in (TRACING, LSM) or place is None:
+        return None
+    if not isinstance(to, str):
+        raise SpecError(f"{spec.name or 'the program'}: say what it attaches to by attach_to, a name; it is {to!r}")
+    prefix, kind = place
+    return _find(prefix + to, kind)
+
+
+def _find(name: str, kind: int) -> Target:
+    """The type of that name in the kernel, else in a module."""
+    found, module = _lookup(name, kind)
+    return Target(found, None if module is None else _open_module(module))
+
+
+def _lookup(name: str, kind: int) -> tuple[int, str | None]:
+    from .btf import Btf
+
+    try:
+        kernel = Btf.kernel()
+    except OSError:
+        raise NotSupportedError("BTF of the kernel", since="5.2", hint="needs CONFIG_DEBUG_INFO_BTF") from None
+    ids = _ids(kernel, name, kind)
+    if ids:
+        return ids[0], None
+    for module in Btf.kernel_modules():
+        ids = _ids(Btf.of_module(module), name, kind)
+        if ids:
+            return ids[0], module
+    raise NotSupportedError(f"{name!r}", hint="the running kernel has nothing of that name in its BTF")
+
+
+def _ids(btf: Btf, name: str, kind: int) -> list[int]:
+    try:
+        return [found.id for found in btf.find_all(name, kind)]
+    except BtfError:
+        return []
+
+
+def _open_module(name: str) -> BtfObject:
+    for _, fd in each("btf"):
+        found = BtfObject(fd)
+        if found.of_kernel and found.name == name:
+            return found
+        found.close()
+    raise NotSupportedError(f"BTF of the module {name!r}")
+
+
+def _in_program(program: Any, function: str) -> Target:
+    from .maps.btf import kernel_btf
+
+    btf_id = program.info.btf_id
+    if not btf_id:
+        raise SpecError(f"{program!r} has no BTF: its functions cannot be attached to or replaced")
+    ids = _ids(kernel_btf(btf_id), function, _FUNC)
+    if not ids:
+        raise SpecError(f"{program!r} has no function {function!r}")
+    return Target(ids[0], program)
+
+
+class References:
+    """The kfuncs and variables that instructions name; `fd_array` is how the kernel finds those of modules."""
+
+    def __init__(self) -> None:
+        self.modules: dict[str, BtfObject] = {}
+
+    def fd_array(self) -> list[int]:
+        # Offset 0 of a call of a kfunc means the kernel itself, so the array begins with a place that is not used.
+        return [0, *(module.fileno() for module in self.modules.values())] if self.modules else []
+
+    def resolve(self, insn: Insn) -> Insn:
+        """The instruction with numbers in place of the name."""
+        name = insn.symbol or ""
+        if insn.wide:
+            found, module = _lookup(name, 14)  # a variable
+            fd = 0 if module is None else self._module(module).fileno()
+            return insn.replace(imm=found, next_imm=fd, symbol=None)
+        found, module = _lookup(name, _FUNC)
+        index = 0
+        if module is not None:
+            self._module(module)
+            index = list(self.modules).index(module) + 1
+        return insn.replace(imm=found, off=index, symbol=None)
+
+    def _module(self, name: str) -> BtfObject:
+        if name not in self.modules:
+            self.modules[name] = _open_module(name)
+        return self.modules[name]
+
+    def close(self) -> None:
+        for module in self.modules.values():
+            module.close()

@@ -1,0 +1,137 @@
+"""BTF of maps: keys and values described to the kernel (and to bpftool), and read back from maps that others made."""
+
+from __future__ import annotations
+
+from struct import Struct
+
+from ..errors import SyscallError
+from ..syscall.btf import btf_load
+from ..syscall.door import address, buffer_of
+from ..syscall.fd import Fd
+from ..syscall.objects import each, fd_by_id, obj_info
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from ..btf import Btf
+    from ..btf.types import Type
+    from ..spec import MapSpec
+
+# struct bpf_btf_info: address and size of the data, id, address and size of the name, kernel_btf.
+_INFO = Struct("=QIIQII")
+_features: frozenset[str] | None = None
+
+
+def load_btf(raw: bytes) -> Fd:
+    """BTF in the kernel; what this kernel's BTF lacks is replaced, as `btf.sanitize` does.
+
+    Which kinds it lacks is found out by loading a little of each, once in a process, when it refuses `raw`.
+    """
+    global _features
+    try:
+        return Fd(btf_load(raw))
+    except SyscallError:
+        from ..btf.compat import FEATURES, probe, sanitize
+
+        if _features is None:
+            _features = frozenset(feature for feature in FEATURES if _takes(probe(feature)))
+        cleaned = sanitize(raw, _features)
+        if cleaned == raw:
+            raise
+    return Fd(btf_load(cleaned))
+
+
+def _takes(raw: bytes) -> bool:
+    try:
+        Fd(btf_load(raw)).close()
+    except SyscallError:
+        return False
+    return True
+
+
+def describe(spec: MapSpec) -> tuple[Fd, int, int] | None:
+    """`(BTF in the kernel, id of the key, id of the value)` of a map, or None where there is nothing to say."""
+    if spec.btf:
+        if not (spec.btf_key or spec.btf_value):
+            return None
+        return load_btf(bytes(spec.btf)), spec.btf_key, spec.btf_value
+    if spec.value is None and spec.key is None:
+        return None
+    from ..btf.builder import btf_for_map
+    from ..btf.native import MAPS_WITHOUT_BTF
+
+    if spec.map_type in MAPS_WITHOUT_BTF or (spec.key_size and spec.key is None) or spec.value is None:
+        return None
+    raw, key, value = btf_for_map(spec.key, spec.value)
+    return load_btf(raw), key, value
+
+
+def kernel_btf(id_: int) -> Btf:
+    """The BTF that the kernel holds under an id."""
+    from ..btf import Btf
+
+    with BtfObject.from_id(id_) as found:
+        return Btf.parse(found.raw)
+
+
+class BtfObject(Fd):
+    """BTF in the kernel: `id`, `name` ("vmlinux", a module's, or "" for a program's), and its types by `parse()`."""
+
+    def __init__(self, fd: int) -> None:
+        super().__init__(fd)
+        name = bytearray(128)
+        info = _INFO.unpack(obj_info(fd, _INFO.size, _INFO.pack(0, 0, 0, address(buffer_of(name)), len(name), 0)))
+        self._size, self.id, self.of_kernel = info[1], info[2], bool(info[5])
+        self.name = name[: name.find(0)].decode()
+
+    @classmethod
+    def from_id(cls, id_: int) -> BtfObject:
+        """Open BTF by its id; SyscallError (ENOENT) when there is none."""
+        return cls(fd_by_id("btf", id_))
+
+    @property
+    def raw(self) -> bytes:
+        """The bytes of the BTF."""
+        data = bytearray(self._size)
+        obj_info(self.fileno(), _INFO.size, _INFO.pack(address(buffer_of(data)), len(data), 0, 0, 0, 0))
+        return bytes(data)
+
+    def __repr__(self) -> str:
+        return f"<BTF {self.id} {self.name!r}{', closed' if self.closed else ''}>"
+
+
+def python_type(found: Type | None) -> Any:
+    """The type to read values of a BTF type with: `u32`, `char[16]`, a ctypes structure; None when there is none."""
+    from .. import types
+    from ..btf import types as btf_types
+
+    if found is None:
+        return None
+    # Our own BTF keeps the byte order of a big-endian number in the name of a typedef.
+    if found.name in ("be16", "be32", "be64"):
+        return getattr(types, found.name)
+    found = found.stripped
+    if isinstance(found, btf_types.Int):
+        if found.is_char:
+            return types.char
+        return getattr(types, f"{'s' if found.signed else 'u'}{found.size * 8}", None)
+    if isinstance(found, btf_types.Enum):
+        return types.u32 if found.size == 4 else None
+    if isinstance(found, btf_types.Array):
+        element = python_type(found.element)
+        if element is types.u8:
+            return found.count
+        return None if element is None else types.Array(element, found.count)
+    if isinstance(found, btf_types.Struct):
+        from ..btf.ctype import ctype
+
+        return ctype(found)
+    return None
+
+
+def btfs() -> Iterator[BtfObject]:
+    """All BTF in the kernel: its own, of its modules, of programs and maps."""
+    for _, fd in each("btf"):
+        yield BtfObject(fd).keep_quiet()
