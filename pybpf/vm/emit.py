@@ -1,10 +1,11 @@
 """Instructions to Python text, one basic block at a time, and what is known about each register on the way.
 
-Registers are Python locals `r0`..`r10` that hold unsigned 64-bit numbers.  What is known decides what has to be written:
+Registers are Python locals `r0`..`r10` that hold unsigned 64-bit numbers.  What is known decides what has to be
+written:
 
     None            may hold nothing: the first use checks
-    (low, high)     a number in this range; beyond 0..2^64-1 it is *dirty*, congruent modulo 2^64, and is cut when it matters
-    ("c", offset)   the context plus offset           ("f", offset)  the frame pointer plus offset
+    (low, high)     a number in this range; beyond 0..2^64-1 it is *dirty*, congruent modulo 2^64, and is cut when it
+    matters ("c", offset)   the context plus offset           ("f", offset)  the frame pointer plus offset
     ("p", offset)   the packet's data plus offset     ("m", slot)    the map that the wide load at `slot` names
 
 Whatever cannot be written plainly raises, and the interpreter takes over at that instruction (see `translate.py`).
@@ -13,10 +14,12 @@ Whatever cannot be written plainly raises, and the interpreter takes over at tha
 from __future__ import annotations
 
 from ..asm.opcodes import LD_IMM64, Alu, Atomic, Call, Class, Jmp, Mode, Pseudo, Src
-from .flow import CALL, EXIT, Block, helper_arity
+from .flow import Block, helper_arity
 from .helpers.table import KFUNCS, MODELS, QUIET, VARIADIC, name_of
+from .image import CALL, EXIT
 from .isa import defect
 from .memory import CTX, FRAME_SIZE, MASK32, MASK64
+from .ranges import FULL, SIGNED_JUMPS, SLOTS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,8 +32,6 @@ if TYPE_CHECKING:
     # Text, its slot, the instructions executed before it in this block, and the registers that are virtual there.
     Line = tuple[str, int, int, "dict[int, Value] | None"]
 
-FULL = (0, MASK64)
-SLOTS = 11
 NO_PACKET = -2
 NOWHERE = -(1 << 40)  # the slot of text that belongs to no instruction
 _LARGEST = 1 << 190  # dirty numbers are cut before they grow beyond this
@@ -40,8 +41,17 @@ _SIGNED_RESULT = (-_S64, MASK64)
 _SIZE = {0x00: 4, 0x08: 2, 0x10: 1, 0x18: 8}
 _TOP = {1: (0, 0xFF), 2: (0, 0xFFFF), 4: (0, MASK32), 8: FULL}
 _CLEAN_RESULT = frozenset(
-    """map_lookup_elem map_lookup_percpu_elem ringbuf_reserve ktime_get_ns ktime_get_boot_ns get_prandom_u32
-    get_smp_processor_id get_current_pid_tgid get_current_uid_gid""".split()
+    [
+        "map_lookup_elem",
+        "map_lookup_percpu_elem",
+        "ringbuf_reserve",
+        "ktime_get_ns",
+        "ktime_get_boot_ns",
+        "get_prandom_u32",
+        "get_smp_processor_id",
+        "get_current_pid_tgid",
+        "get_current_uid_gid",
+    ]
 )
 _CALLS_BACK = frozenset(("loop", "for_each_map_elem", "user_ringbuf_drain"))
 _SURPRISE = "raise LookupError"
@@ -49,17 +59,14 @@ _COMPARE = {
     Jmp.JEQ: "==", Jmp.JNE: "!=", Jmp.JGT: ">", Jmp.JGE: ">=", Jmp.JLT: "<", Jmp.JLE: "<=",
     Jmp.JSGT: ">", Jmp.JSGE: ">=", Jmp.JSLT: "<", Jmp.JSLE: "<=",
 }  # fmt: skip
-_SIGNED = frozenset((Jmp.JSGT, Jmp.JSGE, Jmp.JSLT, Jmp.JSLE))
-_OPPOSITE = {
-    Jmp.JEQ: Jmp.JNE, Jmp.JNE: Jmp.JEQ, Jmp.JGT: Jmp.JLE, Jmp.JLE: Jmp.JGT, Jmp.JGE: Jmp.JLT, Jmp.JLT: Jmp.JGE,
-}  # fmt: skip
-_TO_UNSIGNED = {Jmp.JSGT: Jmp.JGT, Jmp.JSGE: Jmp.JGE, Jmp.JSLT: Jmp.JLT, Jmp.JSLE: Jmp.JLE}
 _INPLACE = {Atomic.ADD: "+", Atomic.OR: "|", Atomic.AND: "&", Atomic.XOR: "^"}
 _A, _L, _X = Alu, Class, Src.X
 
 
 class Shape:
-    """What a translation depends on beside the instructions: the context's form, the maps, and which helpers are replaced."""
+    """What a translation depends on beside the instructions: the context's form, the maps, and which helpers are
+    replaced.
+    """
 
     def __init__(
         self,
@@ -79,7 +86,9 @@ class Shape:
 
 
 class Emitter:
-    """Writes the blocks of one function.  `promoted` maps stack offsets to sizes when slots can be locals, else None."""
+    """Writes the blocks of one function.  `promoted` maps stack offsets to sizes when slots can be locals, else
+    None.
+    """
 
     def __init__(self, shape: Shape, starts: list[int], promoted: dict[int, int] | None) -> None:
         self.shape = shape
@@ -97,7 +106,8 @@ class Emitter:
         self.count = 0
 
     def block(self, block: Block, state: State) -> tuple[str, State]:
-        """Write a block that is entered with `state`; gives the condition of its jump ("" for none) and the state behind it.
+        """Write a block that is entered with `state`; gives the condition of its jump ("" for none) and the state
+        behind it.
 
         The text is in `lines` afterwards.
         """
@@ -178,7 +188,7 @@ class Emitter:
         value = self.use(reg)
         if reg in self.virtual:
             self.real(reg)
-        return FULL if type(value[0]) is str else value  # type: ignore[no-any-return]
+        return FULL if type(value[0]) is str else value
 
     def clean(self, reg: int) -> tuple[int, int]:
         """Cut a dirty register to 64 bits; its range."""
@@ -192,7 +202,7 @@ class Emitter:
     def low32(self, reg: int) -> tuple[str, int]:
         """Text for the low 32 bits of a register, and their largest value."""
         low, high = self.number(reg)
-        if 0 <= low and high <= MASK32:
+        if low >= 0 and high <= MASK32:
             return f"r{reg}", high
         return f"(r{reg} & {_M32})", MASK32
 
@@ -266,7 +276,7 @@ class Emitter:
             b = FULL if type(b[0]) is str else b
         if op == _A.ADD:
             # A pointer plus a small number stays below 2^64: the windows leave room.
-            if type(known[0]) is str and 0 <= b[0] and b[1] <= MASK32:
+            if type(known[0]) is str and b[0] >= 0 and b[1] <= MASK32:
                 self.set(d, f"r{d} + {text}", FULL)
             else:
                 self.set(d, f"r{d} + {text}" if imm >= 0 or register else f"r{d} - {-imm}", (a[0] + b[0], a[1] + b[1]))
@@ -356,7 +366,7 @@ class Emitter:
         elif off:
             low, high = self.number(s)
             half = 1 << (off - 1)
-            if 0 <= low and high < half:
+            if low >= 0 and high < half:
                 self.set(d, f"r{s}", (low, high))
             elif wide:
                 self.set(d, f"(r{s} & {2 * half - 1} ^ {half}) - {half}", (-half, half - 1))
@@ -384,7 +394,7 @@ class Emitter:
         elif bits == 16:
             self.set(d, f"(r{d} & 255) << 8 | r{d} >> 8{' & 255' if high > mask or low < 0 else ''}", (0, 0xFFFF))
         else:
-            text = f"r{d}" if 0 <= low and high <= mask else f"(r{d} & {mask})"
+            text = f"r{d}" if low >= 0 and high <= mask else f"(r{d} & {mask})"
             self.set(d, f'FB({text}.to_bytes({bits // 8}, "little"), "big")', (0, mask))
 
     def alu32(self, insn: Insn) -> None:
@@ -535,7 +545,7 @@ class Emitter:
             value = self.state[s]
         else:
             low, high = self.number(s)
-            if 0 <= low and high <= _TOP[size][1]:
+            if low >= 0 and high <= _TOP[size][1]:
                 text, value = f"r{s}", (low, high)
             else:
                 text, value = f"r{s} & {_TOP[size][1]}", _TOP[size]
@@ -729,7 +739,7 @@ class Emitter:
         for reg in range(1, 6):
             if self.state[reg] is not None:
                 self.clean(reg)
-            args.append(f"r{reg}" if self.state[reg] is not None else "None")
+            args.append(f"r{reg}")
         self.calls.setdefault(target, []).append([self.state[reg] for reg in range(1, 6)])
         self.synchronised(f"r0 = S.call(IMAGE, {target}, ({', '.join(args)}))")
         self.know(0, FULL)
@@ -779,23 +789,21 @@ class Emitter:
         if register:
             self.use(s)
         if is_64:
-            a, (a_low, a_high) = f"r{d}", self.clean(d)
+            a, (_, a_high) = f"r{d}", self.clean(d)
             top, sign = MASK64, _S64
             if register:
-                b, (b_low, b_high) = f"r{s}", self.clean(s)
+                b, (_, b_high) = f"r{s}", self.clean(s)
         else:
             a, a_high = self.low32(d)
-            a_low = 0
             top, sign = MASK32, _S32
             if register:
                 b, b_high = self.low32(s)
-                b_low = 0
         if not register:
-            b_low = b_high = imm & top
+            b_high = imm & top
             b = str(b_high)
         if op == Jmp.JSET:
             return f"{a} & {b}"
-        if op in _SIGNED and not (a_high < sign and b_high < sign):
+        if op in SIGNED_JUMPS and not (a_high < sign and b_high < sign):
             right = f"({b} ^ {sign})" if register else str(b_high ^ sign)
             return f"{a} ^ {sign} {_COMPARE[op]} {right}"  # type: ignore[index]
         return f"{a} {_COMPARE[op]} {b}"  # type: ignore[index]
@@ -812,54 +820,6 @@ def _sound(insn: Insn) -> bool:
         _SOUND.clear()
     _SOUND.add(tuple(insn))  # type: ignore[arg-type]
     return True
-
-
-def refined(insn: Insn, state: State, taken: bool) -> State:
-    """`state` with what a jump's outcome says about the ranges of its operands; a copy when something is new."""
-    opcode, d, s, _, imm, _ = insn
-    op = opcode & 0xF0
-    is_64 = opcode & 7 == Class.JMP
-    sign = _S64 if is_64 else _S32
-    a = state[d]
-    b = state[s] if opcode & _X else (imm & (MASK64 if is_64 else MASK32),) * 2
-    if a is None or b is None or type(a[0]) is str or type(b[0]) is str:
-        return state
-    if not is_64 and (a[1] > MASK32 or b[1] > MASK32):
-        return state
-    if op in _SIGNED:
-        if a[1] >= sign or b[1] >= sign:
-            return state
-        op = _TO_UNSIGNED[op]  # type: ignore[index]
-    if op not in _OPPOSITE:
-        return state
-    if not taken:
-        op = _OPPOSITE[op]  # type: ignore[index]
-    new_a, new_b = _narrow(op, a, b)
-    if new_a == a and new_b == b:
-        return state
-    out = state.copy()
-    if new_a[0] <= new_a[1]:
-        out[d] = new_a
-    if opcode & _X and new_b[0] <= new_b[1]:
-        out[s] = new_b
-    return out
-
-
-def _narrow(op: int, a: tuple[int, int], b: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
-    if op == Jmp.JEQ:
-        both = (max(a[0], b[0]), min(a[1], b[1]))
-        return both, both
-    if op == Jmp.JNE:
-        if b[0] == b[1]:
-            a = (a[0] + (a[0] == b[0]), a[1] - (a[1] == b[0]))
-        return a, b
-    if op == Jmp.JGT:
-        return (max(a[0], b[0] + 1), a[1]), (b[0], min(b[1], a[1] - 1))
-    if op == Jmp.JGE:
-        return (max(a[0], b[0]), a[1]), (b[0], min(b[1], a[1]))
-    if op == Jmp.JLT:
-        return (a[0], min(a[1], b[1] - 1)), (max(b[0], a[0] + 1), b[1])
-    return (a[0], min(a[1], b[1])), (max(b[0], a[0]), b[1])
 
 
 def _ones(value: int) -> int:

@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 class Environment:
     """What helpers tell a program about its machine.
 
-    Time is in nanoseconds: `time_ns` since boot (`ktime_get_ns` and the boot, coarse and jiffies clocks), `tai_offset` and
-    `real_offset` are added for the TAI and real-time clocks; nothing moves unless the test (or `vm.advance`) moves it.
-    `pid` is the thread and `tgid` the process (the same unless given), `comm` its name, `cpu` of `cpus` where it runs.
-    `stack` and `user_stack` are addresses for the stack helpers, innermost first.  `routes` answers `bpf_fib_lookup`
-    (see `Route`), `sockets` the socket look-ups, `devices` maps an ifindex to its MTU.
+    Time is in nanoseconds: `time_ns` since boot (`ktime_get_ns` and the boot, coarse and jiffies clocks),
+    `tai_offset` and `real_offset` are added for the TAI and real-time clocks; nothing moves unless the test (or
+    `vm.advance`) moves it. `pid` is the thread and `tgid` the process (the same unless given), `comm` its name,
+    `cpu` of `cpus` where it runs. `stack` and `user_stack` are addresses for the stack helpers, innermost first.
+    `routes` answers `bpf_fib_lookup` (see `Route`), `sockets` the socket look-ups, `devices` maps an ifindex to its
+    MTU.
     """
 
     def __init__(
@@ -84,8 +85,9 @@ class Environment:
 class Route:
     """A row of the routing table for `bpf_fib_lookup`.
 
-    `network` is an address with prefix length ("10.0.0.0/8", "2001:db8::/32"); the frame goes out of `ifindex` to `dmac` from `smac`, through
-    `gateway` when there is one.  `mtu` 0 means no limit.  `result` is what the helper returns (`FibLookupRet`).
+    `network` is an address with prefix length ("10.0.0.0/8", "2001:db8::/32"); the frame goes out of `ifindex` to
+    `dmac` from `smac`, through `gateway` when there is one.  `mtu` 0 means no limit.  `result` is what the helper
+    returns (`FibLookupRet`).
     """
 
     def __init__(

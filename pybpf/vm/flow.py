@@ -1,7 +1,7 @@
 """Control flow of one function: basic blocks, their order, dominators, and which registers are alive.
 
-What the translator needs to write loops and branches as Python loops and branches.  Everything is numbers and bit masks: a
-translation must not cost more than a few microseconds an instruction.
+What the translator needs to write loops and branches as Python loops and branches.  Everything is numbers and bit
+masks: a translation must not cost more than a few microseconds an instruction.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ _ARITY: dict[int, int] = {}
 class Block:
     """Instructions that run one after another: `first` slot, `code` as (slot, insn), and where it goes.
 
-    `fall` and `jump` are the first slots of the next blocks, None for none.  `broken` marks a block whose end runs out of the function:
-    whoever gets there is sent to the interpreter, which raises the fault.
+    `fall` and `jump` are the first slots of the next blocks, None for none.  `broken` marks a block whose end runs
+    out of the function: whoever gets there is sent to the interpreter, which raises the fault.
     """
 
     __slots__ = ("broken", "code", "fall", "first", "jump", "live")
@@ -46,7 +46,7 @@ def target_of(slot: int, insn: Insn) -> int | None:
     """Where a jump goes; None for what is not a jump."""
     opcode = insn[0]
     cls = opcode & 7
-    if cls not in (5, 6) or opcode == CALL or opcode == EXIT:
+    if cls not in (5, 6) or opcode in (CALL, EXIT):
         return None
     return slot + 1 + (insn[4] if opcode == _JAL else insn[3])
 

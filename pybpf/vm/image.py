@@ -23,8 +23,9 @@ EXIT = Class.JMP | Jmp.EXIT
 class Image:
     """A program inside one machine.
 
-    `code[slot]` is the instruction that begins at a slot, None in the second half of a wide one; `constants[slot]` what a
-    wide load loads; `starts` the first slots of its functions, in order; `address` where callbacks find its code.
+    `code[slot]` is the instruction that begins at a slot, None in the second half of a wide one; `constants[slot]`
+    what a wide load loads; `starts` the first slots of its functions, in order; `address` where callbacks find its
+    code.
     """
 
     def __init__(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .image import Image
     from .run import Run
 
-_SIZES: dict[int, int] = {**SIZE_BYTES}
+_SIZES = {int(code): size for code, size in SIZE_BYTES.items()}
 
 Registers = list["int | None"]
 

@@ -39,9 +39,10 @@ class VM:
         assert vm.run(data=packet).retval == 0
         assert vm[packets][17] == 1
 
-    Programs may be given as specs, or as anything that has `.insns` and is a spec.  Keyword arguments are the fields of its
-    `Environment` (`time_ns`, `pid`, `comm`, `seed`, ...), which stay settable as `vm.env.pid = 7`.  `engine` is "auto", "interpreter"
-    or "translator"; `budget` how many instructions a run may execute.  Maps, timers and the clock live as long as the machine.
+    Programs may be given as specs, or as anything that has `.insns` and is a spec.  Keyword arguments are the fields
+    of its `Environment` (`time_ns`, `pid`, `comm`, `seed`, ...), which stay settable as `vm.env.pid = 7`.  `engine` is
+    "auto", "interpreter" or "translator"; `budget` how many instructions a run may execute.  Maps, timers and the
+    clock live as long as the machine.
     """
 
     def __init__(self, *specs: ProgramSpec, engine: str = "auto", budget: int = BUDGET, **environment: Any) -> None:
@@ -82,8 +83,9 @@ class VM:
     ) -> Result:
         """Run a program (the first one given to the machine, unless `spec` names another) once, or `repeat` times.
 
-        `data` is the packet: bytes, or anything that `bytes()` turns into them.  `ctx` is the context: a dict of fields, a
-        ctypes structure, bytes, or a sequence of arguments for programs that take those.  Repeated runs share packet and context, as in TEST_RUN.
+        `data` is the packet: bytes, or anything that `bytes()` turns into them.  `ctx` is the context: a dict of
+        fields, a ctypes structure, bytes, or a sequence of arguments for programs that take those.  Repeated runs
+        share packet and context, as in TEST_RUN.
 
         Raises `VmFault` for what the kernel would never let happen, `SpecError` for input that TEST_RUN refuses, and
         `NotSupportedError` for a helper that is not modelled.
@@ -116,7 +118,9 @@ class VM:
         )
 
     def __getitem__(self, key: MapSpec | str) -> Any:
-        """The map for a declared one: looked up by identity, then by equality, then by name.  KeyError when there is none."""
+        """The map for a declared one: looked up by identity, then by equality, then by name.  KeyError when there is
+        none.
+        """
         return self.view(self._find(key))
 
     def __contains__(self, key: MapSpec | str) -> bool:
@@ -130,8 +134,8 @@ class VM:
     def helper(self, name: str, function: Callable[..., int | None]) -> None:
         """Let `function` answer for a helper (`"ktime_get_ns"`, with or without `bpf_`) or a kfunc in this machine.
 
-        It is called with the arguments as unsigned numbers, as many as it takes, and returns the result (None counts as 0).
-        KeyError for a name that no helper has.
+        It is called with the arguments as unsigned numbers, as many as it takes, and returns the result (None counts
+        as 0). KeyError for a name that no helper has.
         """
         plain = name.removeprefix("bpf_")
         if helpers.known(plain):
@@ -144,7 +148,9 @@ class VM:
             image.functions.clear()
 
     def translate(self, spec: ProgramSpec | str | None = None, *, data: bytes = bytes(64), ctx: Any = None) -> str:
-        """Translate a program now, for runs with such a packet and context, and return the Python source that will run."""
+        """Translate a program now, for runs with such a packet and context, and return the Python source that will
+        run.
+        """
         from .translate import module_of
 
         image = self.images[0] if spec is None else self._image(spec)
@@ -221,7 +227,9 @@ class VM:
         return self.images[number], slot
 
     def current_task(self) -> int:
-        """The address of the current task's structure: opaque memory, unless the test gives its own by replacing the helper."""
+        """The address of the current task's structure: opaque memory, unless the test gives its own by replacing the
+        helper.
+        """
         if not self._task:
             self._task = self.mem.add(bytes(1 << 14), "struct task_struct of the current task")
         return self._task
@@ -257,9 +265,8 @@ class VM:
 
         def map_of(symbol: str) -> OfflineMap:
             if symbol not in known:
-                raise SpecError(
-                    f"program {spec.name!r} refers to map {symbol!r}, which is not among its maps: {', '.join(known) or 'none'}"
-                )
+                names = ", ".join(known) or "none"
+                raise SpecError(f"program {spec.name!r} refers to map {symbol!r}, which is not among its maps: {names}")
             found = self.map_for(known[symbol])
             if not known[symbol].name:
                 found.name = symbol

@@ -34,7 +34,7 @@ class TraceLine:
         shown = ", ".join(f"{name}={_number(value)}" for name, value in self.changed.items() if value is not None)
         source = self.insn.source
         where = f"  ; {source.text.strip() or source}" if source is not None else ""
-        return f"{self.slot:4}: {str(self.insn):40} {shown:30}{where}".rstrip()
+        return f"{self.slot:4}: {self.insn!s:40} {shown:30}{where}".rstrip()
 
     __repr__ = __str__
 
@@ -42,10 +42,11 @@ class TraceLine:
 class Result:
     """What a run left.
 
-    `retval` is the program's 32-bit answer as TEST_RUN gives it, `r0` the whole register.  `data` is the packet and `ctx` the
-    context after the program (in the form that the context was given in).  `insns` counts executed instructions; `trace` has a `TraceLine`
-    for each when asked for; `printk` the lines that the program printed.  `actions` are redirects and the like that it
-    asked for, as tuples whose first item says what; `seq` is what an iterator wrote.
+    `retval` is the program's 32-bit answer as TEST_RUN gives it, `r0` the whole register.  `data` is the packet and
+    `ctx` the context after the program (in the form that the context was given in).  `insns` counts executed
+    instructions; `trace` has a `TraceLine` for each when asked for; `printk` the lines that the program printed.
+    `actions` are redirects and the like that it asked for, as tuples whose first item says what; `seq` is what an
+    iterator wrote.
     """
 
     __slots__ = ("actions", "ctx", "data", "insns", "printk", "r0", "retval", "seq", "trace")

@@ -1,15 +1,16 @@
 """Blocks put together as Python: loops as `while`, joins as blocks that are left by `break`, branches as `if`.
 
-The dominator tree gives the nesting, as in N. Ramsey, "Beyond Relooper" (ICFP 2022). Python leaves one loop at a time, so a jump out of
-several sets `x` first and each loop on the way passes it on. Irreducible or too deeply nested code becomes a loop
-around a tree of tests on `pc` instead.
+The dominator tree gives the nesting, as in N. Ramsey, "Beyond Relooper" (ICFP 2022). Python leaves one loop at a
+time, so a jump out of several sets `x` first and each loop on the way passes it on. Irreducible or too deeply nested
+code becomes a loop around a tree of tests on `pc` instead.
 """
 
 from __future__ import annotations
 
-from .emit import FULL, NOWHERE, SLOTS, Emitter, refined
+from .emit import NOWHERE, Emitter
 from .flow import blocks_of, dominators, liveness, order
-from .memory import FRAME_SIZE, MASK64
+from .memory import FRAME_SIZE
+from .ranges import join, refined, widen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 _MAX_NESTING = 17  # Python allows 20 loops and tries inside one another
 _MAX_INDENT = 80
 _SHORT = 4  # instructions of a block that ends the program and is repeated rather than jumped to
-_THRESHOLDS = ((1 << 31) - 1, MASK64)
 
 
 class _TooDeepError(Exception):
@@ -62,7 +62,9 @@ def write(image: Image, start: int, shape: Shape, arguments: list[Value]) -> Fun
 
 
 def _promotable(blocks: dict[int, Block]) -> dict[int, int] | None:
-    """Stack slots by offset with their sizes, when every use of r10 is a direct access and none overlaps another; else None."""
+    """Stack slots by offset with their sizes, when every use of r10 is a direct access and none overlaps another;
+    else None.
+    """
     slots: dict[int, int] = {}
     for block in blocks.values():
         for _, insn in block.code:
@@ -71,9 +73,11 @@ def _promotable(blocks: dict[int, Block]) -> dict[int, int] | None:
                 continue
             cls = opcode & 7
             plain = opcode & 0xE0 == 0x60
-            if plain and cls == 1 and src == 10 and dst != 10:
-                pass
-            elif (plain and cls == 3 and dst == 10 and src != 10) or (plain and cls == 2 and dst == 10):
+            if (
+                (plain and cls == 1 and src == 10 and dst != 10)
+                or (plain and cls == 3 and dst == 10 and src != 10)
+                or (plain and cls == 2 and dst == 10)
+            ):
                 pass
             else:
                 return None
@@ -113,7 +117,7 @@ def _flow(emitter: Emitter, blocks: dict[int, Block], sequence: list[int], entry
         for first in sequence:
             state = incoming[first]
             if first in around:
-                state = _join(state, around[first])
+                state = join(state, around[first])
             block = blocks[first]
             if first not in texts or states[first] != state:
                 states[first] = state
@@ -127,10 +131,10 @@ def _flow(emitter: Emitter, blocks: dict[int, Block], sequence: list[int], entry
                 behind = refined(last, text.state, taken) if last is not None else text.state
                 if number[target] > number[first]:
                     known = incoming.get(target)
-                    incoming[target] = behind if known is None else _join(known, behind)
+                    incoming[target] = behind if known is None else join(known, behind)
                 else:
                     before = around.get(target)
-                    new = _widen(before or states[target], behind, sweep)
+                    new = widen(before or states[target], behind, sweep)
                     if before is None or new != before:
                         around[target] = new
                         changed = True
@@ -139,55 +143,10 @@ def _flow(emitter: Emitter, blocks: dict[int, Block], sequence: list[int], entry
     raise AssertionError("ranges of a loop did not settle")
 
 
-def _join(a: State, b: State) -> State:
-    if a == b:
-        return a
-    out = [x if x is y or x == y else _either(x, y) for x, y in zip(a, b, strict=True)]
-    left, right = a[SLOTS], b[SLOTS]
-    out.pop()
-    out.append(
-        left
-        if left is right
-        else {
-            at: (size, value if right[at][1] == value else _either(value, right[at][1]))
-            for at, (size, value) in left.items()
-            if at in right and right[at][0] == size
-        }
-    )
-    return out
-
-
-def _either(x: Value, y: Value) -> Value:
-    if x is None or y is None:
-        return None
-    if type(x) is dict:
-        return x
-    if type(x[0]) is str or type(y[0]) is str:
-        return FULL
-    return (min(x[0], y[0]), max(x[1], y[1]))
-
-
-def _widen(old: State, new: State, sweep: int) -> State:
-    """What a loop's beginning must expect: growing ranges jump to a threshold, so that this ends soon."""
-    joined = _join(old, new)
-    if sweep > 4:
-        return [x if x == y else None for x, y in zip(old[:SLOTS], joined[:SLOTS], strict=True)] + [{}]
-    out = [_grow(x, y) for x, y in zip(old[:SLOTS], joined[:SLOTS], strict=True)]
-    before = old[SLOTS]
-    out.append({at: (size, _grow(before[at][1], value)) for at, (size, value) in joined[SLOTS].items()})
-    return out
-
-
-def _grow(old: Value, new: Value) -> Value:
-    if old == new or old is None or new is None or type(new[0]) is str or type(old[0]) is str:
-        return new
-    low = new[0] if new[0] >= old[0] else min(new[0], 1) if new[0] >= 0 else new[0]
-    high = new[1] if new[1] <= old[1] else next((t for t in _THRESHOLDS if t >= new[1]), new[1])
-    return (low, high)
-
-
 class _Frame:
-    """A `while` around the text being written: a loop that begins at `node`, or a block that ends where `node` begins."""
+    """A `while` around the text being written: a loop that begins at `node`, or a block that ends where `node`
+    begins.
+    """
 
     __slots__ = ("escapes", "loop", "node")
 
@@ -286,7 +245,7 @@ class _Writer:
         for target in sorted(frame.escapes):
             inner = self.frames[-1]
             if inner.node == target:
-                self.put(f"if x == {target}: x = -1; {'continue' if inner.loop else 'break'}")
+                self.put(f"if x == {target}: x = None; {'continue' if inner.loop else 'break'}")
             else:
                 inner.escapes.add(target)
                 self.put(f"if x == {target}: break")

@@ -1,7 +1,7 @@
 """From instructions to Python functions: one module of source for each program, compiled once and cached.
 
-The translated code checks nothing that Python checks anyway.  When a line raises (a region that is not there, an index beyond
-its end, a register that was never set), `surprise` reads the registers from the frame's locals and the
+The translated code checks nothing that Python checks anyway.  When a line raises (a region that is not there, an
+index beyond its end, a register that was never set), `surprise` reads the registers from the frame's locals and the
 interpreter goes on from that very instruction: it either raises the fault or does what the text could not.
 """
 
@@ -10,15 +10,16 @@ from __future__ import annotations
 import struct
 
 from ..errors import VmFault
-from .emit import FULL, NOWHERE, Shape
-from .flow import CALL
+from .emit import NOWHERE, Shape
 from .helpers import find_kfunc
+from .image import CALL
 from .interp import execute
 from .isa import ATOMICS, SIGNED_ALU
 from .maps import OfflineMap
 from .maps.array import Array
 from .maps.hash import Hash
-from .memory import FRAME_SIZE, MASK64
+from .memory import CTX, FRAME_SIZE, MASK64
+from .ranges import FULL
 from .structure import write
 
 TYPE_CHECKING = False
@@ -48,7 +49,7 @@ _PROLOGUE = {
     "CB": "CB = S.ctx.data",
     "CP": "CP = S.ctx.pointers",
     "PL": "PK = S.ctx.packet.view; PL = len(PK)",
-    "x": "x = -1",
+    "x": "x = None",
     "S1": "S1 = S.frame.bytes",
     "S2": "S2 = S.frame.halves",
     "S4": "S4 = S.frame.words",
@@ -168,7 +169,7 @@ def functions_of(run: Run, image: Image) -> dict[int, Callable[..., int]]:
     names.update((f"K{slot}", value) for slot, value in image.constants.items())
     names.update((f"V{slot}", name) for slot, name in image.variables.items())
     for slot, found in image.maps.items():
-        names[f"L{slot}"] = found.addresses.get if type(found) is Hash else found.lookup  # type: ignore[attr-defined]
+        names[f"L{slot}"] = found.addresses.get if type(found) is Hash else found.lookup
         names[f"B{found.key_size}s"] = struct.Struct(f"{found.key_size}s").unpack_from
     for slot, insn in enumerate(image.code):
         if insn is None or insn[0] != CALL:
@@ -182,7 +183,9 @@ def functions_of(run: Run, image: Image) -> dict[int, Callable[..., int]]:
 
 
 def _fast(found: OfflineMap) -> tuple[int, bool] | None:
-    """(key size, whether the look-up is a dict's `get`) of a map that translated code looks up in place; None for others."""
+    """(key size, whether the look-up is a dict's `get`) of a map that translated code looks up in place; None for
+    others.
+    """
     if isinstance(found, (Hash, Array)):
         return found.key_size, type(found) is Hash
     return None
@@ -218,6 +221,8 @@ def _atomic(run: Run, address: int, size: int, operation: int, value: int, expec
     """An atomic operation that the text does not spell out; the old value."""
     mask = (1 << 8 * size) - 1
     address &= MASK64
+    if address >> 32 == CTX:
+        raise VmFault("an atomic operation on the context")
     mem = run.mem
     old = mem.load(address, size)
     if operation == 0xF1:

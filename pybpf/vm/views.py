@@ -65,7 +65,9 @@ class Raw:
 
 
 class ReferenceView(HashView["Any", "Any"]):
-    """A map of programs, maps, cgroups or sockets: what is stored in it is given as the object itself and read back so."""
+    """A map of programs, maps, cgroups or sockets: what is stored in it is given as the object itself and read back
+    so.
+    """
 
     def __init__(self, spec: MapSpec, raw: Raw, vm: VM) -> None:
         super().__init__(spec, raw, vm.env.cpus)
@@ -112,7 +114,7 @@ class ReferenceView(HashView["Any", "Any"]):
 
     def __iter__(self) -> Iterator[Any]:
         unpack = self._key.unpack
-        return (unpack(k) for k in self._map.keys() if self._map.target(k) is not None)
+        return (unpack(k) for k, _ in self._map.filled())
 
     def _iter_items(self) -> Iterator[tuple[Any, Any]]:
         return ((key, self[key]) for key in self)

@@ -420,7 +420,10 @@ def xdp_helper(pick: Pick) -> list[Insn]:
     verb = pick.number(0, 5)
     if verb <= 2:
         helper = (44, 54, 65)[verb]  # adjust head, meta, tail
-        return [_mov(2, pick.one((-300, -220, -216, -64, -32, -8, -4, -2, 0, 2, 4, 8, 14, 40, 60, 61, 100, 3000))), *_call(helper)]
+        return [
+            _mov(2, pick.one((-300, -220, -216, -64, -32, -8, -4, -2, 0, 2, 4, 8, 14, 40, 60, 61, 100, 3000))),
+            *_call(helper),
+        ]
     size = pick.one((8, 16))
     if verb == 3:
         fold = [Insn(Class.LDX | Mode.MEM | Size.DW, 0, 10, -size), Insn(Class.ALU64 | Alu.XOR | Src.X, 9, 0)]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ...errors import SpecError
-from ...uapi import __sk_buff as sk_buff
 from ...uapi import ProgType
+from ...uapi import __sk_buff as sk_buff
 from .base import Context, offset_of, structure
 from .packet import ETH_HLEN, Packet
 

@@ -1,4 +1,6 @@
-"""Contexts that join fields with memory of their own: messages, socket options, reuseport, flow dissection, netfilter."""
+"""Contexts that join fields with memory of their own: messages, socket options, reuseport, flow dissection,
+netfilter.
+"""
 
 from __future__ import annotations
 

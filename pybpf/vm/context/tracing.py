@@ -53,7 +53,9 @@ def event(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: by
 
 
 def words(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: bytes | None) -> Context:
-    """64-bit words: raw tracepoints, fentry, LSM.  `ctx` is a sequence of numbers in order, `{"args": [...]}`, or bytes."""
+    """64-bit words: raw tracepoints, fentry, LSM.  `ctx` is a sequence of numbers in order, `{"args": [...]}`, or
+    bytes.
+    """
     if isinstance(given, dict):
         if set(given) != {"args"}:
             raise SpecError(f"ctx: {', '.join(map(repr, given))}: give the arguments in order, as a list")
@@ -64,7 +66,9 @@ def words(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: by
 
 
 def registers(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: bytes | None) -> Context:
-    """The registers where a probe hit: fields of `struct pt_regs`, and `args` and `retval` for where functions have them."""
+    """The registers where a probe hit: fields of `struct pt_regs`, and `args` and `retval` for where functions have
+    them.
+    """
     if isinstance(given, dict):
         given = dict(given)
         given.update(zip(_ARGUMENTS, given.pop("args", ()), strict=False))

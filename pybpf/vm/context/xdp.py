@@ -47,7 +47,8 @@ class XdpContext(Context):
 def make(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: bytes | None) -> XdpContext:
     """The context for an XDP program.  SpecError for input that TEST_RUN refuses with EINVAL.
 
-    When `ctx` is given, `data` begins with metadata: `ctx["data"]` says where the frame begins, and `data_end` where it ends.
+    When `ctx` is given, `data` begins with metadata: `ctx["data"]` says where the frame begins, and `data_end` where
+    it ends.
     """
     raw = b"" if data is None else data
     ctx = structure(xdp_md, given, mem)

@@ -29,7 +29,9 @@ def _add32(a: int, b: int) -> int:
 
 
 def partial(raw: bytes, seed: int) -> int:
-    """The 32-bit sum that the kernel's csum_partial gives: 64-bit words with the carry added back in, then folded once."""
+    """The 32-bit sum that the kernel's csum_partial gives: 64-bit words with the carry added back in, then folded
+    once.
+    """
     raw = raw + bytes(-len(raw) % 8)
     total = seed + sum(int.from_bytes(raw[i : i + 8], "little") for i in range(0, len(raw), 8))
     while total >> 64:
@@ -105,7 +107,9 @@ def _field(run: Run, offset: int) -> int | None:
 
 
 def _replaced(check: int, old: int, new: int, size: int) -> int | None:
-    """The checksum after a field of `size` bytes changed; size 0 adds the difference `new`, which comes from bpf_csum_diff."""
+    """The checksum after a field of `size` bytes changed; size 0 adds the difference `new`, which comes from
+    bpf_csum_diff.
+    """
     base = ~check & 0xFFFF
     if size == 0:
         return None if old else ~fold(base + (new & 0xFFFFFFFF)) & 0xFFFF

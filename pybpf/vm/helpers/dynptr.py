@@ -77,34 +77,34 @@ def _end(run: Run, ptr: int, state: str) -> int:
 
 
 @model
-def dynptr_read(run: Run, dst: int, len: int, src: int, offset: int, flags: int) -> int:
+def dynptr_read(run: Run, dst: int, length: int, src: int, offset: int, flags: int) -> int:
     address, size, _ = _read(run, src)
-    len, offset = len & 0xFFFFFFFF, offset & 0xFFFFFFFF
+    length, offset = length & 0xFFFFFFFF, offset & 0xFFFFFFFF
     if not address or flags:
         return -EINVAL
-    if offset + len > size:
+    if offset + length > size:
         return -E2BIG
-    run.mem.write(dst, run.mem.read(address + offset, len))
+    run.mem.write(dst, run.mem.read(address + offset, length))
     return 0
 
 
 @model
-def dynptr_write(run: Run, dst: int, offset: int, src: int, len: int, flags: int) -> int:
+def dynptr_write(run: Run, dst: int, offset: int, src: int, length: int, flags: int) -> int:
     address, size, read_only = _read(run, dst)
-    len, offset = len & 0xFFFFFFFF, offset & 0xFFFFFFFF
+    length, offset = length & 0xFFFFFFFF, offset & 0xFFFFFFFF
     if not address or flags or read_only:
         return -EINVAL
-    if offset + len > size:
+    if offset + length > size:
         return -E2BIG
-    run.mem.write(address + offset, run.mem.read(src, len))
+    run.mem.write(address + offset, run.mem.read(src, length))
     return 0
 
 
 @model
-def dynptr_data(run: Run, ptr: int, offset: int, len: int) -> int:
+def dynptr_data(run: Run, ptr: int, offset: int, length: int) -> int:
     address, size, read_only = _read(run, ptr)
-    len, offset = len & 0xFFFFFFFF, offset & 0xFFFFFFFF
-    if not address or read_only or offset + len > size:
+    length, offset = length & 0xFFFFFFFF, offset & 0xFFFFFFFF
+    if not address or read_only or offset + length > size:
         return 0
     return address + offset
 

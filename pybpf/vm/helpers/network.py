@@ -72,7 +72,9 @@ def redirect_map(run: Run, map: int, key: int, flags: int) -> int:
     known = 3 | (_BROADCAST | _EXCLUDE_INGRESS if kind in (MapType.DEVMAP, MapType.DEVMAP_HASH) else 0)
     if flags & ~known:
         return _XDP_ABORTED
-    present = isinstance(found, Table) and found.lookup(index) or isinstance(found, References) and found.target(index)
+    present = (isinstance(found, Table) and found.lookup(index)) or (
+        isinstance(found, References) and found.target(index)
+    )
     if not present and not flags & _BROADCAST:
         return flags & 3
     run.record("redirect_map", found, key & 0xFFFFFFFF)

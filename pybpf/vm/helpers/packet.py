@@ -37,20 +37,20 @@ def skb_of(run: Run) -> SkbContext:
 
 
 @model
-def skb_load_bytes(run: Run, skb: int, offset: int, to: int, len: int) -> int:
-    offset, len = offset & 0xFFFFFFFF, len & 0xFFFFFFFF
+def skb_load_bytes(run: Run, skb: int, offset: int, to: int, length: int) -> int:
+    offset, length = offset & 0xFFFFFFFF, length & 0xFFFFFFFF
     data = packet_of(run).raw()
-    if offset > 0x7FFFFFFF or offset + len > data.__len__():
-        run.mem.write(to, bytes(len))
+    if offset > 0x7FFFFFFF or offset + length > len(data):
+        run.mem.write(to, bytes(length))
         return -EFAULT
-    run.mem.write(to, data[offset : offset + len])
+    run.mem.write(to, data[offset : offset + length])
     return 0
 
 
 @model
-def skb_load_bytes_relative(run: Run, skb: int, offset: int, to: int, len: int, start_header: int) -> int:
+def skb_load_bytes_relative(run: Run, skb: int, offset: int, to: int, length: int, start_header: int) -> int:
     packet = packet_of(run)
-    offset, len = offset & 0xFFFFFFFF, len & 0xFFFFFFFF
+    offset, length = offset & 0xFFFFFFFF, length & 0xFFFFFFFF
     whole = packet.front + packet.raw()
     if start_header & 0xFFFFFFFF == 0:
         base = whole
@@ -58,21 +58,21 @@ def skb_load_bytes_relative(run: Run, skb: int, offset: int, to: int, len: int, 
         base = whole[ETH_HLEN:]
     else:
         base = b""
-    if offset > 0xFFFF or offset + len > base.__len__():
-        run.mem.write(to, bytes(len))
+    if offset > 0xFFFF or offset + length > len(base):
+        run.mem.write(to, bytes(length))
         return -EFAULT
-    run.mem.write(to, base[offset : offset + len])
+    run.mem.write(to, base[offset : offset + length])
     return 0
 
 
 @model
-def skb_store_bytes(run: Run, skb: int, offset: int, from_: int, len: int, flags: int) -> int:
+def skb_store_bytes(run: Run, skb: int, offset: int, from_: int, length: int, flags: int) -> int:
     packet = packet_of(run)
-    offset, len = offset & 0xFFFFFFFF, len & 0xFFFFFFFF
-    raw = run.mem.read(from_, len)
+    offset, length = offset & 0xFFFFFFFF, length & 0xFFFFFFFF
+    raw = run.mem.read(from_, length)
     if flags & ~3:
         return -EINVAL
-    if offset > 0x7FFFFFFF or offset + len > packet.__len__():
+    if offset > 0x7FFFFFFF or offset + length > len(packet):
         return -EFAULT
     packet.patch(offset, raw)
     if flags & 2:
@@ -81,22 +81,22 @@ def skb_store_bytes(run: Run, skb: int, offset: int, from_: int, len: int, flags
 
 
 @model
-def xdp_load_bytes(run: Run, xdp_md: int, offset: int, buf: int, len: int) -> int:
-    offset, len = offset & 0xFFFFFFFF, len & 0xFFFFFFFF
+def xdp_load_bytes(run: Run, xdp_md: int, offset: int, buf: int, length: int) -> int:
+    offset, length = offset & 0xFFFFFFFF, length & 0xFFFFFFFF
     data = packet_of(run).raw()
-    if offset + len > data.__len__():
+    if offset + length > len(data):
         return -EINVAL
-    run.mem.write(buf, data[offset : offset + len])
+    run.mem.write(buf, data[offset : offset + length])
     return 0
 
 
 @model
-def xdp_store_bytes(run: Run, xdp_md: int, offset: int, buf: int, len: int) -> int:
-    offset, len = offset & 0xFFFFFFFF, len & 0xFFFFFFFF
+def xdp_store_bytes(run: Run, xdp_md: int, offset: int, buf: int, length: int) -> int:
+    offset, length = offset & 0xFFFFFFFF, length & 0xFFFFFFFF
     packet = packet_of(run)
-    if offset + len > packet.__len__():
+    if offset + length > len(packet):
         return -EINVAL
-    packet.patch(offset, run.mem.read(buf, len))
+    packet.patch(offset, run.mem.read(buf, length))
     return 0
 
 
@@ -106,9 +106,9 @@ def xdp_get_buff_len(run: Run, xdp_md: int) -> int:
 
 
 @model
-def skb_pull_data(run: Run, skb: int, len: int) -> int:
+def skb_pull_data(run: Run, skb: int, length: int) -> int:
     packet = packet_of(run)
-    if len & 0xFFFFFFFF > packet.__len__():
+    if length & 0xFFFFFFFF > len(packet):
         return -ENOMEM
     packet.replace(packet.raw())
     return 0
@@ -149,9 +149,9 @@ def xdp_adjust_tail(run: Run, xdp_md: int, delta: int) -> int:
 
 
 @model
-def skb_change_tail(run: Run, skb: int, len: int, flags: int) -> int:
+def skb_change_tail(run: Run, skb: int, length: int, flags: int) -> int:
     packet, ctx = packet_of(run), skb_of(run)
-    size = len & 0xFFFFFFFF
+    size = length & 0xFFFFFFFF
     data = packet.raw()
     if flags or size > _MAX_LEN or size < packet.mac_len:
         return -EINVAL
@@ -161,11 +161,11 @@ def skb_change_tail(run: Run, skb: int, len: int, flags: int) -> int:
 
 
 @model
-def skb_change_head(run: Run, skb: int, len: int, flags: int) -> int:
+def skb_change_head(run: Run, skb: int, length: int, flags: int) -> int:
     packet, ctx = packet_of(run), skb_of(run)
-    size = len & 0xFFFFFFFF
+    size = length & 0xFFFFFFFF
     data = packet.raw()
-    if flags or size > _MAX_LEN - data.__len__():
+    if flags or size > _MAX_LEN - len(data):
         return -EINVAL
     packet.replace(bytes(size) + data)
     packet.mac_len += size
@@ -363,22 +363,22 @@ def msg_pull_data(run: Run, msg: int, start: int, end: int, flags: int) -> int:
 
 
 @model
-def msg_push_data(run: Run, msg: int, start: int, len: int, flags: int) -> int:
+def msg_push_data(run: Run, msg: int, start: int, length: int, flags: int) -> int:
     packet = packet_of(run)
-    start, size = start & 0xFFFFFFFF, len & 0xFFFFFFFF
+    start, size = start & 0xFFFFFFFF, length & 0xFFFFFFFF
     data = packet.raw()
-    if flags or start > data.__len__():
+    if flags or start > len(data):
         return -EINVAL
     packet.replace(data[:start] + bytes(size) + data[start:])
     return 0
 
 
 @model
-def msg_pop_data(run: Run, msg: int, start: int, len: int, flags: int) -> int:
+def msg_pop_data(run: Run, msg: int, start: int, length: int, flags: int) -> int:
     packet = packet_of(run)
-    start, size = start & 0xFFFFFFFF, len & 0xFFFFFFFF
+    start, size = start & 0xFFFFFFFF, length & 0xFFFFFFFF
     data = packet.raw()
-    if flags or start + size > data.__len__():
+    if flags or start + size > len(data):
         return -EINVAL
     packet.replace(data[:start] + data[start + size :])
     return 0

@@ -21,12 +21,54 @@ VARIADIC = -1
 
 # What the translator may assume of a call: the packet stays where it is, and no program code runs inside.
 QUIET = frozenset(
-    """map_lookup_elem map_update_elem map_delete_elem map_push_elem map_pop_elem map_peek_elem map_lookup_percpu_elem
-    ktime_get_ns ktime_get_boot_ns ktime_get_coarse_ns ktime_get_tai_ns jiffies64 get_prandom_u32 get_smp_processor_id
-    get_numa_node_id get_current_pid_tgid get_current_uid_gid get_current_comm get_current_task get_current_cgroup_id probe_read
-    probe_read_kernel probe_read_user probe_read_str probe_read_kernel_str probe_read_user_str ringbuf_output ringbuf_reserve
-    ringbuf_submit ringbuf_discard ringbuf_query perf_event_output trace_printk csum_diff redirect redirect_map spin_lock
-    spin_unlock skb_load_bytes get_socket_cookie strtol strtoul snprintf strncmp fib_lookup get_hash_recalc""".split()
+    [
+        "map_lookup_elem",
+        "map_update_elem",
+        "map_delete_elem",
+        "map_push_elem",
+        "map_pop_elem",
+        "map_peek_elem",
+        "map_lookup_percpu_elem",
+        "ktime_get_ns",
+        "ktime_get_boot_ns",
+        "ktime_get_coarse_ns",
+        "ktime_get_tai_ns",
+        "jiffies64",
+        "get_prandom_u32",
+        "get_smp_processor_id",
+        "get_numa_node_id",
+        "get_current_pid_tgid",
+        "get_current_uid_gid",
+        "get_current_comm",
+        "get_current_task",
+        "get_current_cgroup_id",
+        "probe_read",
+        "probe_read_kernel",
+        "probe_read_user",
+        "probe_read_str",
+        "probe_read_kernel_str",
+        "probe_read_user_str",
+        "ringbuf_output",
+        "ringbuf_reserve",
+        "ringbuf_submit",
+        "ringbuf_discard",
+        "ringbuf_query",
+        "perf_event_output",
+        "trace_printk",
+        "csum_diff",
+        "redirect",
+        "redirect_map",
+        "spin_lock",
+        "spin_unlock",
+        "skb_load_bytes",
+        "get_socket_cookie",
+        "strtol",
+        "strtoul",
+        "snprintf",
+        "strncmp",
+        "fib_lookup",
+        "get_hash_recalc",
+    ]
 )
 
 

@@ -155,6 +155,10 @@ class References(Indexed):
     def keys(self) -> list[bytes]:
         return [i.to_bytes(4, "little") for i in range(self.max_entries)]
 
+    def filled(self) -> Iterable[tuple[bytes, object]]:
+        """(key, target) of the entries that are set."""
+        return [(key, target) for key in self.keys() if (target := self.target(key)) is not None]
+
     def target(self, key: bytes) -> object:
         """What the entry refers to, None for nothing."""
         return self.targets.get(int.from_bytes(key, "little"))

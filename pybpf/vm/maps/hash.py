@@ -187,7 +187,8 @@ class LruPerCpuHash(PerCpuHash):
         return status
 
     def _room(self, key: bytes, flags: int) -> int:
-        # Here the kernel takes a node whenever NOEXIST or a missing key may need it (`__htab_lru_percpu_map_update_elem`).
+        # Here the kernel takes a node whenever NOEXIST or a missing key may need it
+        # (`__htab_lru_percpu_map_update_elem`).
         if flags & EXIST:
             return 0 if key in self.values else -ENOENT
         self.lru.reserve()

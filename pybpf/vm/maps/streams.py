@@ -53,7 +53,9 @@ class Stack(Queue):
 
 
 class Bloom(OfflineMap):
-    """A bloom filter that never errs: the kernel's false positives depend on a random seed, so offline there are none."""
+    """A bloom filter that never errs: the kernel's false positives depend on a random seed, so offline there are
+    none.
+    """
 
     def _prepare(self) -> None:
         self._demand(

@@ -1,0 +1,115 @@
+"""What jumps, joins and loops do to what is known of registers (the forms of knowledge are listed in `emit.py`)."""
+
+from __future__ import annotations
+
+from ..asm.opcodes import Class, Jmp, Src
+from .memory import MASK32, MASK64
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..asm.insn import Insn
+    from .emit import State, Value
+
+FULL = (0, MASK64)
+SLOTS = 11  # where a state keeps what is known of stack slots, behind r0 to r10
+SIGNED_JUMPS = frozenset((Jmp.JSGT, Jmp.JSGE, Jmp.JSLT, Jmp.JSLE))
+_THRESHOLDS = ((1 << 31) - 1, MASK64)
+_OPPOSITE = {
+    Jmp.JEQ: Jmp.JNE, Jmp.JNE: Jmp.JEQ, Jmp.JGT: Jmp.JLE, Jmp.JLE: Jmp.JGT, Jmp.JGE: Jmp.JLT, Jmp.JLT: Jmp.JGE,
+}  # fmt: skip
+_TO_UNSIGNED = {Jmp.JSGT: Jmp.JGT, Jmp.JSGE: Jmp.JGE, Jmp.JSLT: Jmp.JLT, Jmp.JSLE: Jmp.JLE}
+
+
+def refined(insn: Insn, state: State, taken: bool) -> State:
+    """`state` with what a jump's outcome says about the ranges of its operands; a copy when something is new."""
+    opcode, d, s, _, imm, _ = insn
+    op = opcode & 0xF0
+    is_64 = opcode & 7 == Class.JMP
+    sign = 1 << (63 if is_64 else 31)
+    a = state[d]
+    b = state[s] if opcode & Src.X else (imm & (MASK64 if is_64 else MASK32),) * 2
+    if a is None or b is None or type(a[0]) is str or type(b[0]) is str:
+        return state
+    if not is_64 and (a[1] > MASK32 or b[1] > MASK32):
+        return state
+    if op in SIGNED_JUMPS:
+        if a[1] >= sign or b[1] >= sign:
+            return state
+        op = _TO_UNSIGNED[op]  # type: ignore[index]
+    if op not in _OPPOSITE:
+        return state
+    if not taken:
+        op = _OPPOSITE[op]  # type: ignore[index]
+    new_a, new_b = _narrow(op, a, b)
+    if new_a == a and new_b == b:
+        return state
+    out = state.copy()
+    if new_a[0] <= new_a[1]:
+        out[d] = new_a
+    if opcode & Src.X and new_b[0] <= new_b[1]:
+        out[s] = new_b
+    return out
+
+
+def _narrow(op: int, a: tuple[int, int], b: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
+    if op == Jmp.JEQ:
+        both = (max(a[0], b[0]), min(a[1], b[1]))
+        return both, both
+    if op == Jmp.JNE:
+        if b[0] == b[1]:
+            a = (a[0] + (a[0] == b[0]), a[1] - (a[1] == b[0]))
+        return a, b
+    if op == Jmp.JGT:
+        return (max(a[0], b[0] + 1), a[1]), (b[0], min(b[1], a[1] - 1))
+    if op == Jmp.JGE:
+        return (max(a[0], b[0]), a[1]), (b[0], min(b[1], a[1]))
+    if op == Jmp.JLT:
+        return (a[0], min(a[1], b[1] - 1)), (max(b[0], a[0] + 1), b[1])
+    return (a[0], min(a[1], b[1])), (max(b[0], a[0]), b[1])
+
+
+def join(a: State, b: State) -> State:
+    if a == b:
+        return a
+    out = [x if x is y or x == y else _either(x, y) for x, y in zip(a, b, strict=True)]
+    left, right = a[SLOTS], b[SLOTS]
+    out.pop()
+    out.append(
+        left
+        if left is right
+        else {
+            at: (size, value if right[at][1] == value else _either(value, right[at][1]))
+            for at, (size, value) in left.items()
+            if at in right and right[at][0] == size
+        }
+    )
+    return out
+
+
+def _either(x: Value, y: Value) -> Value:
+    if x is None or y is None:
+        return None
+    if type(x) is dict:
+        return x
+    if type(x[0]) is str or type(y[0]) is str:
+        return FULL
+    return (min(x[0], y[0]), max(x[1], y[1]))
+
+
+def widen(old: State, new: State, sweep: int) -> State:
+    """What a loop's beginning must expect: growing ranges jump to a threshold, so that this ends soon."""
+    joined = join(old, new)
+    if sweep > 4:
+        return [x if x == y else None for x, y in zip(old[:SLOTS], joined[:SLOTS], strict=True)] + [{}]
+    out = [_grow(x, y) for x, y in zip(old[:SLOTS], joined[:SLOTS], strict=True)]
+    before = old[SLOTS]
+    out.append({at: (size, _grow(before[at][1], value)) for at, (size, value) in joined[SLOTS].items()})
+    return out
+
+
+def _grow(old: Value, new: Value) -> Value:
+    if old == new or old is None or new is None or type(new[0]) is str or type(old[0]) is str:
+        return new
+    low = new[0] if new[0] >= old[0] else min(new[0], 1) if new[0] >= 0 else new[0]
+    high = new[1] if new[1] <= old[1] else next((t for t in _THRESHOLDS if t >= new[1]), new[1])
+    return (low, high)
