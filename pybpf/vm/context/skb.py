@@ -130,7 +130,7 @@ def make(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: byt
     # Without a context TEST_RUN leaves the length that was on the wire unset.
     fields.wire_len = 0 if given is None else ctx.wire_len or len(packet)
     fields.ifindex = ctx.ifindex or _LOOPBACK
-    protocol = _protocol(frame)
+    protocol = ether_type(frame[12:16])
     fields.protocol = (protocol & 0xFF) << 8 | protocol >> 8
     fields.pkt_type = _pkt_type(frame[:6])
     _addresses(fields, frame, protocol)
@@ -156,12 +156,12 @@ def _bare(given: Any, mem: Memory, data: bytes) -> SkbContext:
     return made
 
 
-def _protocol(frame: bytes) -> int:
-    """The EtherType as `eth_type_trans` finds it."""
-    number = int.from_bytes(frame[12:14], "big")
+def ether_type(raw: bytes) -> int:
+    """The protocol that a type field and the two bytes behind it mean: below 0x600 it is a length (`eth_type_trans`)."""
+    number = int.from_bytes(raw[:2], "big")
     if number >= 0x600:
         return number
-    return 0x0001 if frame[14:16] == b"\xff\xff" else 0x0004
+    return 0x0001 if raw[2:4] == b"\xff\xff" else 0x0004
 
 
 def _pkt_type(destination: bytes) -> int:

@@ -6,7 +6,7 @@ from errno import EACCES, EFAULT, EINVAL, ENOMEM
 
 from ...errors import VmFault
 from ..context.packet import ETH_HLEN, Packet
-from ..context.skb import SkbContext
+from ..context.skb import SkbContext, ether_type
 from ..context.xdp import FRAME_INFO, MAX_META
 from .table import model
 
@@ -288,8 +288,8 @@ def _take_tag(run: Run, ctx: SkbContext) -> int:
     data = packet.raw()
     at = 12 if not packet.front else 0
     packet.replace(data[:at] + data[at + 4 :])
-    inner = int.from_bytes(data[at + 4 : at + 6], "little")
-    ctx.put("protocol", inner)
+    inner = ether_type(data[at + 4 : at + 8])
+    ctx.put("protocol", (inner & 0xFF) << 8 | inner >> 8)
     ctx.refresh()
     return int.from_bytes(data[at + 2 : at + 4], "big")
 

@@ -1,0 +1,56 @@
+"""What the tests of the machine share: the program generator and a frame of each kind."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def _neighbour(name: str):
+    full = f"pybpf_vm_tests_{name}"
+    if full not in sys.modules:
+        spec = importlib.util.spec_from_file_location(full, Path(__file__).with_name(f"{name}.py"))
+        sys.modules[full] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[full])
+    return sys.modules[full]
+
+
+@pytest.fixture(scope="session")
+def generate():
+    return _neighbour("generate")
+
+
+@pytest.fixture(scope="session")
+def garbage():
+    return _neighbour("garbage")
+
+
+def _frame(protocol: int, body: bytes, destination: bytes = bytes(6)) -> bytes:
+    return destination + bytes([2, 0, 0, 0, 0, 9]) + protocol.to_bytes(2, "big") + body
+
+
+IPV4 = bytes([0x45, 0, 0, 60, 0, 1, 0, 0, 64, 17, 0x12, 0x34, 10, 0, 0, 1, 10, 0, 0, 2])
+FRAMES = {
+    "ipv4": _frame(0x0800, IPV4 + bytes(range(40))),
+    "ipv6": _frame(0x86DD, bytes([0x60, 0, 0, 0, 0, 40, 17, 64]) + bytes(range(32)) + bytes(40)),
+    "arp to all": _frame(0x0806, bytes(46), b"\xff" * 6),
+    "802.3": _frame(0x0030, b"\xff\xff" + bytes(46), b"\x01" + bytes(5)),
+    "vlan": _frame(0x8100, b"\0\5\x08\0" + IPV4 + bytes(30)),
+    "too short for IPv4": _frame(0x0800, bytes(6)),
+    "only Ethernet": _frame(0x88B5, b""),
+}
+
+
+@pytest.fixture(params=FRAMES, ids=list(FRAMES))
+def frame(request):
+    return FRAMES[request.param]
+
+
+@pytest.fixture(scope="session")
+def scale() -> int:
+    """How many times the usual number of generated programs to run: PYBPF_VM_SCALE, 1 by default."""
+    return int(os.environ.get("PYBPF_VM_SCALE", "1"))

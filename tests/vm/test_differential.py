@@ -1,0 +1,92 @@
+"""Generated programs, run by the kernel and by both engines: return value, packet and maps must be equal."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pybpf import VM, SyscallError, VerifierError, load
+from pybpf.errors import BpfError
+from pybpf.uapi import MapType, ProgType
+
+pytestmark = pytest.mark.kernel
+ENGINES = ("interpreter", "translator")
+FRAME = (
+    bytes(6) + bytes([2, 0, 0, 0, 0, 9]) + b"\x08\x00" + bytes([0x45, 0, 0, 60, 0, 1, 0, 0, 64, 17]) + bytes(range(50))
+)
+
+
+def compare(spec, frame: bytes = FRAME, maps: bool = False) -> bool:
+    """False when the verifier does not take the program; AssertionError on any difference."""
+    try:
+        prog = load(spec)
+    except VerifierError:
+        return False
+    with prog:
+        try:
+            kernel = prog.test_run(data=frame)
+        except SyscallError as error:
+            kernel = error
+        contents = dict(prog["m"].items()) if maps else None
+    for engine in ENGINES:
+        vm = VM(spec, engine=engine)
+        try:
+            offline = vm.run(data=frame)
+        except BpfError as error:
+            offline = error
+        if isinstance(kernel, SyscallError) or isinstance(offline, BpfError):
+            assert isinstance(kernel, SyscallError), offline
+            assert isinstance(offline, BpfError), kernel
+            continue
+        assert (hex(offline.retval), offline.data.hex()) == (hex(kernel.retval), kernel.data.hex()), engine
+        if maps:
+            assert dict(vm["m"].items()) == contents, engine
+    return True
+
+
+def run_many(make, count: int, **options) -> None:
+    taken = sum(compare(make(random.Random(seed)), **options) for seed in range(count))
+    assert taken >= count * 0.9, f"the verifier took {taken} of {count} generated programs"
+
+
+def test_arithmetic_jumps_memory_atomics(generate, scale):
+    run_many(lambda rng: generate.program(generate.Pick(rng)), 1000 * scale)
+
+
+def test_large_programs(generate, scale):
+    run_many(lambda rng: generate.program(generate.Pick(rng), 120), 20 * scale)
+
+
+def test_local_calls(generate, scale):
+    run_many(lambda rng: generate.with_calls(generate.Pick(rng)), 300 * scale)
+
+
+@pytest.mark.parametrize("kind", [MapType.HASH, MapType.ARRAY, MapType.LPM_TRIE, MapType.QUEUE, MapType.STACK], ids=str)
+def test_maps(generate, scale, kind):
+    keyed = kind not in (MapType.QUEUE, MapType.STACK)
+    run_many(lambda rng: generate.with_map(generate.Pick(rng), kind), 200 * scale, maps=keyed)
+
+
+@pytest.mark.parametrize("prog_type", [ProgType.XDP, ProgType.SCHED_CLS, ProgType.LWT_XMIT], ids=str)
+def test_packet_rewriting(generate, scale, prog_type):
+    run_many(lambda rng: generate.with_packet(generate.Pick(rng), prog_type), 150 * scale)
+
+
+@pytest.mark.parametrize("prog_type", [ProgType.XDP, ProgType.SCHED_CLS], ids=str)
+def test_packet_helpers(generate, scale, prog_type, frame):
+    run_many(lambda rng: generate.with_helpers(generate.Pick(rng), prog_type), 100 * scale, frame=frame)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_shrinking(generate, data):
+    """The same grammar with hypothesis choosing, so that a difference shrinks to the few instructions that show it."""
+
+    class Drawn(generate.Pick):
+        def number(self, low: int, high: int) -> int:
+            return data.draw(st.integers(low, high))
+
+    compare(generate.program(Drawn(None), data.draw(st.integers(1, 12))))
