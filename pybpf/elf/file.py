@@ -27,7 +27,7 @@ R_BPF_64_64, R_BPF_64_ABS64, R_BPF_64_ABS32, R_BPF_64_NODYLD32, R_BPF_64_32 = 1,
 HEADER = "HHIQQQIHHHHHH"
 SECTION = "IIQQQQIIQQ"
 SYMBOL = "IBBHQQ"
-MAX_SECTIONS = 1 << 16
+MAX_BSS = 1 << 30
 
 
 class Section:
@@ -111,6 +111,8 @@ class ElfFile:
                 if at + length > len(self.raw):
                     raise self.error(f"section {i} ({length} bytes at {at}) reaches beyond the file")
                 total += length
+            elif length > MAX_BSS:
+                raise self.error(f"section {i} is said to hold {length} bytes of zeros: more than {MAX_BSS}")
         if total > 4 * len(self.raw):
             raise self.error(f"sections overlap: they hold {total} bytes in a file of {len(self.raw)}")
         sections = [Section(i, row, self.raw) for i, row in enumerate(rows)]

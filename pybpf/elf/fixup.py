@@ -64,6 +64,9 @@ def _section(elf: ElfFile, edit: _Editor, t: Datasec, places: Mapping[tuple[int,
     edit.words[t._at + 2] = section.size
     rows = [(places.get((section.index, var.name), offset), var.id, size) for var, offset, size in t.vars]
     for i, (offset, var, size) in enumerate(sorted(rows)):
+        if offset + size > section.size:
+            name = edit.btf.type(var).name
+            raise elf.error(f"variable {name!r} ({size} bytes at {offset}) leaves section {t.name!r} of {section.size}")
         at = t._at + 3 + 3 * i
         edit.words[at : at + 3] = var, offset, size
 

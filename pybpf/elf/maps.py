@@ -264,7 +264,7 @@ def data_maps(elf: ElfFile, btf: Btf | None, raw_btf: bytes | None) -> list[tupl
             ARRAY,
             value_size=section.size,
             max_entries=1,
-            flags=F_MMAPABLE | (F_RDONLY_PROG if constant else 0),
+            flags=(F_RDONLY_PROG if constant else 0) | (F_MMAPABLE if _is_shared(datasec) else 0),
             name=kernel_name(elf.name, section.name),
             key=u32,
             contents=() if zero else ((0, section.data),),
@@ -274,6 +274,11 @@ def data_maps(elf: ElfFile, btf: Btf | None, raw_btf: bytes | None) -> list[tupl
         )
         found.append((section, spec))
     return found
+
+
+def _is_shared(datasec: Type | None) -> bool:
+    """Whether user space is to see the variables: not when all are static, as libbpf has it."""
+    return isinstance(datasec, Datasec) and any(isinstance(v, Var) and v.linkage for v, _, _ in datasec.vars)
 
 
 def kernel_name(file: str, section: str) -> str:

@@ -8,6 +8,7 @@ from ..asm.codec import SLOT
 from ..asm.insn import Insn
 from ..btf.btf import Btf
 from ..btf.ext import BtfExt
+from ..btf.types import Func
 from ..errors import AsmError, ElfError, SpecError
 from ..kernel.sections import Section, find_section
 from ..source import Source
@@ -250,6 +251,9 @@ class _Reader:
             own = [(at, t) for at, t in self.ext.func_info.get(name, ()) if start <= at < end]
             if not own:
                 return [], []  # the kernel wants the information of all functions, or none
+            for at, t in own:
+                if self.btf is None or not isinstance(self.btf.type(t), Func):
+                    raise self.elf.error(f".BTF.ext: type {t} for the function at {at} of {name!r} is no function")
             funcs += [((at - start) // SLOT + base, t) for at, t in own]
             for at, file, text, where in self.ext.line_info.get(name, ()):
                 if start <= at < end:

@@ -224,7 +224,7 @@ class _Writer:
             if spec.frozen or spec.ifindex:
                 what = "frozen" if spec.frozen else "bound to a device"
                 raise ElfError(f"map {name!r} is {what}: a file cannot say so")
-            values = _initial_values(name, spec)
+            values = _initial_values(name, spec, self.byteorder)
             top = max(values, default=-1) + 1
             var, size = self.btf.define_map(spec, name, top if spec.inner or spec.map_type == PROG_ARRAY else None)
             for key, value in values.items():
@@ -392,11 +392,13 @@ def _function_name(program: ProgramSpec, slot: int) -> tuple[str, bool]:
     return f"{program.name}_{slot}", False
 
 
-def _initial_values(name: str, spec: MapSpec) -> dict[int, Any]:
+def _initial_values(name: str, spec: MapSpec, byteorder: Any) -> dict[int, Any]:
     """Initial entries by index: only tables of maps and of programs can have them in a file."""
     if not spec.contents:
         return {}
     if spec.inner is None and spec.map_type != PROG_ARRAY:
         raise ElfError(f"map {name!r} has contents: a file has initial entries only for maps of maps and of programs")
-    order: Any = sys.byteorder
-    return {int.from_bytes(k, order) if isinstance(k, bytes) else int(k): value for k, value in spec.contents}
+    rows = {int.from_bytes(k, byteorder) if isinstance(k, bytes) else int(k): value for k, value in spec.contents}
+    if not all(0 <= index < spec.max_entries for index in rows):
+        raise ElfError(f"map {name!r} has {spec.max_entries} entries and a value at {max(rows)}")
+    return rows

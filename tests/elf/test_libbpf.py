@@ -53,7 +53,7 @@ def compare(path, libbpf, **options):
 
 @pytest.mark.parametrize("cpu", ["v1", "v2", "v3", "v4"])
 @pytest.mark.parametrize("clang", CLANGS)
-@pytest.mark.parametrize("name", ["maps", "core", "externs"])
+@pytest.mark.parametrize("name", ["maps", "core", "externs", "shapes"])
 def test_instructions_are_those_of_libbpf(build, libbpf, name, clang, cpu):
     if cpu == "v4" and clang in ("clang-14", "clang-16"):
         pytest.skip(f"{clang} has no -mcpu=v4")
@@ -63,4 +63,6 @@ def test_instructions_are_those_of_libbpf(build, libbpf, name, clang, cpu):
         for symbol, spec in obj.maps.items()
     }
     theirs = {name[:15]: tuple(map(int, numbers)) for name, *numbers in maps}
+    if theirs.get("events", [0])[0] == 4:  # libbpf writes the number of CPUs here already; pybpf when the map is made
+        theirs["events"] = (*theirs["events"][:3], 0, theirs["events"][4])
     assert mine == theirs

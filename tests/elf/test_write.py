@@ -18,7 +18,7 @@ from pybpf.errors import ElfError
 
 from .test_libbpf import compare
 
-NAMES = ["maps", "core", "externs"]
+NAMES = ["maps", "core", "externs", "shapes"]
 PASS, DROP = 2, 1
 XDP, SCHED_CLS, SOCKET_FILTER = 6, 3, 1
 
