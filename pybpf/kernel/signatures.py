@@ -51,7 +51,7 @@ clone_redirect: ctx any any -> int packet
 get_current_pid_tgid: -> int
 get_current_uid_gid: -> int
 get_current_comm: mem.w size -> int
-get_cgroup_classid: ctx -> int
+get_cgroup_classid: -> int
 skb_vlan_push: ctx any any -> int packet
 skb_vlan_pop: ctx -> int packet
 skb_get_tunnel_key: ctx mem.w size any -> int
@@ -257,7 +257,7 @@ _VARIANTS: dict[str, tuple[tuple[frozenset[int], str], ...]] = {
     "setsockopt": ((_IN_TRACING | {27}, "sock any any mem size -> int"),),
     "getsockopt": ((_IN_TRACING | {27}, "sock any any mem.w size -> int"),),
     "sk_assign": ((frozenset({30}), "ctx socket? any -> int"),),
-    "get_cgroup_classid": ((frozenset({9, 13, 15, 18, 23, 25}), "-> int"),),
+    "get_cgroup_classid": ((frozenset({3, 4, 10, 11, 12, 19}), "ctx -> int"),),  # SCHED_CLS, SCHED_ACT, LWT_*
 }
 
 
