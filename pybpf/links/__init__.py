@@ -20,7 +20,34 @@ if TYPE_CHECKING:
 # ProgType -> "module:function" in this package; imported when it is first used.
 ATTACH: dict[int, str] = {
     1: "socket:attach",  # SOCKET_FILTER
+    2: "probe:attach",  # KPROBE
+    3: "tc:attach",  # SCHED_CLS
+    5: "tracepoint:attach",  # TRACEPOINT
+    6: "xdp:attach",  # XDP
+    7: "perf_event:attach",  # PERF_EVENT
+    8: "cgroup:attach",  # CGROUP_SKB
+    9: "cgroup:attach",  # CGROUP_SOCK
+    10: "lwt:attach",  # LWT_IN
+    11: "lwt:attach",  # LWT_OUT
+    12: "lwt:attach",  # LWT_XMIT
+    13: "cgroup:attach",  # SOCK_OPS
+    14: "sockmap:attach",  # SK_SKB
+    15: "cgroup:attach",  # CGROUP_DEVICE
+    16: "sockmap:attach",  # SK_MSG
+    17: "tracepoint:attach_raw",  # RAW_TRACEPOINT
+    18: "cgroup:attach",  # CGROUP_SOCK_ADDR
+    19: "lwt:attach",  # LWT_SEG6LOCAL
+    20: "lirc:attach",  # LIRC_MODE2
     21: "socket:attach_reuseport",  # SK_REUSEPORT
+    22: "netns:attach",  # FLOW_DISSECTOR
+    23: "cgroup:attach",  # CGROUP_SYSCTL
+    24: "tracepoint:attach_raw",  # RAW_TRACEPOINT_WRITABLE
+    25: "cgroup:attach",  # CGROUP_SOCKOPT
+    26: "tracing:attach",  # TRACING
+    28: "tracing:attach_replacement",  # EXT
+    29: "tracing:attach",  # LSM
+    30: "netns:attach",  # SK_LOOKUP
+    32: "netfilter:attach",  # NETFILTER
 }
 
 
