@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from .declared import XskMap as XskMap
     from .dsl.kinds import bpf_iter as bpf_iter
     from .dsl.kinds import bpf_syscall as bpf_syscall
+    from .dsl.functions import Subprogram as Subprogram
+    from .dsl.functions import subprogram as subprogram
     from .dsl.kinds import cgroup_bind4 as cgroup_bind4
     from .dsl.kinds import cgroup_bind6 as cgroup_bind6
     from .dsl.kinds import cgroup_connect4 as cgroup_connect4
@@ -281,6 +283,10 @@ _HOME = {
             "program",
         ),
         "dsl.kinds",
+    ),
+    **dict.fromkeys(
+        ("Subprogram", "subprogram"),
+        "dsl.functions",
     ),
     **dict.fromkeys(
         ("bounded", "printk", "sdiv", "sizeof", "smod", "swap16", "swap32", "swap64", "unroll"), "dsl.lang"
