@@ -59,6 +59,18 @@ with load(spec) as prog, socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket
     prog.attach(sock)
 '''
 
+DSL = """
+import socket
+from pybpf import HashMap, load, socket_filter, u32, u64
+packets = HashMap(u32, u64, max_entries=256)
+@socket_filter
+def count(skb):
+    packets[skb.load_byte(23)] += 1
+    return 0
+with load(count) as prog, socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)) as sock:
+    prog.attach(sock)
+"""
+
 FILTER = """
         r6 = r1
         r0 = *(u8 *)skb[23]
@@ -104,11 +116,15 @@ def main() -> None:
         "bare ctypes": BARE,
         "pybpf, bytes": PYBPF,
         "pybpf, assembled": TEXT,
+        "pybpf, compiled": DSL,
     }
-    cases = {
-        name: [PYTHON, "-c", script.format(code=code, slots=slots, text=FILTER, number=NUMBER)]
-        for name, script in scripts.items()
-    }
+    values = {"code": code, "slots": slots, "text": FILTER, "number": NUMBER}
+    cases = {}
+    for name, script in scripts.items():
+        # In files: a decorated function is compiled from the text of its file.
+        path = Path(cache.name, f"{len(cases)}.py")
+        path.write_text(script.format(**values))
+        cases[name] = [PYTHON, str(path)]
     cases |= {name: [PYTHON, "-c", name] for name in ("import ctypes", "import pybpf", "pass")}
     processes(cases, rounds=1)
     with cache:
@@ -116,6 +132,7 @@ def main() -> None:
     for name, reference in (
         ("pybpf, bytes", "bare ctypes"),
         ("pybpf, assembled", "bare ctypes"),
+        ("pybpf, compiled", "bare ctypes"),
         ("import pybpf", "import ctypes"),
         ("import ctypes", "pass"),
     ):

@@ -7,6 +7,7 @@ import struct
 from .asm.codec import encode
 from .errors import NotSupportedError, SpecError, VerifierError
 from .maps.create import create
+from .spec import ProgramSpec
 from .syscall.fd import Object
 from .syscall.progs import prog_load, prog_test_run
 
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
     from .asm.insn import Insn
     from .links.base import Link
     from .maps.live import Map
-    from .spec import MapSpec, ProgramSpec, Spec
+    from .spec import MapSpec, Spec
 
+_PROG_ARRAY = 3  # MapType
 # asm.Pseudo and asm.Call; their enums are not worth loading here.
 _MAP_FD, _MAP_VALUE, _BTF_ID, _KFUNC = 1, 2, 3, 2
 _CHECKED_AGAINST_A_TARGET = frozenset((26, 27, 28, 29))  # TRACING, STRUCT_OPS, EXT, LSM
@@ -63,6 +65,7 @@ class Program(Object):
         self.log = ""
         self.links: list[Link] = []
         self.shares_maps = False
+        self.tail_calls: list[Program] = []
         self._specs = dict(specs)
 
     @classmethod
@@ -83,8 +86,6 @@ class Program(Object):
 
     @classmethod
     def _opened(cls, fd: int) -> Program:
-        from .spec import ProgramSpec
-
         prog = cls(fd, ProgramSpec((), 0), {}, {})
         info = prog.info
         prog.spec = ProgramSpec((), info.type, name=info.name.decode(errors="replace"), ifindex=info.ifindex)
@@ -176,6 +177,8 @@ class Program(Object):
         for link in self.links:
             link.close()
         super().close()
+        for prog in self.tail_calls:
+            prog.close()
         if not self.shares_maps:
             for owned in self.maps.values():
                 owned.close()
@@ -279,12 +282,7 @@ def load(spec: ProgramSpec, *, log_level: int = 0) -> Program:
     With `log_level` (1, 2 or 4, as the kernel has them) `prog.log` is the verifier's log although it succeeded.
     VerifierError when the verifier rejects it, SyscallError for other refusals; nothing is left then.
     """
-    pool = _Pool()
-    try:
-        return _load(spec, pool, log_level)
-    except BaseException:
-        pool.close()
-        raise
+    return _load_all((spec,), log_level)[0][0]
 
 
 def load_collection(*specs: ProgramSpec, log_level: int = 0) -> Collection:
@@ -292,18 +290,24 @@ def load_collection(*specs: ProgramSpec, log_level: int = 0) -> Collection:
 
     SpecError for two different maps with one name.  When one fails nothing is left of any.
     """
+    programs, pool = _load_all(specs, log_level)
+    return Collection(programs, pool.live, pool.specs)
+
+
+def _load_all(specs: tuple[ProgramSpec, ...], log_level: int) -> tuple[list[Program], _Pool]:
+    """Load programs and their maps, or nothing."""
     pool = _Pool()
-    programs: list[Program] = []
+    loaded: list[Program] = []
     try:
         for spec in specs:
-            prog = _load(spec, pool, log_level)
-            programs.append(prog)
+            loaded.append(_load(spec, pool, log_level))
+        _fill_program_arrays(loaded, pool, log_level)
     except BaseException:
-        for prog in programs:
+        for prog in loaded:
             prog.close()
         pool.close()
         raise
-    return Collection(programs, pool.live, pool.specs)
+    return loaded, pool
 
 
 def _load(spec: ProgramSpec, pool: _Pool, log_level: int) -> Program:
@@ -342,6 +346,19 @@ def _load(spec: ProgramSpec, pool: _Pool, log_level: int) -> Program:
     prog = Program(fd, spec, maps, spec.maps)
     prog.log = log
     return prog
+
+
+def _fill_program_arrays(loaded: list[Program], pool: _Pool, log_level: int) -> None:
+    """Load the programs that are contents of program arrays; the first program keeps those that were not loaded yet."""
+    by_spec = {id(prog.spec): prog for prog in loaded}
+    for spec, live in zip(pool.specs, pool.live, strict=True):
+        for key, value in spec.contents if spec.map_type == _PROG_ARRAY else ():
+            if isinstance(value, ProgramSpec):
+                if id(value) not in by_spec:
+                    by_spec[id(value)] = prog = _load(value, pool, log_level)
+                    prog.shares_maps = True
+                    loaded[0].tail_calls.append(prog)
+                live[key] = by_spec[id(value)]  # type: ignore[index]
 
 
 def _in_kernel(spec: ProgramSpec, insns: list[Insn], options: dict[str, Any], opened: list[Any]) -> list[Insn]:

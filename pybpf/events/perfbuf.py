@@ -90,6 +90,11 @@ class PerfBuffer(Reader):
         self.lost = 0
         self._rings: list[_Ring] = []
 
+    def start(self) -> None:
+        """A map declared for events has its buffers from the beginning; others may be meant for counters."""
+        if hasattr(self.spec, "event"):
+            self.open()
+
     def open(self, pages: int = _PAGES, wakeup: int = 1) -> None:
         """Make the buffers, and let the programs write to them; done when a declared map is loaded.
 

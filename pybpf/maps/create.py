@@ -6,6 +6,7 @@ from errno import EINVAL, EOPNOTSUPP
 from sys import byteorder
 
 from ..errors import SpecError, SyscallError
+from ..spec import MapSpec, ProgramSpec
 from ..syscall.maps import map_create
 from ..types import Scalar
 from .kernel import ENOTSUPP
@@ -15,7 +16,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ..spec import MapSpec
     from ..types import Codec
 
 PERF_EVENT_ARRAY, ARRAY_OF_MAPS, HASH_OF_MAPS = 4, 12, 13
@@ -34,7 +34,16 @@ _LIVE: dict[int, tuple[type[Map], type[Map]]] = {
 
 
 # Those that are more than elements, by module; imported when there is one.
-_ELSEWHERE = {4: "perfbuf:PerfBuffer", 27: "ringbuf:RingBuffer", 31: "userring:UserRingBuffer"}
+_ELSEWHERE = {
+    4: "..events.perfbuf:PerfBuffer",
+    7: ".special:StackTraces",
+    8: ".special:CgroupTable",
+    27: "..events.ringbuf:RingBuffer",
+    31: "..events.userring:UserRingBuffer",
+    33: ".special:Arena",
+    **dict.fromkeys((3, 12, 13, 15, 17, 18, 20), ".special:ReferenceTable"),
+    **dict.fromkeys((24, 28, 29, 32), ".special:Storage"),
+}
 
 
 def live(spec: MapSpec, fd: int) -> Map:
@@ -44,7 +53,7 @@ def live(spec: MapSpec, fd: int) -> Map:
         from importlib import import_module
 
         module, name = place.split(":")
-        made: Map = getattr(import_module(f"..events.{module}", __package__), name)(spec, fd)
+        made: Map = getattr(import_module(module, __package__), name)(spec, fd)
         return made
     general, plain = _LIVE.get(spec.map_type, (LiveHash, LiveHash))
     return (plain if _native(spec.key_codec) and _native(spec.value_codec) else general)(spec, fd)
@@ -79,8 +88,7 @@ def create(spec: MapSpec, name: str = "") -> Map:
         fd = _described(spec)
     made = live(spec, fd)
     try:
-        if spec.map_type == PERF_EVENT_ARRAY and hasattr(spec, "event"):
-            made.open()  # type: ignore[attr-defined]
+        made.start()
         fill(made)
         if spec.frozen:
             made.freeze()
@@ -134,4 +142,8 @@ def fill(made: Any) -> None:
             made.push(value)
         return
     for key, value in spec.contents:
-        made[key] = value
+        if isinstance(value, MapSpec):
+            with create(value) as inner:  # the outer map keeps it
+                made[key] = inner
+        elif not isinstance(value, ProgramSpec):  # programs are loaded by `load`
+            made[key] = value

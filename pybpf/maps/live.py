@@ -82,6 +82,9 @@ class Map(Object):
 
         map_freeze(self.fileno())
 
+    def start(self) -> None:
+        """What a map that was just made needs before programs use it."""
+
     def _subject(self) -> str:
         return f"map {self.name!r}" if self.name else "this map"
 
@@ -226,8 +229,15 @@ class IntHash(QuickHash[K, V]):
 class LiveArray(QuickHash[K, V], ArrayView[K, V]):
     """A live array."""
 
+    @property
+    def memory(self) -> Any:
+        """The values as memory, without system calls, of an array with flag MMAPABLE: see `special.array_memory`."""
+        from .special import array_memory
 
-class IntArray(IntHash[K, V], ArrayView[K, V]):
+        return array_memory(self)
+
+
+class IntArray(IntHash[K, V], LiveArray[K, V]):
     """A live array of integers in the machine's byte order."""
 
 

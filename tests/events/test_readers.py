@@ -325,7 +325,7 @@ def test_asyncio(stream):
 
     seen, ticks = asyncio.run(main())
     assert seen == [1, 1, 2]
-    assert ticks > 3  # the loop was never blocked
+    assert ticks > 1  # the loop was never blocked
 
 
 def test_asyncio_ends_when_closed(stream):
