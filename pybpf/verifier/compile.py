@@ -164,8 +164,8 @@ def _atomic(slot: int, op: Op) -> Step:
         _check_atomic_target(regs[dst], dst, "stores into")
         if result == 10:
             raise unwritable(10)
-        if result >= 0 and result != dst:
-            regs[result] = ANY
+        if result >= 0:
+            regs[result] = ANY  # before the access: a register cannot be address and result at once
         run.atomic = True
         try:
             loaded = memory.access(run, state, dst, off, size, False, into=False, strict=True)
