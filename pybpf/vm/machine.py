@@ -20,10 +20,12 @@ from .views import make_view
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from os import PathLike
     from typing import Any
 
     from ..asm.insn import Insn
     from ..mapview import View
+    from .capture import CaptureReport
     from .helpers.control import Timer
 
 ENGINES = ("auto", "interpreter", "translator")
@@ -116,6 +118,14 @@ class VM:
             run.actions,
             bytes(run.seq),
         )
+
+    def run_capture(
+        self, path: str | PathLike[str], spec: ProgramSpec | str | None = None, *, progress: bool = False
+    ) -> CaptureReport:
+        """Run a program on every packet of a pcap or pcapng file; see `capture.run_capture`."""
+        from .capture import run_capture
+
+        return run_capture(self, path, spec, progress=progress)
 
     def __getitem__(self, key: MapSpec | str) -> Any:
         """The map for a declared one: looked up by identity, then by equality, then by name.  KeyError when there is

@@ -157,7 +157,9 @@ def _bare(given: Any, mem: Memory, data: bytes) -> SkbContext:
 
 
 def ether_type(raw: bytes) -> int:
-    """The protocol that a type field and the two bytes behind it mean: below 0x600 it is a length (`eth_type_trans`)."""
+    """The protocol that a type field and the two bytes behind it mean: below 0x600 it is a length
+    (`eth_type_trans`).
+    """
     number = int.from_bytes(raw[:2], "big")
     if number >= 0x600:
         return number

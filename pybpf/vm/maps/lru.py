@@ -2,8 +2,8 @@
 
 Nodes wait in an *inactive* and an *active* list; a lookup only sets a node's reference bit.  A CPU that needs a node
 takes some from the free list into a small store of its own, and when there are none, flushes its new nodes into the
-lists, lets referenced nodes rise to active and unreferenced ones sink, and evicts from the tail of inactive, several at a
-time. (The design is described in the kernel's commit 3a08c2fd7634.)
+lists, lets referenced nodes rise to active and unreferenced ones sink, and evicts from the tail of inactive, several
+at a time. (The design is described in the kernel's commit 3a08c2fd7634.)
 """
 
 from __future__ import annotations

@@ -1,0 +1,176 @@
+"""Run a program in the offline machine: no root, no kernel.
+
+PROGRAM is a Python file with a decorated function, an ELF object, assembly or raw bytes (with --type).  The packet
+comes from --data: hex digits, a file of raw bytes, or a capture (pcap, pcapng), of which every packet is run and the
+verdicts are counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import sys
+from pathlib import Path
+
+from ..errors import SpecError, VmFault
+from ..vm import VM, Result
+from ..vm.capture import CaptureReport, run_capture
+from . import programs
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from enum import IntEnum
+    from typing import Any
+
+    from ..spec import ProgramSpec
+
+HELP = "run a program offline"
+EPILOG = """examples:
+  pybpf run count.py --data ffffffffffff020000000009080045...
+  pybpf run drop.o --name drop --data frame.bin --trace
+  pybpf run filter.s --type xdp --map ports=hash,2,8,64 --data capture.pcapng
+  pybpf run exec.py --ctx "{'filename': '/bin/ls'}" --set pid=42 --set comm=bash
+"""
+_CAPTURES = (b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\xc3\xd4", b"\x4d\x3c\xb2\xa1", b"\xa1\xb2\x3c\x4d", b"\x0a\x0d\x0d\x0a")
+_SHOWN = 20
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = EPILOG
+    programs.add_arguments(parser)
+    parser.add_argument("--data", help="the packet: hex digits, a file, or a pcap or pcapng capture")
+    parser.add_argument("--ctx", help="the context: a Python dict or list, or hex digits; text becomes a user string")
+    parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="set time_ns, pid, comm, ...")
+    parser.add_argument("--repeat", type=int, default=1, help="run so many times on the same packet")
+    parser.add_argument("--budget", type=int, help="instructions that a run may execute")
+    parser.add_argument("--trace", action="store_true", help="print every executed instruction with what it changed")
+
+
+def run(args: argparse.Namespace) -> int:
+    specs = programs.read(args)
+    if args.repeat < 1:
+        raise SpecError(f"--repeat {args.repeat}: expected 1 or more")
+    options = dict(_setting(text) for text in args.set)
+    if args.budget is not None:
+        options["budget"] = args.budget
+    try:
+        vm = VM(*specs, **options)
+    except TypeError as error:  # an unknown field; the message lists it
+        raise SpecError(f"--set: {error}") from None
+    path = _capture(args.data)
+    if path is not None:
+        report = run_capture(vm, path, progress=sys.stderr.isatty())
+        _print_report(specs[0], report)
+        _print_maps(vm)
+        return 0
+    try:
+        result = vm.run(data=_data(args.data), ctx=_context(args.ctx, vm), trace=args.trace, repeat=args.repeat)
+    except VmFault as fault:
+        print(f"fault: {fault}", file=sys.stderr)
+        return 1
+    _print_result(specs[0], result)
+    _print_maps(vm)
+    return 0
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise SpecError(f"--set {text}: expected FIELD=VALUE")
+    return name, _literal(value)
+
+
+def _literal(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def _capture(data: str | None) -> Path | None:
+    """The path when `--data` names a capture file."""
+    if data is None or not Path(data).is_file():
+        return None
+    with open(data, "rb") as file:
+        return Path(data) if file.read(4) in _CAPTURES else None
+
+
+def _data(text: str | None) -> bytes | None:
+    if text is None:
+        return None
+    if Path(text).is_file():
+        return Path(text).read_bytes()
+    return _hex("--data", text)
+
+
+def _hex(option: str, text: str) -> bytes:
+    try:
+        return bytes.fromhex(text.removeprefix("0x").replace(":", ""))
+    except ValueError:
+        raise SpecError(f"{option} {text[:40]}: neither hex digits nor a file that is there") from None
+
+
+def _context(text: str | None, vm: VM) -> Any:
+    if text is None:
+        return None
+    value = _literal(text)
+    if isinstance(value, dict):
+        return {name: vm.user_string(v) if isinstance(v, str) else v for name, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [vm.user_string(v) if isinstance(v, str) else v for v in value]
+    return _hex("--ctx", text)
+
+
+def _verdict(spec: ProgramSpec, value: int) -> str:
+    """A return value, and its name where the program type has names for them."""
+    from ..uapi import ProgType, SkAction, TcAction, XdpAction
+
+    names: dict[int, type[IntEnum]] = {
+        ProgType.XDP: XdpAction,
+        ProgType.SCHED_CLS: TcAction,
+        ProgType.SCHED_ACT: TcAction,
+        ProgType.SK_MSG: SkAction,
+        ProgType.SK_SKB: SkAction,
+        ProgType.SK_LOOKUP: SkAction,
+    }
+    enum = names.get(spec.prog_type)
+    signed = value - (1 << 32) if enum is TcAction and value >> 31 else value
+    try:
+        return f"{signed} ({enum(signed).name})" if enum is not None else str(value)
+    except ValueError:
+        return str(signed)
+
+
+def _print_result(spec: ProgramSpec, result: Result) -> None:
+    for step in result.trace:
+        print(step)
+    for text in result.printk:
+        print(f"printk: {text}")
+    print(f"{spec.name or 'program'}: returned {_verdict(spec, result.retval)} after {result.insns} instructions")
+    for action in result.actions:
+        print(f"action: {' '.join(map(str, action))}")
+    if result.data:
+        print(f"data: {result.data.hex()}")
+
+
+def _print_report(spec: ProgramSpec, report: CaptureReport) -> None:
+    print(f"{spec.name or 'program'}: {report.packets} packets, {report.insns} instructions")
+    for verdict, count in report.verdicts.most_common():
+        print(f"{count:10}  {_verdict(spec, verdict)}")
+    if report.skipped:
+        print(f"{report.skipped:10}  skipped: too short")
+
+
+def _print_maps(vm: VM) -> None:
+    """The first entries of every map that has any."""
+    for name, view in vm.maps.items():
+        if hasattr(view, "drain"):
+            entries = [str(item) for item in view.drain()]
+        elif hasattr(view, "items"):
+            entries = [f"{key!r}: {value!r}" for key, value in view.items()]
+        else:
+            continue
+        for entry in entries[:_SHOWN]:
+            print(f"{name}: {entry}")
+        if len(entries) > _SHOWN:
+            print(f"{name}: and {len(entries) - _SHOWN} more")
