@@ -110,6 +110,13 @@ class Arena(Map):
             self._mapping = mmap.mmap(self.fileno(), self.spec.max_entries * mmap.PAGESIZE)
         return self._mapping
 
+    @property
+    def address(self) -> int:
+        """Where the arena begins: pointers in it hold this and more, on both sides."""
+        from ..syscall.door import address, buffer_of
+
+        return address(buffer_of(self.memory))
+
     def close(self) -> None:
         super().close()
         if self._mapping is not None:

@@ -336,8 +336,8 @@ def test_user_symbols():
 def test_arena_is_shared():
     arena = Arena(pages=4, name="arena")
     text = """
+        r2 = *(u64 *)(r1 + 0)
         r1 = arena ll
-        r2 = 4096
         r2 = addr_space_cast(r2, 0, 1)
         r3 = *(u64 *)(r2 + 8)
         r3 += 1
@@ -351,9 +351,10 @@ def test_arena_is_shared():
         pytest.skip(f"no arenas here: {error}")
     live.close()
     with load(program(text, 31, arena=arena).replace(flags=1 << 4)) as prog:
-        memory = prog[arena].memory
+        live = prog[arena]
+        memory = live.memory
         struct.pack_into("=Q", memory, 4096 + 8, 41)
-        prog.test_run()
+        prog.test_run(ctx=struct.pack("=Q", live.address + 4096))
         assert struct.unpack_from("=Q", memory, 4096 + 16) == (42,)
 
 
