@@ -7,7 +7,7 @@ from ctypes import Structure
 
 from ..errors import SpecError, VmFault
 from ..spec import MapSpec, ProgramSpec
-from . import context, helpers
+from . import context, coverage, helpers
 from .environment import Environment
 from .helpers.table import Helper
 from .image import Image
@@ -61,7 +61,7 @@ class VM:
         self.by_address: dict[int, OfflineMap] = {}
         self.replaced: dict[str, Callable[..., int | None]] = {}
         self.timers: dict[int, Timer] = {}
-        self.coverage: dict[Image, set[int]] | None = None
+        self.coverage = coverage.active
         self._maps: list[OfflineMap] = []
         self._views: dict[int, View] = {}
         self._helpers: dict[int, Helper] = {}
@@ -100,7 +100,7 @@ class VM:
         if trace:
             run.visit = _tracer(lines)
         elif self.coverage is not None:
-            run.visit = self._cover
+            run.visit = self.coverage.visit
         try:
             r0 = run.repeat(image, repeat)
         finally:
@@ -287,6 +287,8 @@ class VM:
             self.map_for(declared)
         image = Image(spec, insns, len(self.images), map_of)
         self.images.append(image)
+        if self.coverage is not None:
+            self.coverage.of(image)
         return image
 
     def _fill(self, found: OfflineMap) -> None:
@@ -342,10 +344,6 @@ class VM:
         finally:
             self.mem.remove(key_address)
             self.mem.purge()
-
-    def _cover(self, image: Image, slot: int, insn: Insn, regs: list[int | None]) -> None:
-        assert self.coverage is not None
-        self.coverage.setdefault(image, set()).add(slot)
 
 
 def _adapted(function: Callable[..., int | None]) -> Callable[..., int | None]:

@@ -1,0 +1,199 @@
+"""The pytest plugin: one test for the offline machine and the kernel, readable differences, coverage of programs.
+
+    def test_counts_udp(bpf):                 # runs twice: offline, and in the kernel where that is permitted
+        machine = bpf(count)
+        assert machine.run(data=udp_packet).retval == 0
+        assert machine[packets][17] == 1
+
+`pytest --bpf=vm` and `--bpf=kernel` choose one; `--bpf-cov` prints which instructions and source lines offline runs
+executed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from .spec import MapSpec, ProgramSpec
+
+_ENGINES = ("vm", "kernel")
+_COVERAGE = pytest.StashKey[Any]()
+_FRAME = 14  # bytes that compare as a packet have at least an Ethernet header
+_WIDTH = 16
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("pybpf", "eBPF programs (pybpf)")
+    group.addoption("--bpf", choices=(*_ENGINES, "both"), default="both", help="where tests with the `bpf` fixture run")
+    group.addoption("--bpf-cov", action="store_true", help="report which instructions and lines of programs were run")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--bpf-cov"):
+        from .vm import coverage
+
+        coverage.active = config.stash[_COVERAGE] = coverage.Coverage()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if _COVERAGE in config.stash:
+        from .vm import coverage
+
+        coverage.active = None
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    if _COVERAGE in config.stash:
+        terminalreporter.section("coverage of eBPF programs")
+        for line in config.stash[_COVERAGE].report() or ["no program was run offline"]:
+            terminalreporter.line(line)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "bpf" in metafunc.fixturenames:
+        chosen = metafunc.config.getoption("--bpf")
+        engines = _ENGINES if chosen == "both" else (chosen,)
+        metafunc.parametrize("bpf", engines, indirect=True)
+
+
+@pytest.fixture
+def bpf(request: pytest.FixtureRequest) -> Iterator[Callable[..., Any]]:
+    """A function from program specs to a machine with `run(spec=None, *, data, ctx)` and `machine[map]`.
+
+    The test runs once with a `VM` (keyword arguments are its environment) and once with a `KernelMachine`, which
+    ignores them; the second is skipped, saying why, where bpf(2) is not permitted.
+    """
+    if request.param == "vm":
+        from .vm import VM
+
+        yield VM
+        return
+    refusal = _refusal()
+    if refusal:
+        pytest.skip(refusal)
+    made: list[KernelMachine] = []
+
+    def make(*specs: ProgramSpec, **environment: Any) -> KernelMachine:
+        made.append(KernelMachine(*specs))
+        return made[-1]
+
+    yield make
+    for machine in made:
+        machine.close()
+
+
+class KernelMachine:
+    """Programs in the kernel behind the interface of `VM`; runs are test runs, nothing is attached."""
+
+    def __init__(self, *specs: ProgramSpec) -> None:
+        from .program import load_collection
+
+        self.specs = specs
+        self.collection = load_collection(*specs)
+
+    def run(self, spec: ProgramSpec | None = None, *, data: Any = None, ctx: Any = None, repeat: int = 1) -> Any:
+        """`Program.test_run` of the program (the first one unless `spec` names another)."""
+        program = self.collection[self.specs[0] if spec is None else spec]
+        return program.test_run(data=None if data is None else bytes(data), ctx=ctx, repeat=repeat)
+
+    def __getitem__(self, key: MapSpec | str) -> Any:
+        return self.collection[key]
+
+    def close(self) -> None:
+        self.collection.close()
+
+
+def _refusal() -> str:
+    """Why programs cannot be loaded here; "" when they can."""
+    from .errors import BpfError
+    from .program import load
+    from .spec import ProgramSpec
+
+    try:
+        load(ProgramSpec.from_bytes(bytes.fromhex("b7000000000000009500000000000000"), 1)).close()
+    except (BpfError, OSError) as error:
+        return f"programs cannot be loaded here: {str(error).splitlines()[0]}"
+    return ""
+
+
+# --- readable differences -------------------------------------------------------------------------------
+
+
+def pytest_assertrepr_compare(config: pytest.Config, op: str, left: object, right: object) -> list[str] | None:
+    if op != "==":
+        return None
+    if _is_packet(left) and _is_packet(right):
+        return ["packets differ", *packet_difference(bytes(left), bytes(right))]  # type: ignore[call-overload]
+    if isinstance(right, Mapping) and isinstance(left, Mapping) and (_is_view(left) or _is_view(right)):
+        return ["map contents differ", *map_difference(left, right)]
+    return None
+
+
+def _is_packet(value: object) -> bool:
+    return isinstance(value, (bytes, bytearray)) and len(value) >= _FRAME
+
+
+def _is_view(value: object) -> bool:
+    from .mapview import View
+
+    return isinstance(value, View)
+
+
+def packet_difference(left: bytes, right: bytes) -> list[str]:
+    """What differs between two packets: header fields by name, then the bytes, 16 a line, differing ones marked."""
+    out = [f"length: {len(left)} != {len(right)}"] if len(left) != len(right) else []
+    ours, theirs = dict(_headers(left)), dict(_headers(right))
+    out += [f"{name}: {ours[name]} != {theirs[name]}" for name in ours if theirs.get(name, ours[name]) != ours[name]]
+    for at in range(0, max(len(left), len(right)), _WIDTH):
+        a, b = left[at : at + _WIDTH], right[at : at + _WIDTH]
+        if a == b:
+            continue
+        marks = "".join("^^ " if a[i : i + 1] != b[i : i + 1] else "   " for i in range(max(len(a), len(b)))).rstrip()
+        out += [f"{at:04x} - {a.hex(' ')}", f"     + {b.hex(' ')}", f"       {marks}"]
+    return out
+
+
+def map_difference(left: Mapping[Any, Any], right: Mapping[Any, Any]) -> list[str]:
+    """Entries that only one side has, and those whose values differ."""
+    ours, theirs = dict(left.items()), dict(right.items())
+    out = [f"only left:  {key!r}: {value!r}" for key, value in ours.items() if key not in theirs]
+    out += [f"only right: {key!r}: {value!r}" for key, value in theirs.items() if key not in ours]
+    both = ours.keys() & theirs.keys()
+    out += [f"{k!r}: {v!r} != {theirs[k]!r}" for k, v in ours.items() if k in both and theirs[k] != v]
+    return out
+
+
+def _headers(frame: bytes) -> Iterator[tuple[str, str]]:
+    """(name, text) of the header fields of an Ethernet frame, as far as they are there."""
+    from ipaddress import ip_address
+
+    yield "ethernet destination", frame[0:6].hex(":")
+    yield "ethernet source", frame[6:12].hex(":")
+    yield "ethernet type", f"0x{frame[12:14].hex()}"
+    kind, body = frame[12:14], frame[14:]
+    if kind == b"\x08\x00" and len(body) >= 20:
+        yield "ip header length", str((body[0] & 15) * 4)
+        yield "ip total length", str(int.from_bytes(body[2:4], "big"))
+        yield "ip ttl", str(body[8])
+        yield "ip protocol", str(body[9])
+        yield "ip checksum", f"0x{body[10:12].hex()}"
+        yield "ip source", str(ip_address(body[12:16]))
+        yield "ip destination", str(ip_address(body[16:20]))
+        protocol, rest = body[9], body[(body[0] & 15) * 4 :]
+    elif kind == b"\x86\xdd" and len(body) >= 40:
+        yield "ip hop limit", str(body[7])
+        yield "ip next header", str(body[6])
+        yield "ip source", str(ip_address(body[8:24]))
+        yield "ip destination", str(ip_address(body[24:40]))
+        protocol, rest = body[6], body[40:]
+    else:
+        return
+    name = {6: "tcp", 17: "udp"}.get(protocol)
+    if name and len(rest) >= 8:
+        yield f"{name} source port", str(int.from_bytes(rest[0:2], "big"))
+        yield f"{name} destination port", str(int.from_bytes(rest[2:4], "big"))
