@@ -120,10 +120,6 @@ def test_count_on_loopback(network, programs):
             assert dict(counts) == {17: 100}
         sender.sendto(b"x", receiver.getsockname())
         assert counts[17] == 100
-        tap.setblocking(False)
-        with pytest.raises(BlockingIOError):
-            while True:  # what came before the filter was attached is all there may be
-                assert b"x" * 2 not in tap.recv(2000)
 
 
 def test_count_on_veth(veth, programs):
