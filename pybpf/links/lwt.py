@@ -1,51 +1,72 @@
-"""Lightweight tunnels: programs on the packets that take a route."""
+"""Light-weight tunnels: programs on the packets of one route."""
 
 from __future__ import annotations
 
-from ..errors import NotSupportedError
+from ..errors import NotSupportedError, SpecError, SyscallError
 from ..uapi import ProgType
 from .base import Link
 from .net import interface_index
-from .netlink import netlink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_HOOKS = {ProgType.LWT_IN: "in", ProgType.LWT_OUT: "out", ProgType.LWT_XMIT: "xmit"}
+_SIDES = {ProgType.LWT_IN: "in", ProgType.LWT_OUT: "out", ProgType.LWT_XMIT: "xmit"}
 
 
-class Route(Link):
-    """A route that carries a program.  It belongs to the namespace: it stays when the process is killed, until it is
-    removed as any route is (`ip route del`).
+class RouteLink(Link):
+    """A route with a program.
+
+    It belongs to the routing table: it stays when the process is killed.  `ip route del` removes it.
     """
 
-    def __init__(self, what: str, route: dict[str, Any]) -> None:
-        super().__init__(what)
+    def __init__(self, target: str, route: dict[str, Any]) -> None:
+        super().__init__(target)
         self._route = route
 
     def _release(self) -> None:
-        _route("del", self._route)
+        from errno import ENODEV, ESRCH
+
+        try:
+            _request("del", self._route)
+        except SyscallError as error:
+            if error.errno not in (ESRCH, ENODEV):  # the route, or its interface, is gone
+                raise
 
 
-def attach(prog: Any, target: str, *, interface: str | int, via: str = "", headroom: int = 0) -> Route:
-    """Add a route to `target` (a prefix such as "10.1.0.0/16") through an interface, whose packets the program sees.
+def attach(prog: Any, target: str, *, device: str | int = "", gateway: str = "", headroom: int = 0) -> RouteLink:
+    """Add a route to `target` ("10.1.0.0/16", "fd00::/8") whose packets pass through the program.
 
-    `via` is the gateway; `headroom` the bytes that an encapsulating program will put before the packet.
+    `device` and `gateway` say where the route leads, as for `ip route add`; `headroom` (bytes, up to 256) is what lwt_xmit programs
+    want to put in front of packets.
     """
-    if prog.prog_type not in _HOOKS:
-        raise NotSupportedError("attaching a seg6local program", hint="it is an action of an SRv6 route: use iproute2")
-    encap: dict[str, Any] = {
-        "type": "bpf",
-        _HOOKS[prog.prog_type]: {"fd": prog.fileno(), "name": prog.spec.name or "pybpf"},
-    }
+    if prog.prog_type not in _SIDES:
+        raise NotSupportedError(
+            "seg6local routes", hint="ip -6 route add PREFIX encap seg6local action End.BPF endpoint ..."
+        )
+    if not (device or gateway):
+        raise SpecError(f"a route to {target} needs device= or gateway=")
+    encap: dict[str, Any] = {"type": "bpf", _SIDES[prog.prog_type]: {"fd": prog.fileno(), "name": prog.name or "pybpf"}}
     if headroom:
-        encap["headroom"] = headroom
-    route = {"dst": target, "oif": interface_index(interface), **({"gateway": via} if via else {})}
-    _route("add", {**route, "encap": encap})
-    return Route(f"route to {target}", route)
+        encap["xmit_headroom"] = headroom
+    route: dict[str, Any] = {"dst": target}
+    if device:
+        route["oif"] = interface_index(device)
+    if gateway:
+        route["gateway"] = gateway
+    _request("add", {**route, "encap": encap})
+    return RouteLink(f"route to {target}", route)
 
 
-def _route(command: str, route: dict[str, Any]) -> None:
-    with netlink(f"adding or removing a route ({command})", f"the route to {route['dst']}") as ip:
-        ip.route(command, **route)
+def _request(command: str, route: dict[str, Any]) -> None:
+    try:
+        from pyroute2 import IPRoute
+        from pyroute2.netlink.exceptions import NetlinkError
+    except ImportError:
+        raise NotSupportedError("routes with programs", hint="pip install 'pybpf[net]' brings pyroute2") from None
+    with IPRoute() as ip:
+        try:
+            ip.route(command, **route)
+        except NetlinkError as error:
+            hint = "the kernel needs CONFIG_LWTUNNEL_BPF" if error.code == 95 else ""
+            raise SyscallError(error.code, f"ip route {command}", f"route to {route['dst']}", hint) from None

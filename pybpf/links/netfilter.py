@@ -1,11 +1,11 @@
-"""Netfilter: programs at the five hooks of the IP layers, among the chains of nftables (Linux 6.4)."""
+"""Netfilter: programs among the hooks of the firewall, ordered by priority (Linux 6.4)."""
 
 from __future__ import annotations
 
 from struct import pack
 
 from ..errors import SpecError
-from ..uapi import AttachType
+from ..uapi import AttachType, LinkType
 from .base import BpfLink
 
 TYPE_CHECKING = False
@@ -14,20 +14,29 @@ if TYPE_CHECKING:
 
 FAMILIES = {"ipv4": 2, "ipv6": 10}
 HOOKS = {"prerouting": 0, "input": 1, "forward": 2, "output": 3, "postrouting": 4}
-_DEFRAG = 1 << 0
 
 
-def attach(prog: Any, target: str, *, priority: int = 0, defrag: bool = False) -> BpfLink:
-    """Attach to a hook such as "ipv4/input": a family, and prerouting, input, forward, output or postrouting.
+def attach(prog: Any, target: str = "ipv4/input", *, priority: int = -1, defragment: bool = False) -> BpfLink:
+    """Judge the packets at a hook, "family/hook" (`FAMILIES`, `HOOKS`), in the caller's network namespace.
 
-    `priority` orders the program among other hooks; lower runs first, and each value may be taken once.  With `defrag`
-    (Linux 6.6) it sees whole packets instead of fragments.
+    Lower priorities come first; -1 is just before filter tables, and no two programs of a hook share one.  With `defragment`
+    the program sees whole datagrams, which needs a priority above -400 (Linux 6.6).
     """
-    family, _, hook = target.partition("/")
-    if family not in FAMILIES or hook not in HOOKS:
-        raise SpecError(f"netfilter hook {target!r}: expected {'|'.join(FAMILIES)}/{'|'.join(HOOKS)}")
+    from errno import EINVAL
+
+    from ..errors import SyscallError
     from ..syscall.objects import link_create
 
-    extra = pack("=IIiI", FAMILIES[family], HOOKS[hook], priority, _DEFRAG if defrag else 0)
-    what = f"netfilter hook {target}"
-    return BpfLink(what, link_create(prog.fileno(), 0, AttachType.NETFILTER, 0, extra, what=what))
+    family, _, hook = target.partition("/")
+    if family not in FAMILIES or hook not in HOOKS:
+        raise SpecError(f"netfilter hook {target!r}: expected ipv4/ or ipv6/ and one of {', '.join(HOOKS)}")
+    what = f"netfilter {target} at priority {priority}"
+    extra = pack("=IIiI", FAMILIES[family], HOOKS[hook], priority, int(defragment))
+    try:
+        return BpfLink(what, link_create(prog.fileno(), 0, AttachType.NETFILTER, 0, extra, what))
+    except SyscallError as error:
+        from .. import features
+
+        if error.errno == EINVAL:
+            features.require(features.have_link_type, LinkType.NETFILTER, hint="it needs CONFIG_NETFILTER_BPF_LINK")
+        raise

@@ -1,4 +1,4 @@
-"""Network namespaces: socket lookup and the flow dissector."""
+"""Network namespaces: sk_lookup (which socket receives a connection), flow_dissector (what a packet's flow is)."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ if TYPE_CHECKING:
 _HOOKS = {ProgType.SK_LOOKUP: AttachType.SK_LOOKUP, ProgType.FLOW_DISSECTOR: AttachType.FLOW_DISSECTOR}
 
 
-def attach(prog: Any, target: str | int | None = None) -> BpfLink:
-    """Attach to a network namespace: the caller's own (None), that of a process id, a named one, or a path.
+def attach(prog: Any, target: Any = None) -> BpfLink:
+    """Attach to a network namespace: a name of `ip netns`, a path, a process id, or None for the caller's own.
 
-    Several socket lookup programs may be attached to a namespace, but one flow dissector (Linux 5.9, and 5.8).
+    Several sk_lookup programs run one after the other; a namespace has one flow dissector, and one in the initial namespace
+    rules all of them.  Linux 5.8 (flow_dissector), 5.9 (sk_lookup).
     """
     from ..syscall.objects import link_create
 
-    what = f"network namespace {'of this process' if target is None else target}"
+    what = "this network namespace" if target is None else f"network namespace {target}"
     with open_netns(target) as netns:
         return BpfLink(what, link_create(prog.fileno(), netns.fileno(), _HOOKS[prog.prog_type], what=what))

@@ -1,30 +1,66 @@
-"""Socket maps: programs that judge what the sockets in a map send (sk_msg) or receive (sk_skb)."""
+"""Socket maps: programs that parse, judge and redirect what the sockets in a SockMap or SockHash send and receive."""
 
 from __future__ import annotations
 
+from ..errors import SpecError
 from ..uapi import AttachType, LinkType, ProgType
-from .attachment import Attachment
 from .base import BpfLink, Link
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_DEFAULT = {ProgType.SK_MSG: AttachType.SK_MSG_VERDICT, ProgType.SK_SKB: AttachType.SK_SKB_STREAM_VERDICT}
 
+class MapProgram(Link):
+    """A program of a socket map, for kernels without such links (before 6.10).
 
-def attach(prog: Any, target: Any) -> Link:
-    """Attach to a live SockMap or SockHash (or its descriptor), before sockets are put into it.
-
-    Sockets take over the programs of the map when they enter it; what is attached later does not concern them.
+    It belongs to the map: it ends with the map, so with the process unless the map is pinned.
     """
+
+    def __init__(self, target: str, map_fd: int, prog_fd: int, hook: int) -> None:
+        from os import dup
+
+        super().__init__(target)
+        self._fds = dup(map_fd), dup(prog_fd)
+        self._hook = hook
+
+    def _release(self) -> None:
+        from errno import ENOENT
+        from os import close
+
+        from ..syscall.progs import prog_detach
+
+        try:
+            prog_detach(*self._fds, self._hook)
+        except OSError as error:
+            if error.errno != ENOENT:
+                raise
+        finally:
+            for fd in self._fds:
+                close(fd)
+
+
+def attach(prog: Any, target: Any, *, hook: int | None = None) -> Link:
+    """Attach to a socket map: the live map, or a descriptor.
+
+    `hook` is the `AttachType` of sk_skb programs that were loaded without one (parser, verdict, or both in one).
+    """
+    from ..syscall.objects import link_create
+    from ..syscall.progs import prog_attach
+
+    found = hook or prog.spec.expected_attach_type
+    if not found:
+        if prog.prog_type != ProgType.SK_MSG:
+            raise SpecError(
+                f"{prog!r}: give hook=AttachType.SK_SKB_STREAM_PARSER, SK_SKB_STREAM_VERDICT or SK_SKB_VERDICT"
+            )
+        found = AttachType.SK_MSG_VERDICT
     fd = target if isinstance(target, int) else target.fileno()
-    attach_type = prog.spec.expected_attach_type or _DEFAULT[prog.prog_type]
-    what = f"socket map {fd} ({AttachType(attach_type).name})"
+    name = getattr(target, "name", "") or f"of descriptor {fd}"
+    what = f"socket map {name} ({AttachType(found).name.lower()})"
     from .. import features
 
     if features.have_link_type(LinkType.SOCKMAP):
-        from ..syscall.objects import link_create
-
-        return BpfLink(what, link_create(prog.fileno(), fd, attach_type, what=what))
-    return Attachment(what, fd, prog, attach_type)
+        return BpfLink(what, link_create(prog.fileno(), fd, found, what=what))
+    prog_attach(fd, prog.fileno(), found)
+    return MapProgram(what, fd, prog.fileno(), found)

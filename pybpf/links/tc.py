@@ -1,28 +1,48 @@
-"""Traffic control: programs on packets that arrive at an interface or leave it, and the hooks of netkit devices.
+"""tc: programs on the packets that enter and leave an interface, as many as you like, in an order.
 
-Two mechanisms, chosen by one call: TCX (Linux 6.6), a list of programs whose links end with the process, and
-cls_bpf on a clsact qdisc (Linux 4.5), which belongs to the interface and outlives the process.
+Two mechanisms do the same.  TCX (Linux 6.6) is a link: it ends with the process.  A cls_bpf filter on the clsact queueing
+discipline is what older kernels have: it belongs to the interface and stays when the process is killed; `cleanup`
+removes it.
 """
 
 from __future__ import annotations
 
-from errno import EEXIST, ENODEV, ENOENT
 from struct import pack
 
 from ..errors import NotSupportedError, SpecError, SyscallError
-from ..uapi import AttachType, LinkType
+from ..uapi import AttachFlags, AttachType, LinkType
 from .base import BpfLink, Link
 from .net import interface_index
-from .netlink import netlink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
 _TCX = {"ingress": AttachType.TCX_INGRESS, "egress": AttachType.TCX_EGRESS}
-_NETKIT = (AttachType.NETKIT_PRIMARY, AttachType.NETKIT_PEER)
-_PARENTS = {"ingress": 0xFFFFFFF2, "egress": 0xFFFFFFF3}  # TC_H_CLSACT with TC_H_MIN_INGRESS, TC_H_MIN_EGRESS
-_BEFORE, _AFTER, _BY_LINK = 1 << 3, 1 << 4, 1 << 13
+_NETKIT = {AttachType.NETKIT_PRIMARY, AttachType.NETKIT_PEER}
+# TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS or _EGRESS): where filters of a clsact discipline hang.
+_PARENT = {"ingress": 0xFFFFFFF2, "egress": 0xFFFFFFF3}
+
+
+class ClsactFilter(Link):
+    """A cls_bpf filter, for kernels without TCX.
+
+    It belongs to the interface: it stays when the process is killed.  `cleanup(interface)` removes all such filters.
+    """
+
+    def __init__(self, ifindex: int, direction: str, priority: int) -> None:
+        super().__init__(f"interface {ifindex} (clsact {direction}, priority {priority})")
+        self._place = (ifindex, direction, priority)
+
+    def _release(self) -> None:
+        from errno import EINVAL, ENODEV, ENOENT
+
+        ifindex, direction, priority = self._place
+        try:
+            _tc("del-filter", ifindex, direction, prio=priority, handle=1)
+        except SyscallError as error:
+            if error.errno not in (EINVAL, ENODEV, ENOENT):  # the filter, its discipline or the interface is gone
+                raise
 
 
 def attach(
@@ -32,111 +52,113 @@ def attach(
     direction: str = "",
     before: Any = None,
     after: Any = None,
-    mechanism: str = "",
     priority: int = 0,
+    mechanism: str = "",
 ) -> Link:
-    """Run the program on packets that enter (`direction="ingress"`) or leave ("egress") an interface.
+    """Run the program on the packets of an interface, by name or index.
 
-    The direction may come from the program's own attach type; without either it is ingress.  Where there are several
-    programs, `before` and `after` order them relative to another link or program of the same hook (TCX), and `priority`
-    does for cls_bpf (lower runs first).  `mechanism` is "tcx" or "clsact"; by default TCX where the kernel has it.
+    `direction` is "ingress" or "egress"; without one, that of the program's attach type, else ingress.  Among several
+    programs, those without an order run in the order of attachment; `before` and `after` take a live program or link
+    that this one is to precede or follow, or True for the very first or last place.  `mechanism` is "tcx" or "clsact"; by
+    default the first that the kernel has.  `priority` (1 is first) orders clsact filters, which know no `before`.
+    Programs with a netkit attach type go to a netkit device's primary or peer side.
     """
-    wanted = prog.spec.expected_attach_type or 0
-    ifindex = interface_index(target)
-    if wanted in _NETKIT:
-        return _mprog_link(prog, ifindex, wanted, f"netkit device {target}", before, after)
-    direction = direction or ("egress" if wanted == AttachType.TCX_EGRESS else "ingress")
+    hook = prog.spec.expected_attach_type
+    if hook in _NETKIT:
+        return _mprog(prog, target, int(hook), before, after)
+    if not direction:
+        direction = "egress" if hook == AttachType.TCX_EGRESS else "ingress"
     if direction not in _TCX:
         raise SpecError(f"direction {direction!r}: expected 'ingress' or 'egress'")
-    what = f"{direction} of interface {target}"
-    if mechanism not in ("", "tcx", "clsact"):
-        raise SpecError(f"mechanism {mechanism!r}: expected 'tcx' or 'clsact'")
     from .. import features
 
-    tcx = mechanism == "tcx" or (not mechanism and not priority and features.have_link_type(LinkType.TCX))
-    if tcx:
-        return _mprog_link(prog, ifindex, _TCX[direction], what, before, after)
+    if mechanism == "tcx" or (not mechanism and not priority and features.have_link_type(LinkType.TCX)):
+        return _mprog(prog, target, _TCX[direction], before, after)
     if before is not None or after is not None:
-        raise NotSupportedError("ordering by before and after", since="6.6", hint="cls_bpf orders by priority")
-    return _attach_filter(prog, ifindex, direction, what, priority)
+        features.require(features.have_link_type, LinkType.TCX, hint="clsact filters are ordered by priority=")
+    return _clsact(prog, interface_index(target), direction, priority)
 
 
-def _mprog_link(prog: Any, ifindex: int, attach_type: int, what: str, before: Any, after: Any) -> BpfLink:
-    """A link in a list of programs (kernel/bpf/mprog.c), placed relative to another link or program."""
+def _mprog(prog: Any, target: str | int, hook: int, before: Any, after: Any) -> BpfLink:
+    """A link at a hook that keeps its programs in a list (kernel/bpf/mprog.c)."""
     from ..syscall.objects import link_create
 
+    flags, fd = relative(before, after)
+    what = f"interface {target} ({AttachType(hook).name.lower()})"
+    extra = pack("=I4xQ", fd, 0)
+    return BpfLink(what, link_create(prog.fileno(), interface_index(target), hook, flags, extra, what))
+
+
+def relative(before: Any, after: Any) -> tuple[int, int]:
+    """Flags and descriptor that say a place in a list: relative to a live program or link, or (True) to all."""
     if before is not None and after is not None:
-        raise SpecError("give before or after, not both")
-    other = before if before is not None else after
-    flags = _BEFORE if before is not None else _AFTER if after is not None else 0
-    relative = 0
-    if other is not None:
-        relative = other.fileno()
-        flags |= _BY_LINK if isinstance(other, BpfLink) else 0
-    extra = pack("=I4xQ", relative, 0)
-    return BpfLink(what, link_create(prog.fileno(), ifindex, attach_type, flags, extra, what=what))
+        raise SpecError("before= and after= exclude each other")
+    other = after if before is None else before
+    if other is None:
+        return 0, 0
+    flag = int(AttachFlags.AFTER if before is None else AttachFlags.BEFORE)
+    if other is True:
+        return flag, 0
+    return flag | (_F_LINK if isinstance(other, Link) else 0), other.fileno()
 
 
-class TcFilter(Link):
-    """A cls_bpf filter.  It belongs to the interface: it stays when the process is killed; `detach` cleans up."""
-
-    def __init__(self, what: str, ifindex: int, direction: str, priority: int, handle: int) -> None:
-        super().__init__(what)
-        self.priority = priority
-        self.handle = handle
-        self._ifindex = ifindex
-        self._direction = direction
-
-    def _release(self) -> None:
-        try:
-            _delete(self._ifindex, self._direction, self.priority, self.handle)
-        except SyscallError as error:
-            if error.errno not in (ENOENT, ENODEV):  # the filter or the interface went before
-                raise
+_F_LINK = 1 << 13  # BPF_F_LINK: the descriptor that a place is relative to is a link's
 
 
-def _attach_filter(prog: Any, ifindex: int, direction: str, what: str, priority: int) -> TcFilter:
-    parent = _PARENTS[direction]
+def _clsact(prog: Any, ifindex: int, direction: str, priority: int) -> ClsactFilter:
+    from errno import EEXIST
+
     try:
-        with netlink("RTM_NEWQDISC(clsact)", what) as ip:
-            ip.tc("add", "clsact", ifindex)
+        _tc("add", ifindex, "", kind="clsact")
     except SyscallError as error:
         if error.errno != EEXIST:
             raise
-    options = {"prio": priority} if priority else {}
-    with netlink("RTM_NEWTFILTER(cls_bpf)", what) as ip:
-        before = {_identity(row) for row in ip.get_filters(index=ifindex, parent=parent)}
-        name = prog.spec.name or "pybpf"
-        ip.tc(
-            "add-filter",
-            "bpf",
-            ifindex,
-            fd=prog.fileno(),
-            name=name,
-            parent=parent,
-            classid=1,
-            direct_action=True,
-            **options,
+    options = {"handle": 1, "fd": prog.fileno(), "name": prog.name or "pybpf", "direct_action": True}
+    taken = _priorities(ifindex, direction)
+    if not priority:
+        priority = next(n for n in range(1, 1 << 16) if n not in taken)
+    elif priority in taken:
+        raise SyscallError(
+            EEXIST, "RTM_NEWTFILTER", f"priority {priority} on interface {ifindex}", "choose another one"
         )
-        # The kernel chose handle and priority: they are what is new.
-        fresh = {_identity(row) for row in ip.get_filters(index=ifindex, parent=parent)} - before
-    for found in fresh:
-        if found[1]:
-            return TcFilter(what, ifindex, direction, *found)
-    raise SyscallError(ENOENT, "RTM_GETTFILTER", what, "another process removed the filter")
+    _tc("add-filter", ifindex, direction, kind="bpf", prio=priority, **options)
+    return ClsactFilter(ifindex, direction, priority)
 
 
-def _identity(row: Any) -> tuple[int, int]:
-    """(priority, handle) of a filter."""
-    return row["info"] >> 16, row["handle"]
+def cleanup(interface: str | int) -> None:
+    """Remove the clsact discipline of an interface, with all filters on it, whoever attached them."""
+    from errno import EINVAL, ENOENT
+
+    try:
+        _tc("del", interface_index(interface), "", kind="clsact")
+    except SyscallError as error:
+        if error.errno not in (EINVAL, ENOENT):
+            raise
 
 
-def _delete(ifindex: int, direction: str, priority: int, handle: int) -> None:
-    with netlink("RTM_DELTFILTER(cls_bpf)", f"interface {ifindex}") as ip:
-        ip.tc("del-filter", "bpf", ifindex, handle, parent=_PARENTS[direction], prio=priority)
+def _priorities(ifindex: int, direction: str) -> set[int]:
+    from pyroute2 import IPRoute
+
+    with IPRoute() as ip:
+        return {row["info"] >> 16 for row in ip.get_filters(index=ifindex, parent=_PARENT[direction])}
 
 
-def detach(interface: str | int) -> None:
-    """Remove the clsact qdisc of an interface and with it all cls_bpf filters, whoever attached them."""
-    with netlink("RTM_DELQDISC(clsact)", f"interface {interface}") as ip:
-        ip.tc("del", "clsact", interface_index(interface))
+def _tc(command: str, ifindex: int, direction: str, **options: Any) -> None:
+    """One request to the traffic control of an interface.  SyscallError names it and the interface."""
+    try:
+        from pyroute2 import IPRoute
+        from pyroute2.netlink.exceptions import NetlinkError
+    except ImportError:
+        raise NotSupportedError("tc without TCX", hint="pip install 'pybpf[net]' brings pyroute2") from None
+    if direction:
+        options["parent"] = _PARENT[direction]
+        options["protocol"] = _ETH_P_ALL
+    with IPRoute() as ip:
+        try:
+            ip.tc(command, index=ifindex, **options)
+        except NetlinkError as error:
+            hint = "the kernel needs CONFIG_NET_CLS_BPF and CONFIG_NET_SCH_INGRESS" if error.code == 2 else ""
+            raise SyscallError(error.code, f"tc {command}", f"interface {ifindex}", hint) from None
+
+
+_ETH_P_ALL = 3
