@@ -54,12 +54,32 @@ class Unit:
         """What the target kernel allows to this kind of program."""
         found = self.__dict__.get("_rules")
         if found is None:
-            from ..kernel import rules
-
-            found = self.__dict__["_rules"] = rules(self.kernel_name).program(
-                self.kind.prog_type, self.kind.attach_type, sleepable=self.sleepable
-            )
+            found = self.__dict__["_rules"] = rules_for(self.kind, self.kernel_name, self.sleepable)
         return found
+
+
+def rules_for(kind: Any, kernel: str | None, sleepable: bool) -> Any:
+    """What the target kernel allows to a kind of program.
+
+    Programs whose context is the arguments of a kernel function (TRACING, LSM, EXT, STRUCT_OPS) may be missing in a table,
+    because a table is made by loading programs, and these load only where their target exists.  They are then left to the kernel.
+    """
+    from ..errors import NotSupportedError
+    from ..kernel import rules
+
+    table = rules(kernel)
+    try:
+        return table.program(kind.prog_type, kind.attach_type, sleepable=sleepable)
+    except NotSupportedError:
+        if kind.prog_type not in (26, 27, 28, 29) or any(key[0] == kind.prog_type for key in table.programs()):
+            raise
+    from ..kernel import Context
+    from ..kernel.tables import ProgRules
+
+    return ProgRules(
+        prog_type=kind.prog_type, attach_type=kind.attach_type, sleepable=sleepable, context=Context("", 0, ()), returns=None,
+        helpers=frozenset(range(1, 1 << 10)), packet="", test_run=False, gpl_only=True, kfuncs=frozenset(),
+    )  # fmt: skip
 
 
 class Frame:

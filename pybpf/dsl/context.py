@@ -58,13 +58,13 @@ class Context(Front):
         kind = c.unit.kind
         known = c.unit.rules().context.fields
         field = known.get(name)
-        if field is None or not (field.stores if write else field.loads):
+        if field is None or not _accessible(field, write):
             if field is not None:
-                can = [f.name for f in known.values() if f.stores]
+                can = [f.name for f in known.values() if _accessible(f, True)]
                 told = f"it can write {', '.join(can)}" if can and write else "nothing in it can be written" if write else ""
                 c.fail(f"{kind.name} programs may not {'write' if write else 'read'} {name} of their context"
                        + (f"; {told}" if told else ""), node)  # fmt: skip
-            readable = [f.name for f in known.values() if f.loads]
+            readable = [f.name for f in known.values() if _accessible(f, False)]
             c.fail(f"the context of {kind.name} programs has no field {name!r}; it has {', '.join(readable)}", node)
         return field
 
@@ -107,7 +107,7 @@ class Context(Front):
     def store(self, c: Compiler, field: Any, offset: int, value: Front, node: Any) -> None:
         bits = self.network(c, field.name)
         kind: Any = _INT[bits // 8 if bits else field.size]
-        size = field.size if (0, field.size) in field.stores else max(s for o, s in field.stores if o == 0)
+        size = next(s for s in (field.size, 4, 2, 1) if field.storable(0, s))
         if field.name in _SIGNED:
             kind = types.s32
         number = convert(c, value, kind, node, f"ctx.{field.name}")
@@ -273,6 +273,11 @@ class Elements(Front):
 
     def length(self, c: Compiler, node: Any) -> Front:
         return Const(self.field.count)
+
+
+def _accessible(field: Any, write: bool) -> bool:
+    test = field.storable if write else field.loadable
+    return any(test(0, size) for size in (field.size, 4, 2, 1))
 
 
 _SIGNED = frozenset(("retval", "level", "optname", "optlen"))

@@ -149,6 +149,28 @@ def phi(block: Block, values: list[Value], lo: int, hi: int, aux: Any = None) ->
     return value
 
 
+def settle(c: Compiler, state: State, ref: Ref) -> Ref:
+    """Make a reference whose None is told by a test into one that is a null pointer then; `state` goes on behind the test."""
+    from .conditions import is_none
+
+    before, c.b.state = c.b.state, state
+    pointer = c.b.arith("add", ref.base, c.b.const(ref.off)) if ref.off else ref.base
+    none, some = is_none(c, ref, c.b.at)
+    assert none is not None
+    assert some is not None
+    block = c.b.graph.new_block()
+    for way in (some, none):
+        c.b.state = way
+        c.b.end("jump", block)
+    value = phi(block, [pointer, c.b.const(0)], *limits(64, False))
+    state.block = block
+    c.b.state = before
+    return Ref(
+        value, 0, ref.type, ref.region, check=("null", value), shared=ref.shared, writable=ref.writable,
+        epoch=ref.epoch, label=ref.label,
+    )  # fmt: skip
+
+
 def join_refs(c: Compiler, block: Block, states: list[State], fronts: list[Any]) -> Front | None:
     refs = [f for f in fronts if isinstance(f, Ref)]
     if not refs:
@@ -164,8 +186,9 @@ def join_refs(c: Compiler, block: Block, states: list[State], fronts: list[Any])
     known = [
         isinstance(f, Ref) and (f.check is None or f.check in state.facts) for state, f in zip(states, fronts, strict=True)
     ]
-    if not all(known) and any(isinstance(f, Ref) and not k and (f.check[0] != "null" or f.off) for f, k in zip(fronts, known, strict=True)):
-        return None
+    for i, (f, k) in enumerate(zip(fronts, known, strict=True)):
+        if isinstance(f, Ref) and not k and (f.check[0] != "null" or f.off):
+            fronts[i] = settle(c, states[i], f)
     values = []
     before = c.b.state
     for state, f in zip(states, fronts, strict=True):

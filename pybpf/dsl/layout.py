@@ -90,6 +90,8 @@ def normal(type_: Any) -> Any:
     """A declared key or value type as a memory type: Scalar, Array or structure."""
     if isinstance(type_, Scalar) or is_struct(type_):
         return type_
+    if type_ is types.char:
+        return types.u8
     if isinstance(type_, int) and not isinstance(type_, type):
         return Array(types.u8, type_)
     return scalar_of(type_) or as_array(type_)

@@ -26,7 +26,7 @@ UNROLL_STEPS = 8
 UNROLL_NODES = 160
 MAX_UNROLL = 4096
 PLAIN_STEPS = 1 << 16  # more steps than this, and the loop is bounded by may_goto where the kernel has it
-PLAIN_WORK = 1 << 12  # likewise for the rounds' work, as the verifier walks through all of it
+PLAIN_PATHS = 512  # likewise for rounds times paths through one round, all of which the verifier walks
 MAY_GOTO = (6, 9)
 BOUNDED_LOOPS = (5, 3)
 
@@ -348,18 +348,22 @@ def weight(body: Any) -> int:
     return total
 
 
-def work(body: list[Any]) -> int:
-    """Roughly how many instructions the verifier walks in one round: tests double what it has to look at."""
+def tests(body: list[Any]) -> int:
+    """How many tests one round makes; each may double the paths that the verifier walks."""
     total = 0
-    for node in body:
+    todo = list(body)
+    while todo:
+        node = todo.pop()
         kind = node.__class__.__name__
-        inner = [n for field in ("body", "orelse") for n in getattr(node, field, ())]
-        if kind in ("For", "While"):
-            total += 64 * work(inner)
-        elif kind == "If":
-            total += 20 + 2 * work(inner)
-        else:
-            total += 10
+        total += {"Compare": len(getattr(node, "ops", ())), "For": 3, "While": 3, "match_case": 1}.get(kind, 0)
+        if kind == "Call" and getattr(node.func, "id", "") in ("min", "max", "abs"):
+            total += 1
+        for field in node._fields:
+            child = getattr(node, field, None)
+            if isinstance(child, list):
+                todo += [n for n in child if hasattr(n, "_fields")]
+            elif hasattr(child, "_fields"):
+                todo.append(child)
     return total
 
 
@@ -454,7 +458,7 @@ def counted(c: Compiler, node: Any, start: Front, stop: Front, step: int, elemen
             now = c.b.state.env[hidden]
             store(c, node.target, element(now) if element else now)
 
-        guard = steps > PLAIN_STEPS or (steps > 1 and steps * work(node.body) > PLAIN_WORK)
+        guard = steps > PLAIN_STEPS or (steps > 2 and steps << min(tests(node.body), 20) > PLAIN_PATHS)
         outs, breaks = repeat(c, node, names, first_types, top, bottom, guard)
         leaving += outs
     finish(c, node, leaving, breaks)

@@ -192,7 +192,7 @@ def describe(spec: Function, compiled: Compiled) -> tuple[bytes, tuple[Any, ...]
 
 
 def spec_context(spec: Function) -> tuple[str, int]:
-    from ..kernel import rules
+    from .compiler import rules_for
 
-    found = rules(spec.kernel).program(spec.kind.prog_type, spec.kind.attach_type, sleepable=bool(spec.flags & 1 << 4))
+    found = rules_for(spec.kind, spec.kernel, bool(spec.flags & 1 << 4))
     return str(found.context.name), int(found.context.size)

@@ -101,11 +101,11 @@ class Ref(Front):
         """`ref op= value`, or `ref.name op= value`, in place."""
         if name is None:
             return self.modify(c, op, value, node)
+        if name == "value" and self.is_number():
+            return self.modify(c, op, value, node)
         field = self.field(c, name, node)
         inner = self.at(self.base, self.off + field.offset, field.type)
         if field.width:
-            from .integers import cast
-
             old = inner.load_bits(c, field, node)
             new = binary(c, op, old, value, node).number(c, node)
             return inner.store_bits(c, field, cast_bits(c, new, field.width), node)
@@ -327,8 +327,10 @@ def swap(c: Compiler, value: Value, bits: int) -> Value:
 
 def chunk(ref: Ref, size: int) -> int:
     """The widest step at which memory may be copied."""
-    step = 8 if ref.region in ("packet",) else 8
-    while step > 1 and (ref.off % step or (ref.region == "stack" and ref.base.op != "stack" and step > alignof(ref.type))):
+    step = 8
+    if ref.region == "stack":
+        step = ref.base.aux.align if ref.base.op == "stack" else min(alignof(ref.type), 8)
+    while ref.off % step:
         step //= 2
     return step
 

@@ -23,6 +23,7 @@ class Generator:
         self.lines: list[str] = []
         self.counter = 0
         self.loops = 0
+        self.inside = 0  # loops around: their bodies test little, or the verifier walks too many paths
 
     def program(self) -> str:
         self.block(1, self.size)
@@ -58,8 +59,9 @@ class Generator:
             if self.random.random() < 0.6:
                 self.lines.append(f"{pad}else:")
                 self.block(depth + 1, self.random.randint(1, 3))
-        elif self.loops < 2 and depth < 3:
+        elif self.loops < 2 and depth < 3 and not self.inside:
             self.loops += 1
+            self.inside += 1
             index = f"i{self.counter}"
             self.counter += 1
             stop = self.random.choice(("3", "9", "20", "a & 7"))
@@ -71,6 +73,7 @@ class Generator:
                 self.lines.append(f"{pad}        {self.random.choice(('break', 'continue'))}")
             if len(self.lines) == before:
                 self.lines.append(f"{pad}    pass")
+            self.inside -= 1
         else:
             self.lines.append(f"{pad}pass")
 
@@ -100,9 +103,9 @@ class Generator:
         if r < 0.75 and kind[0] == "u":
             op = self.random.choice(("//", "%"))
             return f"{kind}({self.expression(kind, depth - 1)} {op} ({self.expression(kind, depth - 1)} | 1))"
-        if r < 0.85:
+        if r < 0.85 and not self.inside:
             return f"({self.expression(kind, depth - 1)} if {self.condition(1)} else {self.expression(kind, depth - 1)})"
-        if r < 0.92:
+        if r < 0.92 and not self.inside:
             pick = self.random.choice(("min", "max"))
             return f"{kind}({pick}({self.expression(kind, depth - 1)}, {self.expression(kind, depth - 1)}))"
         other = self.random.choice(TYPES)
@@ -110,7 +113,7 @@ class Generator:
 
     def condition(self, depth: int) -> str:
         r = self.random.random()
-        if depth and r < 0.3:
+        if depth and r < 0.3 and not self.inside:
             return f"({self.condition(depth - 1)} {self.random.choice(('and', 'or'))} {self.condition(depth - 1)})"
         if depth and r < 0.4:
             return f"not {self.condition(depth - 1)}"
