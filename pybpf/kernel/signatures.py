@@ -389,7 +389,7 @@ def helper(which: int | str, prog_type: int | None = None) -> HelperRules:
         raise SpecError(f"no helper has the id {number}: they go from 1 to {len(HELPER_NAMES) - 1}")
     name = HELPER_NAMES[number]
     if not _lines:
-        _lines.update(line.split(": ", 1) for line in _TABLE.splitlines())  # type: ignore[arg-type]
+        _lines.update(line.split(": ", 1) for line in _TABLE.splitlines())  # type: ignore[misc]
     line = _lines[name]
     for types, other in _VARIANTS.get(name, ()):
         if prog_type in types:

@@ -108,7 +108,7 @@ class Rules:
 
         Types with one hook have one row, under None; an attach type that is not in the table, or none, selects the type's first row.
         """
-        rows = self._table["programs"]
+        rows: dict[tuple[int, int | None, bool], Any] = self._table["programs"]
         for key in ((prog_type, attach_type, sleepable), (prog_type, None, sleepable)):
             if key in rows:
                 return key

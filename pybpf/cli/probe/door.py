@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
+import resource
 import struct
 
+from ...syscall import door
 from ...uapi import Cmd
 
 Key = tuple[int, int | None, bool]
@@ -53,26 +56,35 @@ class Variant:
 
 
 class Kernel:
-    """The bpf(2) calls that probing makes: many, alike, and mostly refused, so buffers are kept and no error is raised."""
+    """The bpf(2) calls that probing makes: many, alike and mostly refused, so no error is raised."""
 
     def __init__(self) -> None:
         self._log = ctypes.create_string_buffer(1 << 18)
         self._licenses = {True: ctypes.create_string_buffer(b"GPL"), False: ctypes.create_string_buffer(b"Proprietary")}
-        libc = ctypes.CDLL(None, use_errno=True)
-        self._syscall = libc.syscall
-        self._number = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "s390x": 351, "ppc64le": 361}[os.uname().machine]
+        with contextlib.suppress(OSError, ValueError):
+            # Kernels before 5.11 charge maps to this limit, and a refusal would look like a rule.
+            resource.setrlimit(resource.RLIMIT_MEMLOCK, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
     def bpf(self, command: int, attr: bytes) -> int:
-        result: int = self._syscall(self._number, int(command), attr, len(attr))
-        return result if result >= 0 else -ctypes.get_errno()
+        """The result, or -errno."""
+        return door.call(int(command), bytearray(attr))
 
-    def load(self, variant: Variant, code: bytes, *, log: int = 0, gpl: bool = True) -> tuple[int, str]:
-        """(descriptor or -errno, log)."""
+    def load(
+        self,
+        variant: Variant,
+        code: bytes,
+        *,
+        log: int = 0,
+        gpl: bool = True,
+        functions: tuple[int, bytes] | None = None,
+    ) -> tuple[int, str]:
+        """(descriptor or -errno, log).  `functions` is a descriptor of BTF and the `func_info` that refers to it."""
+        info = ctypes.create_string_buffer(functions[1] if functions else b"")
         text = ctypes.create_string_buffer(code, len(code))
         logging = (log, len(self._log), ctypes.addressof(self._log)) if log else (0, 0, 0)
         self._log[0] = b"\0"
         attr = struct.pack(
-            "=IIQQIIQII16sIIIIQIQII",
+            "=IIQQIIQII16sIIIIQIIQII",
             variant.key[0],
             len(code) // 8,
             ctypes.addressof(text),
@@ -83,7 +95,8 @@ class Kernel:
             b"",
             0,
             variant.attach,
-            *(0, 0, 0, 0, 0, 0),
+            *(functions[0], 8, ctypes.addressof(info), len(functions[1]) // 8) if functions else (0, 0, 0, 0),
+            *(0, 0, 0),
             variant.btf_id,
         )
         result = self.bpf(Cmd.PROG_LOAD, attr)
@@ -95,12 +108,25 @@ class Kernel:
             os.close(fd)
         return fd >= 0
 
-    def says(self, variant: Variant, code: bytes, *, gpl: bool = True, level: int = 1) -> tuple[bool, str]:
+    def says(
+        self,
+        variant: Variant,
+        code: bytes,
+        *,
+        gpl: bool = True,
+        level: int = 1,
+        functions: tuple[int, bytes] | None = None,
+    ) -> tuple[bool, str]:
         """(accepted, log)."""
-        fd, log = self.load(variant, code, log=level, gpl=gpl)
+        fd, log = self.load(variant, code, log=level, gpl=gpl, functions=functions)
         if fd >= 0:
             os.close(fd)
         return fd >= 0, log
+
+    def btf(self, raw: bytes) -> int:
+        """A descriptor of BTF made from `raw`, or -errno."""
+        buffer = ctypes.create_string_buffer(raw, len(raw))
+        return self.bpf(Cmd.BTF_LOAD, struct.pack("=QQIII", ctypes.addressof(buffer), 0, len(raw), 0, 0))
 
     def map(
         self, map_type: int, key: int, value: int, entries: int, flags: int = 0, inner: int = 0, extra: bytes = b""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
+import errno
 import os
 import struct
 from collections.abc import Callable
@@ -52,6 +52,9 @@ SAMPLES: dict[int, tuple[int, int, int, int]] = {
 _NEED_BTF = frozenset((_M.SK_STORAGE, _M.INODE_STORAGE, _M.TASK_STORAGE, _M.CGRP_STORAGE))
 # Flags that stand for a descriptor given elsewhere; asked without one they are refused for its sake.
 _NEED_MORE = MapFlags.LINK | MapFlags.PATH_FD | MapFlags.VTYPE_BTF_OBJ_FD | MapFlags.TOKEN_FD
+# Types that remember what kind of program used them first, and take no other (bpf_prog_map_compatible).
+_OWNED = frozenset((_M.PROG_ARRAY, _M.DEVMAP, _M.DEVMAP_HASH, _M.CPUMAP))
+_ARENA_ADDRESS = 1 << 44  # where user space would map it; programs are refused before that is known
 _NEED_INNER = frozenset((_M.ARRAY_OF_MAPS, _M.HASH_OF_MAPS))
 
 MAP_FOR_HELPER: dict[str, int] = {
@@ -84,51 +87,80 @@ class Maps:
 
     def __init__(self, kernel: Kernel) -> None:
         self.kernel = kernel
-        self._fds: dict[int, int] = {}
-        self._text = -1
+        self._fds: dict[tuple[str, int], int] = {}
 
     def close(self) -> None:
-        for fd in (*self._fds.values(), self._text):
+        for fd in self._fds.values():
             if fd >= 0:
                 os.close(fd)
         self._fds = {}
-        self._text = -1
-
-    def _load_btf(self, size: int) -> tuple[int, int, int]:
-        """(descriptor of BTF or -errno, type id of u32, type id of an array of `size` bytes)."""
-        builder = BtfBuilder()
-        key, value = builder.add_int("u32", 4), builder.add_array(builder.add_int("u8", 1), size)
-        raw = builder.to_bytes()
-        pinned = ctypes.create_string_buffer(raw, len(raw))
-        attr = struct.pack("=QQIII", ctypes.addressof(pinned), 0, len(raw), 0, 0)
-        return self.kernel.bpf(Cmd.BTF_LOAD, attr), key, value
 
     def create(self, map_type: int, key: int, value: int, entries: int, flags: int) -> int:
         """A new map's descriptor, or -errno."""
-        inner = 0
-        if map_type in _NEED_INNER:
-            inner = self.fd(_M.ARRAY)
+        inner = self.fd(_M.ARRAY) if map_type in _NEED_INNER else 0
+        if map_type == _M.ARENA:
+            extra = struct.pack("=I16sIIIIIQ", 0, b"", *(0, 0, 0, 0, 0), _ARENA_ADDRESS)
+            return self.kernel.map(map_type, key, value, entries, flags, 0, extra)
         if map_type not in _NEED_BTF:
             return self.kernel.map(map_type, key, value, entries, flags, inner)
-        btf, key_type, value_type = self._load_btf(value)
-        extra = struct.pack("=I16sIIII", 0, b"", 0, max(btf, 0), key_type, value_type)
-        fd = self.kernel.map(map_type, key, value, entries, flags, inner, extra)
+        builder = BtfBuilder()
+        types = builder.add_int("u32", 4), builder.add_array(builder.add_int("u8", 1), value)
+        return self._typed(map_type, key, value, entries, flags, builder, types)
+
+    def _typed(
+        self, map_type: int, key: int, value: int, entries: int, flags: int, types: BtfBuilder, ids: tuple[int, int]
+    ) -> int:
+        """A map whose key and value have BTF types."""
+        btf = self.kernel.btf(types.to_bytes())
+        extra = struct.pack("=I16sIIII", 0, b"", 0, max(btf, 0), *ids)
+        fd = self.kernel.map(map_type, key, value, entries, flags, 0, extra)
         if btf >= 0:
             os.close(btf)
         return fd
 
+    def _keep(self, name: str, map_type: int, make: Callable[[], int]) -> int:
+        if (name, map_type) not in self._fds:
+            self._fds[name, map_type] = make()
+        return self._fds[name, map_type]
+
     def fd(self, map_type: int) -> int:
         """The open map of that type; -errno when the kernel has none."""
-        if map_type not in self._fds:
-            self._fds[map_type] = self.create(map_type, *SAMPLES[map_type]) if map_type in SAMPLES else -22
-        return self._fds[map_type]
+        if map_type not in SAMPLES:
+            return -errno.EINVAL
+        return self._keep("plain", map_type, lambda: self.create(map_type, *SAMPLES[map_type]))
+
+    def fresh(self, map_type: int) -> None:
+        """Forget the open map when it is of a type that the first program to use it makes its own."""
+        if map_type in _OWNED and ("plain", map_type) in self._fds:
+            fd = self._fds.pop(("plain", map_type))
+            if fd >= 0:
+                os.close(fd)
 
     def text(self) -> int:
         """A read-only array of one value whose first byte is NUL: an empty string for helpers that want one."""
-        if self._text < 0:
-            self._text = self.kernel.map(_M.ARRAY, 4, 8, 1, MapFlags.RDONLY_PROG)
-            self.kernel.bpf(Cmd.MAP_FREEZE, struct.pack("=I", self._text))
-        return self._text
+
+        def make() -> int:
+            fd = self.kernel.map(_M.ARRAY, 4, 8, 1, MapFlags.RDONLY_PROG)
+            self.kernel.bpf(Cmd.MAP_FREEZE, struct.pack("=I", fd))
+            return fd
+
+        return self._keep("text", _M.ARRAY, make)
+
+    def special(self, field: str, map_type: int) -> int:
+        """A map whose value is a struct bpf_timer or bpf_spin_lock, as `field` says; -errno where it may not be."""
+
+        def make() -> int:
+            builder = BtfBuilder()
+            key = builder.add_int("u32", 4)
+            if field == "bpf_timer":
+                word = builder.add_array(builder.add_int("u64", 8), 2)
+                inner = builder.add_struct(field, 16, [("__opaque", word, 0)])
+            else:
+                inner = builder.add_struct(field, 4, [("val", key, 0)])
+            value = builder.add_struct("value", 16, [("field", inner, 0)])
+            return self._typed(map_type, 4, 16, 4, 0, builder, (key, value))
+
+        return self._keep(field, map_type, make)
 
     def types(self) -> list[int]:
         """The map types that this kernel creates."""

@@ -20,21 +20,10 @@ from ...uapi.helper_names import HELPER_NAMES
 from .door import EXIT, SIZE_BITS, Kernel, Key, Variant, call, copy, imm64, insn, mov
 
 _P = ProgType
+_SKB = (_P.SOCKET_FILTER, _P.SCHED_CLS, _P.SCHED_ACT, _P.CGROUP_SKB, _P.SK_SKB, _P.FLOW_DISSECTOR)
+_LWT = (_P.LWT_IN, _P.LWT_OUT, _P.LWT_XMIT, _P.LWT_SEG6LOCAL)
 _CONTEXTS: dict[int, str] = {
-    **dict.fromkeys(
-        (
-            _P.SOCKET_FILTER,
-            _P.SCHED_CLS,
-            _P.SCHED_ACT,
-            _P.CGROUP_SKB,
-            _P.LWT_IN,
-            _P.LWT_OUT,
-            _P.LWT_XMIT,
-            _P.LWT_SEG6LOCAL,
-        )
-        + (_P.SK_SKB, _P.FLOW_DISSECTOR),
-        "__sk_buff",
-    ),
+    **dict.fromkeys((*_SKB, *_LWT), "__sk_buff"),
     _P.KPROBE: "pt_regs",
     _P.XDP: "xdp_md",
     _P.PERF_EVENT: "bpf_perf_event_data",
@@ -60,27 +49,27 @@ _PLAIN_CONTEXTS: dict[int, tuple[tuple[str, int, int, int], ...]] = {
 }
 """Contexts that no C structure describes: (name, offset, size, count) of their fields."""
 
-_TARGETS: dict[tuple[int, int | None], tuple[tuple[str, Kind], ...]] = {
-    (_P.TRACING, AttachType.TRACE_RAW_TP): (
-        ("btf_trace_sched_switch", Kind.TYPEDEF),
-        ("btf_trace_sys_enter", Kind.TYPEDEF),
-    ),
-    **{
-        (_P.TRACING, hook): (("bpf_fentry_test1", Kind.FUNC), ("vfs_read", Kind.FUNC), ("__x64_sys_getpid", Kind.FUNC))
-        for hook in (AttachType.TRACE_FENTRY, AttachType.TRACE_FEXIT, AttachType.TRACE_FSESSION)
-        + (AttachType.TRACE_FENTRY_MULTI, AttachType.TRACE_FEXIT_MULTI, AttachType.TRACE_FSESSION_MULTI)
-    },
-    (_P.TRACING, AttachType.MODIFY_RETURN): (("bpf_modify_return_test", Kind.FUNC), ("security_file_open", Kind.FUNC)),
-    (_P.TRACING, AttachType.TRACE_ITER): tuple(
-        (f"bpf_iter_{name}", Kind.FUNC) for name in ("task", "bpf_map", "task_file", "cgroup", "netlink")
-    ),
-    (_P.LSM, AttachType.LSM_MAC): (("bpf_lsm_file_open", Kind.FUNC), ("bpf_lsm_bpf", Kind.FUNC)),
-    (_P.LSM, AttachType.LSM_CGROUP): (("bpf_lsm_socket_bind", Kind.FUNC),),
+_A = AttachType
+_FUNCTIONS = ("bpf_fentry_test1", "vfs_read", "__x64_sys_getpid", "__arm64_sys_getpid")
+_TARGETS: dict[tuple[int, int | None], tuple[str, ...]] = {
+    (_P.TRACING, _A.TRACE_RAW_TP): ("btf_trace_sched_switch", "btf_trace_sys_enter"),
+    **{(_P.TRACING, hook): _FUNCTIONS for hook in (_A.TRACE_FENTRY, _A.TRACE_FEXIT, _A.TRACE_FSESSION)},
+    **{(_P.TRACING, hook): _FUNCTIONS for hook in (_A.TRACE_FENTRY_MULTI, _A.TRACE_FEXIT_MULTI)},
+    (_P.TRACING, _A.TRACE_FSESSION_MULTI): _FUNCTIONS,
+    (_P.TRACING, _A.MODIFY_RETURN): ("bpf_modify_return_test", "security_file_open", "__x64_sys_getpid"),
+    (_P.TRACING, _A.TRACE_ITER): ("bpf_iter_task", "bpf_iter_bpf_map", "bpf_iter_task_file", "bpf_iter_netlink"),
+    (_P.LSM, _A.LSM_MAC): ("bpf_lsm_file_open", "bpf_lsm_bpf"),
+    (_P.LSM, _A.LSM_CGROUP): ("bpf_lsm_socket_bind",),
 }
 """Kernel functions to aim a tracing program at while asking; the first one that loads is taken."""
 
-_STRUCT_OPS = (("tcp_congestion_ops", "ssthresh"), ("bpf_dummy_ops", "test_1"), ("bpf_dummy_ops", "test_sleepable"))
-_STRUCT_OPS += (("sched_ext_ops", "init"), ("sched_ext_ops", "select_cpu"))
+_STRUCT_OPS: tuple[tuple[str, str], ...] = (
+    ("tcp_congestion_ops", "ssthresh"),
+    ("bpf_dummy_ops", "test_1"),
+    ("bpf_dummy_ops", "test_sleepable"),
+    ("sched_ext_ops", "init"),
+    ("sched_ext_ops", "select_cpu"),
+)
 _NOT_SUPPORTED = (524, 95)  # ENOTSUPP is the kernel's own, EOPNOTSUPP
 _SYSCALL_CONTEXT = 1 << 15  # what the offset of an instruction reaches
 _KFUNC_REFUSED = re.compile(r"is not allowed|not found|not supported|cannot call kernel function|sleepable")
@@ -140,7 +129,8 @@ class Programs:
         wanted = _TARGETS.get((prog_type, attach_type))
         if wanted is None:
             yield attach_type or 0, 0
-        for name, kind in wanted or ():
+        for name in wanted or ():
+            kind = Kind.TYPEDEF if name.startswith("btf_trace_") else Kind.FUNC
             for found in self.btf.find_all(name, kind) if self.btf is not None else ():
                 yield attach_type or 0, found.id
 
@@ -197,7 +187,7 @@ class Programs:
 
     def returns(self, variant: Variant) -> tuple[int, int] | None:
         """The range that R0 must be in at exit; None when any number will do."""
-        accepted, log = self.kernel.says(variant, imm64(0, 0x1234567812345678) + EXIT)
+        _, log = self.kernel.says(variant, imm64(0, 0x1234567812345678) + EXIT)
         found = re.search(r"should have been in \[(-?\d+), (-?\d+)\]", log)
         if found:
             return int(found[1]), int(found[2])

@@ -9,8 +9,8 @@ from typing import Any
 
 from ...kernel.signatures import helper
 from ...uapi.helper_names import HELPER_NAMES
-from .calls import Calls
-from .door import Kernel, Variant, call
+from .calls import Calls, Functions
+from .door import Kernel, Key, Variant, call
 from .maps import Maps
 from .programs import Programs, describe
 
@@ -26,12 +26,12 @@ def make_table(report: Callable[[str], None]) -> dict[str, Any]:
     contexts, helper_sets, kfunc_sets = _Pool(), _Pool(), _Pool()
     kfuncs = programs.kfuncs(variants)
     rows = {}
-    sets: dict[int, tuple[Variant, Any]] = {}
+    sets: dict[Key, tuple[int, Any]] = {}
     for variant in variants:
         report(f"asking about {describe(variant.key)}")
         context = programs.context(variant)
         allowed = programs.helpers(variant)
-        sets[id(variant)] = (allowed, context)
+        sets[variant.key] = (allowed, context)
         rows[variant.key] = (
             contexts.index(context),
             helper_sets.index(allowed),
@@ -64,40 +64,38 @@ def make_table(report: Callable[[str], None]) -> dict[str, Any]:
 
 
 def _helpers(
-    kernel: Kernel, maps: Maps, variants: list[Variant], sets: dict[int, Any]
+    kernel: Kernel, maps: Maps, variants: list[Variant], sets: dict[Key, tuple[int, Any]]
 ) -> tuple[int, dict[int, tuple[int | None, ...]], list[str], dict[int, int]]:
-    """(GPL-only helpers, what each expects of its arguments as places in, the words, map type -> helpers that take it)."""
+    """(GPL-only helpers, what each expects of its arguments by place in the words, the words, map type -> helpers)."""
     gpl_only = 0
     expected: dict[int, tuple[int | None, ...]] = {}
     takers: dict[int, int] = {}
     words = _Pool()
+    functions = Functions(kernel)
     for number in range(1, len(HELPER_NAMES)):
-        able = [v for v in variants if sets[id(v)][0] >> number & 1]
+        able = [v for v in variants if sets[v.key][0] >> number & 1]
         if not able:
             continue
         _, log = kernel.says(able[0], call(number) + able[0].end, gpl=False)
         if "GPL" in log:
             gpl_only |= 1 << number
-        best: tuple[str | None, ...] = ()
-        for variant in able:
-            calls = Calls(kernel, maps, variant, _socket(sets[id(variant)][1]))
-            rules = helper(number, variant.key[0])
-            answers = calls.expected(rules)
-            if not best or answers.count(None) < best.count(None):
-                best, best_calls, best_rules = answers, calls, rules
-            if None not in answers:
-                break
-        expected[number] = tuple(None if answer is None else words.index(answer) for answer in best)
-        if any(arg.kind == "map" for arg in best_rules.args):
-            for map_type in maps.types():
-                if best_calls.takes_map(best_rules, map_type):
-                    takers[map_type] = takers.get(map_type, 0) | 1 << number
+        callers = [
+            (Calls(kernel, maps, functions, variant, _socket(sets[variant.key][1])), helper(number, variant.key[0]))
+            for variant in able
+        ]
+        # The kind of program that can make most of the arguments tells most about them.
+        answers = max((calls.expected(rules) for calls, rules in callers), key=lambda found: -found.count(None))
+        expected[number] = tuple(None if answer is None else words.index(answer) for answer in answers)
+        for map_type in maps.types() if any(arg.kind == "map" for arg in callers[0][1].args) else ():
+            # A program for a devmap may not refer to a devmap, though others may: any of them will do.
+            if any(calls.takes_map(rules, map_type) for calls, rules in callers):
+                takers[map_type] = takers.get(map_type, 0) | 1 << number
     return gpl_only, expected, words.values, takers
 
 
-def _socket(context: tuple[str, int, tuple[Any, ...]]) -> tuple[int, int] | None:
-    """(offset, size) of a pointer to a socket in a context."""
-    return next(((row[1], row[2]) for row in context[2] if row[4] in _SOCKETS), None)
+def _socket(context: tuple[str, int, tuple[Any, ...]]) -> int | None:
+    """Offset of a pointer to a socket in a context."""
+    return next((row[1] for row in context[2] if row[4] in _SOCKETS), None)
 
 
 class _Pool:
