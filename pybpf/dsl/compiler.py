@@ -9,6 +9,7 @@ from __future__ import annotations
 from ..errors import CompileError
 from .build import Builder, State
 from .ir import Graph, Slot, Value
+from .program import version
 from .values import Const, Front
 
 TYPE_CHECKING = False
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from ..source import Source
     from ..spec import MapSpec
     from .parse import Parsed
+
+
+OLDEST = (5, 10)
+"""The oldest kernel that there is a table of rules for; older ones are held to it."""
 
 
 class Unit:
@@ -67,7 +72,7 @@ def rules_for(kind: Any, kernel: str | None, sleepable: bool) -> Any:
     from ..errors import NotSupportedError
     from ..kernel import rules
 
-    table = rules(kernel)
+    table = rules(kernel if version(kernel) >= OLDEST else f"{OLDEST[0]}.{OLDEST[1]}")
     try:
         return table.program(kind.prog_type, kind.attach_type, sleepable=sleepable)
     except NotSupportedError:

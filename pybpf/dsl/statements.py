@@ -6,6 +6,7 @@ from .conditions import cond, one_test
 from .integers import binary
 from .joins import is_number, merge
 from .refs import Ref
+from .refused import REFUSED
 from .values import Const, Front, Int, Tuple
 
 TYPE_CHECKING = False
@@ -20,6 +21,8 @@ def expr(c: Compiler, node: Any) -> None:
     kind = value.__class__.__name__
     if kind == "Constant" and (isinstance(value.value, str) or value.value is Ellipsis):
         return  # a docstring
+    if kind in REFUSED:
+        c.refuse(value)
     if kind not in ("Call", "NamedExpr"):
         c.fail("this expression does nothing: assign it to a name, or remove it", node)
     c.expr(value)

@@ -1,0 +1,235 @@
+"""What the language has not is refused at its line, with advice; nothing is ignored."""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import sys
+
+import pytest
+
+from pybpf import Array, CompileError, HashMap, RingBuf, Struct, u8, u16, u32, u64, xdp
+from pybpf import helpers as bpf
+from pybpf.net import Ethernet, IPv4, Udp
+from pybpf.types import s64
+
+counts = HashMap(u32, u64, max_entries=8)
+slots = Array(u64, max_entries=8)
+
+
+class Pair(Struct):
+    a: u64
+    b: u32
+
+
+pairs = HashMap(u32, Pair, max_entries=8)
+ring = RingBuf(Pair, size=4096)
+SCOPE = {
+    name: globals()[name]
+    for name in ("counts", "slots", "Pair", "pairs", "ring", "u8", "u16", "u32", "u64", "s64", "bpf", "Ethernet", "IPv4", "Udp")
+}
+
+
+def build(body: str, decorator=xdp, **options):
+    text = "def f(ctx):\n" + "".join(f"    {line}\n" for line in body.splitlines())
+    scope = dict(SCOPE)
+    exec(compile(text, "<snippet>", "exec"), scope)
+    return decorator(source=text, **options)(scope["f"])
+
+
+# Every AST node class that may stand in a function: a body that holds it, and a part of the message when it is refused.
+SNIPPETS = {
+    "FunctionDef": ("def g():\n    pass\nreturn 0", "outside of the program"),
+    "AsyncFunctionDef": ("async def g():\n    pass\nreturn 0", "do not wait"),
+    "ClassDef": ("class A:\n    pass\nreturn 0", "outside of the program"),
+    "Return": ("return 0", None),
+    "Delete": ("del counts[1]\nreturn 0", None),
+    "Assign": ("x = 1\nreturn x", None),
+    "TypeAlias": ("type X = int\nreturn 0", "module level"),
+    "AugAssign": ("x = 1\nx += 1\nreturn x", None),
+    "AnnAssign": ("x: u32 = 1\nreturn x", None),
+    "For": ("n = 0\nfor i in range(9):\n    n += i\nreturn n", None),
+    "AsyncFor": None,  # only inside async def, which is refused
+    "While": ("n = 3\nwhile n > 0:\n    n -= 1\nreturn n", None),
+    "If": ("if len(ctx) > 3:\n    return 1\nreturn 0", None),
+    "With": ("with ctx:\n    pass\nreturn 0", "no with"),
+    "AsyncWith": None,
+    "Match": ("match len(ctx):\n    case 1:\n        return 1\nreturn 0", None),
+    "Raise": ("raise ValueError", "cannot raise"),
+    "Try": ("try:\n    x = 1\nexcept ValueError:\n    x = 2\nreturn 0", "nothing raises"),
+    "TryStar": ("try:\n    x = 1\nexcept* ValueError:\n    x = 2\nreturn 0", "nothing raises"),
+    "Assert": ("assert len(ctx) > 3\nreturn 0", "cannot raise"),
+    "Import": ("import os\nreturn 0", "module level"),
+    "ImportFrom": ("from os import path\nreturn 0", "module level"),
+    "Global": ("global zzz\nreturn 0", "rebind"),
+    "Nonlocal": None,  # needs an enclosing function; see test_nonlocal
+    "Expr": ("bpf.ktime_get_ns()\nreturn 0", None),
+    "Pass": ("pass\nreturn 0", None),
+    "Break": ("while True:\n    break\nreturn 0", None),
+    "Continue": ("for i in range(12):\n    continue\nreturn 0", None),
+    "BoolOp": ("return 1 if len(ctx) and len(ctx) > 2 else 0", None),
+    "NamedExpr": ("if (n := len(ctx)) > 3:\n    return 1\nreturn 0", None),
+    "BinOp": ("return u32(len(ctx)) + 1", None),
+    "UnaryOp": ("return u32(~len(ctx))", None),
+    "Lambda": ("g = lambda: 1\nreturn 0", "def at module level"),
+    "IfExp": ("return 1 if len(ctx) > 9 else 2", None),
+    "Dict": ("x = {1: 2}\nreturn 0", "HashMap"),
+    "Set": ("return 1 if len(ctx) in {60, 61} else 0", None),
+    "ListComp": ("x = [i for i in range(3)]\nreturn 0", "for loop"),
+    "SetComp": ("x = {i for i in range(3)}\nreturn 0", "for loop"),
+    "DictComp": ("x = {i: i for i in range(3)}\nreturn 0", "HashMap"),
+    "GeneratorExp": ("x = sum(i for i in range(3))\nreturn 0", "for loop"),
+    "Await": None,
+    "Yield": ("yield 1", "not generators"),
+    "YieldFrom": ("yield from ()", "not generators"),
+    "Compare": ("return 1 if 3 < len(ctx) < 9 else 0", None),
+    "Call": ("return u32(bpf.get_prandom_u32())", None),
+    "FormattedValue": ("x = f'{ctx}'\nreturn 0", "printk"),
+    "JoinedStr": ("x = f'a{1}'\nreturn 0", "printk"),
+    "Constant": ("return 3", None),
+    "Attribute": ("return ctx.ingress_ifindex", None),
+    "Subscript": ("return u32(slots[1])", None),
+    "Starred": ("x = (*(1, 2), 3)\nreturn 0", "unpacking"),
+    "Name": ("x = ctx\nreturn len(x)", None),
+    "List": ("x = [1, 2]\nreturn x[1]", None),
+    "Tuple": ("x = (1, 2)\nreturn x[1]", None),
+    "Slice": ("x = (1, 2, 3)[0:2]\nreturn 0", "no slices"),
+    "TemplateStr": None,  # Python 3.14
+    "Interpolation": None,
+    "MatchValue": ("match len(ctx):\n    case 60:\n        return 1\nreturn 0", None),
+    "MatchSingleton": ("match len(ctx):\n    case True:\n        return 1\nreturn 0", None),
+    "MatchSequence": ("match len(ctx):\n    case [a, b]:\n        return 1\nreturn 0", "no meaning"),
+    "MatchMapping": ("match len(ctx):\n    case {1: a}:\n        return 1\nreturn 0", "no meaning"),
+    "MatchClass": ("match len(ctx):\n    case int():\n        return 1\nreturn 0", "no meaning"),
+    "MatchStar": ("match len(ctx):\n    case [*a]:\n        return 1\nreturn 0", "no meaning"),
+    "MatchAs": ("match len(ctx):\n    case x:\n        return x\n", None),
+    "MatchOr": ("match len(ctx):\n    case 60 | 61:\n        return 1\nreturn 0", None),
+}
+
+
+def node_classes():
+    for base in (ast.stmt, ast.expr, ast.pattern):
+        for cls in base.__subclasses__():
+            if cls.__module__ == "ast" or cls.__module__ == "_ast":
+                yield cls.__name__
+
+
+OLD = {"Num", "Str", "Bytes", "NameConstant", "Ellipsis", "Index", "ExtSlice"}  # of the ast module before Python 3.8
+
+
+@pytest.mark.parametrize("name", sorted(set(node_classes()) - OLD))
+def test_every_node_is_compiled_or_refused(name):
+    assert name in SNIPPETS, f"the language must say what it does with {name}"
+    row = SNIPPETS[name]
+    if row is None or (name == "TypeAlias" and sys.version_info < (3, 12)):
+        return
+    body, refused = row
+    node = compile(f"def f(ctx):\n" + "".join(f"    {x}\n" for x in body.splitlines()), "x", "exec", ast.PyCF_ONLY_AST)
+    assert name in {type(n).__name__ for n in ast.walk(node)}
+    if refused is None:
+        assert build(body).insns
+        return
+    with pytest.raises(CompileError, match=refused) as caught:
+        _ = build(body).insns
+    assert caught.value.line is not None
+    assert caught.value.line > 1
+    assert "^" in str(caught.value)
+
+
+def test_nonlocal():
+    text = "def outer():\n    x = 1\n    def f(ctx):\n        nonlocal x\n        return 0\n    return f\n"
+    scope: dict = {}
+    exec(compile(text, "<snippet>", "exec"), scope)
+    with pytest.raises(CompileError, match="rebind"):
+        _ = xdp(source=text)(scope["outer"]()).insns
+
+
+# body -> part of the message
+ERRORS = [
+    ("eth = ctx.packet(Ethernet)\nreturn eth.type", "may be None here"),
+    ("eth = ctx.packet(Ethernet)\nif eth:\n    return 1\nreturn 0", "is None"),
+    ("hits = counts.get(1)\nif hits:\n    return 1\nreturn 0", "would mix a missing value with zero"),
+    ("return ctx.nonsense", "has no field 'nonsense'; it has"),
+    ("ctx.ingress_ifindex = 3\nreturn 0", "may not write"),
+    ("return ctx.data", "ctx.packet"),
+    ("e = ring.reserve()\nif e is None:\n    return 0\nreturn 0", "neither submitted nor discarded"),
+    ("e = ring.reserve()\nif e is None:\n    return 0\ne.submit()\ne.a = 1\nreturn 0", "already submitted"),
+    ("e = ring.reserve()\nif e is None:\n    return 0\nif len(ctx) > 3:\n    e.submit()\nreturn 0", "released on one way"),
+    ("x = s64(bpf.ktime_get_ns())\nreturn x // 3", "rounds down"),
+    ("x = s64(bpf.ktime_get_ns())\nreturn x % 3", "smod"),
+    ("return 1 / len(ctx)", "//"),
+    ("return 1.5", "floating point"),
+    ("x = len(ctx) // 0\nreturn 0", "division by zero"),
+    ("p = Pair(a=1, b=bpf.ktime_get_ns())\nreturn 0", "write u32"),
+    ("p = Pair(c=1)\nreturn 0", "no field 'c'; it has a, b"),
+    ("return u32(1) << len(ctx)", "distance"),
+    ("if len(ctx) > 3:\n    x = 1\nreturn x", "may not have been assigned"),
+    ("return y", "not defined"),
+    ("pairs[1].a += 1\nreturn 0", "may be missing"),
+    ("slots[9] += 1\nreturn 0", "never found"),
+    ("del slots[1]\nreturn 0", "cannot be deleted"),
+    ("counts.push(1)\nreturn 0", "has no method push; it has get"),
+    ("bpf.skb_load_bytes(0, u8[4]())\nreturn 0", "may not call skb_load_bytes; these may"),
+    ("print(1)\nreturn 0", "printk"),
+    ("x = open('a')\nreturn 0", "cannot be called"),
+    ("for i in ctx:\n    pass\nreturn 0", "a for loop runs over"),
+    ("for i in range(bpf.ktime_get_ns()):\n    counts[1] += 1\nreturn 0", "bounded"),
+    ("while True:\n    pass", "returns nothing"),
+    ("x = 5\nx\nreturn 0", "does nothing"),
+    ("if len(ctx) > 9:\n    return 1", "returns nothing"),
+    ("a = u8[600]()\nreturn a[0]", "512"),
+    ("a = u32[4]()\nreturn a[len(ctx)]", "index may be"),
+    ("u = ctx.packet(Udp, at=len(ctx))\nreturn 0", "bound it first"),
+    ("ip = ctx.packet(IPv4)\nif ip is None:\n    return 0\nctx.adjust_head(4)\nreturn ip.ttl", "may have moved"),
+    ("x = bpf.ktime_get_ns()\nif x > s64(bpf.ktime_get_ns()):\n    return 1\nreturn 0", "may be negative"),
+    ("a, b = 1, 2, 3\nreturn 0", "2 names take 2 values"),
+]
+
+
+@pytest.mark.parametrize(("body", "message"), ERRORS, ids=[m for _, m in ERRORS])
+def test_errors_say_what_to_write(body, message):
+    with pytest.raises(CompileError) as caught:
+        _ = build(body).insns
+    assert message in str(caught.value)
+    assert caught.value.file == "<snippet>"
+    assert caught.value.line
+
+
+def test_an_error_whole():
+    with pytest.raises(CompileError) as caught:
+        _ = build("eth = ctx.packet(Ethernet)\nreturn eth.type").insns
+    assert str(caught.value) == (
+        "<snippet>:3:12: the Ethernet header may be None here: test it with `is None` first\n"
+        "        return eth.type\n"
+        "               ^"
+    )
+
+
+def test_stack_overflow_lists_the_largest_users():
+    body = "\n".join(f"x{i} = u64[16]()\nbpf.get_current_comm(x{i})" for i in range(5)) + "\nreturn 0"
+    with pytest.raises(CompileError, match=r"640 bytes of stack.*u64\[16\] 128 bytes"):
+        from pybpf import tracepoint
+
+        _ = build(body, lambda **o: tracepoint("sched/sched_switch", **o)).insns
+
+
+def test_source_is_needed():
+    scope: dict = {}
+    exec("def f(ctx):\n    return 0\n", scope)
+    with pytest.raises(CompileError, match="source="):
+        _ = xdp(scope["f"]).insns
+
+
+def test_source_from_linecache():
+    """As notebooks and IPython keep it."""
+    text = "def f(ctx):\n    return 2\n"
+    linecache.cache["<cell 1>"] = (len(text), None, text.splitlines(keepends=True), "<cell 1>")
+    scope: dict = {}
+    exec(compile(text, "<cell 1>", "exec"), scope)
+    assert len(xdp(scope["f"]).insns) == 2
+    del linecache.cache["<cell 1>"]
+
+
+def test_old_kernels():
+    with pytest.raises(CompileError, match=r"before 5\.3 has no loops|needs Linux"):
+        _ = build("n = 9\nwhile n > 3:\n    n -= 1\nreturn 0", kernel="5.10", isa=1).replace(kernel="5.2").insns
