@@ -18,6 +18,8 @@ from pathlib import Path
 
 import pytest
 
+from . import private
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^(?:<!-- run: (?P<how>[^\n]*?) -->\n+)?```(?:python|pycon)\n(?P<code>.*?)^```$", re.M | re.S)
@@ -40,6 +42,16 @@ def test_every_exception_from_running_has_a_reason():
             assert how in ("", "kernel") or re.match(r"no, \w", how), f"{page.name}:{line}: <!-- run: {how} -->"
 
 
+@pytest.fixture
+def private_world(request):
+    """Pages that need the kernel run in a network namespace and with paths of their own."""
+    if not needs_kernel(request.getfixturevalue("page")):
+        yield {}
+        return
+    with private.network(), private.paths() as here:
+        yield here
+
+
 @pytest.mark.parametrize(
     "page",
     [
@@ -48,7 +60,7 @@ def test_every_exception_from_running_has_a_reason():
         if any(not how.startswith("no,") for _, how, _ in blocks(page))
     ],
 )
-def test_blocks_run(page, tmp_path, monkeypatch):
+def test_blocks_run(page, tmp_path, monkeypatch, private_world):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     monkeypatch.setattr(builtins, "input", press_enter)
@@ -56,6 +68,8 @@ def test_blocks_run(page, tmp_path, monkeypatch):
     for line, how, code in blocks(page):
         if how.startswith("no,"):
             continue
+        for path, here in private_world.items():
+            code = code.replace(path, here)
         if ">>> " in code:
             run_session(code, namespace, page, line)
         else:
