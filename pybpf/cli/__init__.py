@@ -16,6 +16,7 @@ COMMANDS: dict[str, str] = {
     "asm": "assemble text into eBPF bytes",
     "disasm": "print eBPF bytes as text",
     "filter": "compile pcap expressions, print classic filters, watch what they match",
+    "gen": "write a typed Python module for a BPF object file",
     "probe": "ask the running kernel for its rules, and compare them with the tables",
     "run": "run programs offline, on packets and captures",
     "verify": "check programs offline, as the kernel would",
