@@ -90,6 +90,8 @@ class LruHash(Hash):
             self.lru.remove(key)
             self.mem.retire(known)
         self.lru.insert(key)
+        if known is not None:
+            self.lru.touch(key)  # a replacement counts as a use
         return 0
 
     def delete(self, key: bytes) -> int:
@@ -190,11 +192,17 @@ class LruPerCpuHash(PerCpuHash):
         # Here the kernel takes a node whenever NOEXIST or a missing key may need it
         # (`__htab_lru_percpu_map_update_elem`).
         if flags & EXIST:
-            return 0 if key in self.values else -ENOENT
+            if key not in self.values:
+                return -ENOENT
+            self.lru.touch(key)
+            return 0
         self.lru.reserve()
         if key in self.values:
             self.lru.cancel()
-            return -EEXIST if flags & NOEXIST else 0
+            if flags & NOEXIST:
+                return -EEXIST
+            self.lru.touch(key)
+            return 0
         self._make(key)
         self.lru.insert(key)
         return 0

@@ -108,10 +108,10 @@ class Lru:
                 self._drop(key)
 
     def _steal(self) -> None:
-        """Nothing in the lists: take the oldest of the nodes that were not flushed yet."""
-        for key in _first(self.pending, 1):
-            del self.pending[key]
-            self._drop(key)
+        """Nothing in the lists: take the oldest of the nodes that were not flushed yet, an unreferenced one if possible."""
+        victim = next((k for k in self.pending if k not in self.referenced), None) or next(iter(self.pending))
+        del self.pending[victim]
+        self._drop(victim)
 
     def _drop(self, key: bytes) -> None:
         self.referenced.discard(key)
