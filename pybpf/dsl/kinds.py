@@ -39,6 +39,11 @@ class Kind:
         return f"@{self.name}"
 
     @property
+    def section(self) -> str:
+        """The ELF section name of probes, whose kind nothing else tells ("kretprobe", "uprobe.multi"); "" for all others."""
+        return self.name.replace("_", ".") if self.prog_type == 2 else ""
+
+    @property
     def silent(self) -> bool:
         return self.prog_type in SILENT
 
@@ -78,8 +83,8 @@ TABLE: dict[str, tuple[int, int | None, str, int]] = {
     "tracepoint": (5, None, "category/name", 0),
     "xdp": (6, 37, "", 0),
     "xdp_frags": (6, 37, "", XDP_FRAGS),
-    "xdp_devmap": (6, 35, "", 0),
-    "xdp_cpumap": (6, 41, "", 0),
+    "xdp_devmap": (6, 33, "", 0),
+    "xdp_cpumap": (6, 35, "", 0),
     "perf_event": (7, None, "", 0),
     "cgroup_ingress": (8, 0, "", 0),
     "cgroup_egress": (8, 1, "", 0),

@@ -68,7 +68,7 @@ class Function(ProgramSpec):
             expected_attach_type=kind.attach_type,
             flags=flags | kind.flags,
             attach_to=attach_to,
-            section="",
+            section=f"{kind.section}/{attach_to}" if kind.section and attach_to else kind.section,
             kern_version=0,
             ifindex=ifindex,
             _source=source,
