@@ -118,8 +118,8 @@ get_current_cgroup_id: -> int
 get_local_storage: map any -> value
 sk_select_reuseport: ctx map key any -> int
 skb_ancestor_cgroup_id: ctx any -> int
-sk_lookup_tcp: ctx mem size any any -> socket? acquire
-sk_lookup_udp: ctx mem size any any -> socket? acquire
+sk_lookup_tcp: ctx mem size0 any any -> socket? acquire
+sk_lookup_udp: ctx mem size0 any any -> socket? acquire
 sk_release: sock! -> int
 map_push_elem: map value any -> int
 map_pop_elem: map value.w -> int
@@ -133,7 +133,7 @@ sk_fullsock: sock -> socket?
 tcp_sock: sock -> tcp_sock?
 skb_ecn_set_ce: ctx -> int
 get_listener_sock: sock -> socket?
-skc_lookup_tcp: ctx mem size any any -> sock? acquire
+skc_lookup_tcp: ctx mem size0 any any -> sock? acquire
 tcp_check_syncookie: sock mem size mem size -> int
 sysctl_get_name: ctx mem.w size any -> int
 sysctl_get_current_value: ctx mem.w size -> int
@@ -254,8 +254,8 @@ _IN_TRACING = frozenset({26, 29})  # TRACING, LSM
 _VARIANTS: dict[str, tuple[tuple[frozenset[int], str], ...]] = {
     "get_socket_cookie": ((_IN_TRACING | {21}, "sock? -> int"),),  # and SK_REUSEPORT
     "sk_storage_get": ((frozenset({9}), "map ctx value? any -> value?"),),  # CGROUP_SOCK
-    "setsockopt": ((_IN_TRACING | {27}, "sock any any mem size -> int"),),
-    "getsockopt": ((_IN_TRACING | {27}, "sock any any mem.w size -> int"),),
+    "setsockopt": ((_IN_TRACING | {25, 27}, "sock any any mem size -> int"),),
+    "getsockopt": ((_IN_TRACING | {25, 27}, "sock any any mem.w size -> int"),),
     "sk_assign": ((frozenset({30}), "ctx socket? any -> int"),),
     "get_cgroup_classid": ((frozenset({3, 4, 10, 11, 12, 19}), "ctx -> int"),),  # SCHED_CLS, SCHED_ACT, LWT_*
 }
