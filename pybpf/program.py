@@ -158,14 +158,43 @@ class Program(Object):
 
     @property
     def info(self) -> Any:
-        """What the kernel tells about the program: `uapi.ProgInfo`, filled but for its arrays."""
-        from ctypes import sizeof
+        """What the kernel tells about the program: `uapi.ProgInfo`, filled but for its arrays (see `info_array`)."""
+        from .syscall.info import prog_info
 
-        from .syscall.objects import obj_info
-        from .uapi import ProgInfo
+        return prog_info(self.fileno())
 
-        size = sizeof(ProgInfo)
-        return ProgInfo.from_buffer_copy(obj_info(self.fileno(), size).ljust(size, b"\0"))
+    def info_array(self, member: str) -> bytes:
+        """An array of `uapi.ProgInfo`: "xlated_prog_insns", "jited_prog_insns", "line_info", "prog_tags", ...
+
+        Empty where the kernel has none or does not show it to us.
+        """
+        from .syscall.info import prog_array
+
+        return prog_array(self.fileno(), member)
+
+    @property
+    def translated(self) -> list[Insn]:
+        """The instructions as the kernel runs them: rewritten, with descriptors of maps replaced by ids."""
+        from .asm.codec import decode
+
+        return decode(self.info_array("xlated_prog_insns"))
+
+    @property
+    def map_ids(self) -> list[int]:
+        """Ids of the maps that the program uses: `Map.from_id` opens them."""
+        return [id_ for (id_,) in struct.iter_unpack("=I", self.info_array("map_ids"))]
+
+    @property
+    def run_stats(self) -> tuple[int, int]:
+        """`(runs, nanoseconds)` since counting was enabled: `with enable_stats(): ...`, or kernel.bpf_stats_enabled."""
+        info = self.info
+        return info.run_cnt, info.run_time_ns
+
+    def read_stream(self, stream: int = 1) -> bytes:
+        """What the program wrote to its stdout (1) or stderr (2), and errors that the kernel reports (Linux 6.17)."""
+        from .syscall.progs import prog_stream_read
+
+        return b"".join(iter(lambda: prog_stream_read(self.fileno(), stream, 1 << 14), b""))
 
     @property
     def id(self) -> int:
@@ -411,6 +440,13 @@ def _locate(error: VerifierError, spec: ProgramSpec) -> None:
             error.text = error.text or str(insn)
             return
         slot += insn.slots
+
+
+def enable_stats() -> Object:
+    """Count runs and time of all programs until what this gives is closed (Linux 5.8)."""
+    from .syscall.objects import enable_stats
+
+    return Object(enable_stats())
 
 
 def programs() -> Iterator[Program]:

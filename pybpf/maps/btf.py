@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from struct import Struct
 
-from ..errors import SyscallError
+from ..errors import BtfError, SyscallError
 from ..syscall.btf import btf_load
 from ..syscall.door import address, buffer_of
 from ..syscall.fd import Fd
@@ -32,12 +32,15 @@ def load_btf(raw: bytes) -> Fd:
     global _features
     try:
         return Fd(btf_load(raw))
-    except SyscallError:
+    except SyscallError as refusal:
         from ..btf.compat import FEATURES, probe, sanitize
 
         if _features is None:
             _features = frozenset(feature for feature in FEATURES if _takes(probe(feature)))
-        cleaned = sanitize(raw, _features)
+        try:
+            cleaned = sanitize(raw, _features)
+        except BtfError:
+            raise refusal from None  # damaged, not too new
         if cleaned == raw:
             raise
     return Fd(btf_load(cleaned))

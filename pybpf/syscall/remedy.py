@@ -20,8 +20,8 @@ def command_name(command: int | str) -> str:
 def remedy(code: int, command: int | str) -> str:
     """The likely remedy for an errno of a command; "" when there is none to name."""
     name = command_name(command)
-    if code in (errno.EPERM, errno.EACCES):
-        return _permission()
+    if code in (errno.EPERM, errno.EACCES) and name not in _NOT_ABOUT_CAPABILITIES:
+        return _permission(name)
     special = _SPECIAL.get((name, code))
     return special if special is not None else _GENERAL.get(code, "")
 
@@ -55,7 +55,11 @@ _SPECIAL = {
 }
 
 
-def _permission() -> str:
+_NOT_ABOUT_CAPABILITIES = frozenset(("BPF_OBJ_PIN",))
+_FOR_ADMINISTRATORS = ("_GET_NEXT_ID", "_GET_FD_BY_ID", "BPF_ENABLE_STATS", "BPF_TASK_FD_QUERY")
+
+
+def _permission(command: str) -> str:
     """What the process lacks, each thing checked."""
     held = effective_capabilities()
     if held is None:
@@ -66,6 +70,8 @@ def _permission() -> str:
             "the process has CAP_SYS_ADMIN: a security module, seccomp or a container's user namespace forbids it, "
             "or the object itself does"
         )
+    if command.endswith(_FOR_ADMINISTRATORS):
+        return "the process lacks CAP_SYS_ADMIN: run as root"
     if not missing:
         return "the process has CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON; this needs CAP_SYS_ADMIN, or is forbidden here"
     sentence = f"the process lacks {', '.join(missing)}: run as root, or grant them (setcap, AmbientCapabilities=)"

@@ -4,6 +4,9 @@ import ctypes
 import errno
 import gc
 import os
+import struct
+import subprocess
+import sys
 import time
 
 import pytest
@@ -11,6 +14,7 @@ import pytest
 from pybpf import (
     Array,
     HashMap,
+    NotSupportedError,
     ProgramSpec,
     SpecError,
     SyscallError,
@@ -21,6 +25,8 @@ from pybpf import (
     u32,
     u64,
 )
+from pybpf.btf import BtfBuilder
+from pybpf.program import enable_stats
 from pybpf.source import Source
 from pybpf.syscall import ClosedError, Fd, fd_by_id, next_id, obj_info
 from pybpf.uapi import MapInfo, ProgInfo, xdp_md
@@ -271,3 +277,101 @@ def test_many_loads_leave_nothing(programs, tag):
     spec, _ = programs.count(HashMap(u32, u64, max_entries=4, name=tag), name=tag)
     for _ in range(200):
         load(spec).close()
+
+
+def test_what_the_kernel_made_of_it(programs):
+    spec, packets = programs.count()
+    with load(spec) as prog:
+        assert prog.map_ids == [prog[packets].id]
+        assert prog.translated[-1] == asm.Insn(0x95)
+        assert len(prog.info_array("xlated_prog_insns")) == prog.info.xlated_prog_len
+        assert len(prog.info_array("prog_tags")) == 8
+        assert prog.info_array("prog_tags") == bytes(prog.info.tag)
+        assert len(prog.info_array("jited_prog_insns")) == prog.info.jited_prog_len
+        assert prog.info_array("func_info") == b""
+        with pytest.raises(KeyError):
+            prog.info_array("nothing")
+
+
+def test_statistics(programs):
+    with load(programs.keep(0)) as prog:
+        prog.test_run(data=UDP, repeat=5)
+        assert prog.run_stats == (0, 0) or prog.run_stats[0] > 0  # another process may have enabled them
+        before = prog.run_stats[0]
+        with enable_stats():
+            prog.test_run(data=UDP, repeat=100)
+        runs, spent = prog.run_stats
+        assert runs - before >= 100
+        assert spent > 0
+
+
+def test_function_and_line_information():
+    """BTF, func_info and line_info reach the kernel and come back."""
+    builder = BtfBuilder()
+    number = builder.add_int("int", 4, True)
+    main = builder.add_func("main_func", builder.add_func_proto(number, [("ctx", builder.add_ptr(0))]), 0)
+    file, line = builder.string("mine.py"), builder.string("return 0")
+    insns = asm.assemble("w0 = 0\nexit")
+    spec = ProgramSpec(
+        insns, 1, name="lined", btf=builder.to_bytes(), func_info=[(0, main)], line_info=[(0, file, line, 7 << 10 | 3)]
+    )
+    with load(spec, log_level=2) as prog:
+        assert prog.info_array("func_info") == struct.pack("=II", 0, main)
+        assert prog.info_array("line_info") == struct.pack("=IIII", 0, file, line, 7 << 10 | 3)
+        assert "; return 0 @ mine.py:7" in prog.log
+
+
+def test_btf_that_is_damaged(programs):
+    with pytest.raises(VerifierError, match="BTF"):
+        load(programs.keep(0).replace(btf=b"\xff" * 100))
+
+
+def test_kernel_functions_by_name():
+    """A call of a kfunc by its name; BTF of the running kernel gives the number."""
+    calls = [asm.Insn(0x85, src=2, symbol=f"bpf_rcu_read_{what}lock") for what in ("", "un")]
+    spec = ProgramSpec([*calls, *asm.assemble("w0 = 0\nexit")], 3, name="kfuncs")
+    with load(spec) as prog:
+        assert prog.test_run(data=UDP).retval == 0
+    with pytest.raises(NotSupportedError, match="no_such_function"):
+        load(spec.replace(insns=(asm.Insn(0x85, src=2, symbol="no_such_function"), *spec.insns)))
+
+
+def test_kernel_variables_by_name():
+    insns = [asm.Insn(0x18, 1, 3, 0, 0, 0, symbol="runqueues"), *asm.assemble("w0 = 0\nexit")]
+    try:
+        prog = load(ProgramSpec(insns, 17, name="variable"))
+    except NotSupportedError:
+        pytest.skip("this kernel has no BTF of its variables")
+    except VerifierError as error:
+        if "'runqueues'" not in error.reason:
+            raise
+        return  # the id was right, but without CONFIG_KALLSYMS_ALL it has no address
+    with prog:
+        assert prog.translated[0].wide
+
+
+def test_iterators_by_name():
+    """A program that is checked against its target: bpf_iter of maps, read as a file."""
+    spec = ProgramSpec(asm.assemble("w0 = 0\nexit"), 26, name="iter", expected_attach_type=28, attach_to="bpf_map")
+    with load(spec) as prog:
+        assert prog.info.attach_btf_id > 0
+    with pytest.raises(NotSupportedError, match="bpf_iter_nothing"):
+        load(spec.replace(attach_to="nothing"))
+    with pytest.raises(SpecError, match="attach_to"):
+        load(spec.replace(attach_to=None))
+
+
+def test_closing_what_is_left_at_exit():
+    """A script that ends with a live program, link and map ends quietly, and leaves nothing attached."""
+    script = """
+import socket
+from pybpf import HashMap, ProgramSpec, RingBuf, asm, load, u32, u64
+from pybpf.maps.create import create
+keep = [create(HashMap(u32, u64, max_entries=1)), create(RingBuf(size=4096))]
+sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+prog = load(ProgramSpec(asm.assemble("w0 = 0\\nexit"), 1))
+link = prog.attach(sock)
+it = iter(keep[1])
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

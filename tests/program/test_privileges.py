@@ -1,0 +1,92 @@
+"""With few or no capabilities: the error that says which is missing, and no partial state."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+pytestmark = pytest.mark.kernel
+
+SCRIPT = """
+import os, resource
+from pybpf import Array, HashMap, ProgramSpec, SyscallError, asm, load, u32, u64
+from pybpf.maps.create import create
+limit = resource.getrlimit(resource.RLIMIT_MEMLOCK)
+fds = len(os.listdir("/proc/self/fd"))
+def attempt(what, action):
+    try:
+        action().close()
+    except SyscallError as error:
+        print(what, error.errno, str(error).replace(chr(10), " "))
+    else:
+        print(what, "ok")
+attempt("map", lambda: create(HashMap(u32, u64, max_entries=1)))
+attempt("filter", lambda: load(ProgramSpec(asm.assemble("w0 = 0\\nexit"), 1)))
+attempt("xdp", lambda: load(ProgramSpec(asm.assemble("w0 = 2\\nexit"), 6)))
+attempt("tracing", lambda: load(ProgramSpec(asm.assemble("w0 = 2\\nexit"), 17)))
+attempt("both", lambda: load(ProgramSpec(asm.assemble("w0 = 2\\nexit"), 17, maps={"a": Array(u64, max_entries=1)})))
+assert len(os.listdir("/proc/self/fd")) == fds
+assert resource.getrlimit(resource.RLIMIT_MEMLOCK) == limit
+"""
+
+
+def run(*capabilities):
+    if not shutil.which("setpriv") or os.geteuid():
+        pytest.skip("needs setpriv, and root to give capabilities away")
+    granted = ",".join(["-all", *(f"+{c}" for c in capabilities)])
+    # As nobody; the code is read through a descriptor's path, so it need not be readable to them.
+    argv = [
+        "setpriv",
+        "--reuid",
+        "65534",
+        "--regid",
+        "65534",
+        "--clear-groups",
+        "--inh-caps",
+        granted,
+        "--ambient-caps",
+        granted,
+    ]
+    paths = os.pathsep.join(p for p in sys.path if p)
+    done = subprocess.run(
+        [*argv, sys.executable, "-c", SCRIPT],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+    if done.returncode and (
+        "Permission denied" in done.stderr or "unrecognized" in done.stderr or "unknown cap" in done.stderr
+    ):
+        pytest.skip(f"cannot run as another user here: {done.stderr.strip().splitlines()[-1]}")
+    assert done.returncode == 0, done.stderr
+    return dict(line.split(" ", 1) for line in done.stdout.splitlines())
+
+
+def sysctl():
+    with open("/proc/sys/kernel/unprivileged_bpf_disabled") as file:
+        return int(file.read())
+
+
+def test_without_any():
+    if not sysctl():
+        pytest.skip("unprivileged bpf(2) is allowed here")
+    found = run()
+    for what in ("map", "filter", "xdp", "tracing", "both"):
+        assert found[what].startswith("1 "), found[what]  # EPERM
+        assert "CAP_BPF" in found[what]
+    assert "unprivileged_bpf_disabled" in found["map"]
+
+
+def test_with_cap_bpf_only():
+    found = run("bpf")
+    assert found["map"] == found["filter"] == "ok"
+    assert "lacks CAP_NET_ADMIN" in found["xdp"]
+    assert "CAP_PERFMON" in found["tracing"]
+    assert "CAP_PERFMON" in found["both"]
+
+
+def test_with_what_each_needs():
+    found = run("bpf", "net_admin", "perfmon")
+    assert set(found.values()) == {"ok"}
