@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+from .. import types
+from ..declared import Global, Ipv4Prefix
 from .integers import OPS, convert, value_of
 from .ir import Value
-from .joins import merge
+from .joins import is_number, merge
 from .layout import alignof, is_array, is_struct, normal, scalar_of, sizeof, type_name
 from .refs import ATOMIC, Ref
 from .values import INT, Const, Front, Int, Tuple, native, span
@@ -33,8 +35,6 @@ DIRECT_VALUE = (5, 2)
 
 
 def map_front(c: Compiler, spec: MapSpec, hint: str) -> Front:
-    from ..declared import Global
-
     front = MapRef(spec, hint)
     if isinstance(spec, Global):
         return global_ref(c, front)
@@ -150,7 +150,20 @@ class MapRef(Front):
             if not 0 <= index.obj < self.spec.max_entries:
                 c.fail(f"{self.hint} has the entries 0..{self.spec.max_entries - 1}; {index.obj} is never found", node)
         key_type = self.spec.key if self.spec.key is not None else self.spec.key_size
+        if self.spec.map_type == LPM and key_type is Ipv4Prefix and is_number(index):
+            return self.host(c, index, temporary, node)
         return value_pointer(c, index, key_type, "key", temporary, node)
+
+    def host(self, c: Compiler, address: Front, temporary: list[Value], node: Any) -> Value:
+        """An IPv4 address as the key of a trie: all of its 32 bits count."""
+        place = c.borrow(8, 8, "key")
+        temporary.append(place)
+        c.state.shared.pop(("content", place), None)
+        ref = Ref(place, 0, Ipv4Prefix, "stack")
+        ref.raw_store(c, types.u32, c.b.const(32))  # type: ignore[arg-type]
+        number = convert(c, address, types.be32, node, "the key")  # type: ignore[arg-type]
+        ref.at(place, 4, types.be32).raw_store(c, types.be32, number)  # type: ignore[arg-type]
+        return place
 
     def set_item(self, c: Compiler, index: Front, value: Front, node: Any) -> None:
         self.keyed(c, node, "[key] = value")
@@ -360,8 +373,6 @@ def _delete(c: Compiler, m: MapRef, node: Any, key: Front) -> Front:
 
 def status(value: Value) -> Int:
     """What a helper says of its success: 0, or a negative errno."""
-    from .. import types
-
     return Int(value, types.s64)  # type: ignore[arg-type]
 
 
@@ -470,8 +481,6 @@ def tail_call(c: Compiler, m: MapRef, node: Any, first: Front, second: Front | N
 
 
 def _redirect(c: Compiler, m: MapRef, node: Any, key: Front, flags: Front = Const(0)) -> Front:
-    from .. import types
-
     kind = m.spec.map_type
     extra = value_of(c, flags.number(c, node))
     if kind in (SOCKMAP, SOCKHASH):

@@ -10,7 +10,7 @@ from ..types import Scalar
 from .build import limits
 from .integers import OPS, binary, convert, value_of
 from .layout import Field, alignof, as_array, fields, is_array, is_struct, normal, scalar_of, sizeof, type_name
-from .values import INT, Const, Front, Int, native, span
+from .values import INT, Const, Front, Int, Tuple, native, span
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -286,15 +286,19 @@ class Ref(Front):
     def fill(self, c: Compiler, value: Front, node: Any) -> None:
         """Copy a structure or array of the same size into this place; bytes and text into a char array."""
         size = sizeof(self.type)
+        if isinstance(value, Tuple):
+            from .calls import set_fields
+
+            return set_fields(c, self, value.items, {}, node)
         if isinstance(value, Const):
             raw = constant_bytes(c, value.obj, self.type, node)
             step = chunk(self, size)
             for i, width in pieces(size, step):
                 c.b.store(self.base, self.off + i, width, c.b.const(int.from_bytes(raw[i : i + width], "little")), self.region)
-            return
+            return None
         if not isinstance(value, Ref) or sizeof(value.type) != size or (is_struct(self.type) and value.type is not self.type):
             c.fail(f"{type_name(self.type)} is set from a value of the same type, not from {value.what()}", node)
-        copy(c, self, value, size, node)
+        return copy(c, self, value, size, node)
 
     def is_number(self) -> bool:
         return scalar_of(self.type) is not None

@@ -163,7 +163,10 @@ def tries_and_queues(ctx):
     ip = ctx.packet(IPv4, at=14)
     if ip is None:
         return 0
-    route = routes.get((32, (10, 0, 0, 2)))
+    route = routes.get(ip.daddr)
+    same = routes.get((32, (10, 0, 0, u8(len(ctx) & 3))))
+    if same is None or same != 24:
+        return 9
     if route is None:
         return 1
     queue.push(ip.saddr)

@@ -1,0 +1,225 @@
+"""Every example is loaded, and its effect is seen."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pybpf import load, load_collection
+from pybpf.net import ETH_P_IP, Ethernet, Icmp, IPv4, Tcp, Udp, ip_checksum
+
+pytestmark = pytest.mark.kernel
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+
+
+def example(name: str):
+    spec = importlib.util.spec_from_file_location(f"example_{name}", EXAMPLES / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def packet(payload: bytes = bytes(40), **ip) -> bytes:
+    fields = {"version": 4, "ihl": 5, "ttl": 64, "protocol": 17, "saddr": 0x0A000001, "daddr": 0x0A000002, **ip}
+    return bytes(Ethernet(dst=(1,) * 6, src=(2,) * 6, type=ETH_P_IP)) + bytes(IPv4(**fields)) + payload
+
+
+def udp(port: int, **ip) -> bytes:
+    return packet(bytes(Udp(source=9, dest=port)) + bytes(32), **ip)
+
+
+@pytest.fixture
+def tracefs():
+    """Trace events, mounted for the test where they are not."""
+    root = "/sys/kernel/tracing"
+    if os.path.exists(f"{root}/events"):
+        yield root
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mount(b"nodev", root.encode(), b"tracefs", 0, None):
+        pytest.skip(f"tracefs cannot be mounted: {os.strerror(ctypes.get_errno())}")
+    yield root
+    libc.umount2(root.encode(), 2)
+
+
+@pytest.fixture
+def cgroup(tmp_path):
+    """A cgroup that this test made, with a way to run commands in it."""
+    mounts = [line.split() for line in Path("/proc/mounts").read_text().splitlines()]
+    root = next((fields[1] for fields in mounts if fields[2] == "cgroup2"), None)
+    made = None
+    libc = ctypes.CDLL(None, use_errno=True)
+    if root is None:
+        made = root = str(tmp_path / "cgroup")
+        os.mkdir(root)
+        if libc.mount(b"none", root.encode(), b"cgroup2", 0, None):
+            pytest.skip("cgroup2 cannot be mounted")
+    path = os.path.join(root, f"pybpf-example-{os.getpid()}")
+    os.mkdir(path)
+    yield path
+    os.rmdir(path)
+    if made:
+        libc.umount2(made.encode(), 2)
+
+
+def run_in(cgroup: str, code: str) -> str:
+    join = f"open({cgroup + '/cgroup.procs'!r}, 'w').write('0')\n"
+    return subprocess.run(
+        [sys.executable, "-c", join + code], capture_output=True, text=True, check=True, timeout=30
+    ).stdout
+
+
+def send_udp() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        for _ in range(3):
+            sock.sendto(b"x" * 100, ("127.0.0.1", 9))
+
+
+def test_count_protocols():
+    module = example("count_protocols")
+    with load(module.count) as prog, socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)) as sock:
+        with prog.attach(sock):
+            send_udp()
+        assert prog[module.packets][17] >= 3
+
+
+def test_drop_ports():
+    module = example("drop_ports")
+    with load(module.drop_ports) as prog:
+        prog[module.blocked][53] = 0
+        assert prog.test_run(udp(53)).retval == 1
+        assert prog.test_run(udp(54)).retval == 2
+        assert prog.test_run(packet(bytes(4) + bytes(Udp(dest=53)), ihl=6)).retval == 1
+        assert dict(prog[module.blocked].items()) == {53: 2}
+
+
+def test_exec_events(tracefs):
+    module = example("exec_events")
+    with load(module.on_exec) as prog, prog.attach():
+        child = subprocess.Popen(["/bin/true"])
+        child.wait()
+        events = [e for e in prog[module.execs].drain() if e.pid == child.pid]
+    assert [e.filename for e in events] == [b"/bin/true"]
+
+
+def test_hello(tracefs):
+    module = example("hello")
+    with load(module.hello) as prog, prog.attach():
+        child = subprocess.Popen(["/bin/true"])
+        child.wait()
+        with open(f"{tracefs}/trace") as trace:
+            assert f"hello from {child.pid}" in trace.read()
+
+
+def test_count_by_uid(tracefs):
+    module = example("count_by_uid")
+    with load(module.count) as prog, prog.attach():
+        subprocess.run(["/bin/true"], check=True)
+        assert prog[module.started][os.getuid()] >= 1
+
+
+def test_sync_timing(tracefs):
+    module = example("sync_timing")
+    with load(module.on_sync) as prog, prog.attach():
+        os.sync()
+        os.sync()
+        assert prog[module.calls][0] >= 2
+        assert prog[module.quick].drain()
+
+
+def test_bytes_by_protocol():
+    module = example("bytes_by_protocol")
+    with load(module.count) as prog, socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)) as sock:
+        with prog.attach(sock):
+            send_udp()
+        assert prog[module.sent][17] >= 3 * 142
+
+
+def test_flows_by_tail_call():
+    module = example("flows_by_tail_call")
+    with load_collection(module.start, module.parse_tcp, module.parse_udp) as objs:
+        objs[module.parsers][6] = objs[module.parse_tcp]
+        objs[module.parsers][17] = objs[module.parse_udp]
+        objs[module.start].test_run(udp(53))
+        objs[module.start].test_run(packet(bytes(Tcp(source=1, dest=80)) + bytes(20), protocol=6))
+        found = {(f.sport, f.dport, f.protocol) for f in objs[module.flows]}
+    assert found == {(9, 53, 17), (1, 80, 6)}
+
+
+def test_icmp_echo():
+    module = example("icmp_echo")
+    body = bytes(range(32))
+    icmp = Icmp(type=8, id=7, sequence=1)
+    icmp.check = ip_checksum(bytes(icmp) + body)
+    with load(module.echo) as prog:
+        result = prog.test_run(packet(bytes(icmp) + body, protocol=1))
+    assert result.retval == 3
+    reply = result.data[34:]
+    assert reply[0] == 0
+    assert ip_checksum(reply) == 0
+    ip = IPv4.from_buffer_copy(result.data[14:])
+    assert (ip.saddr, ip.daddr) == (0x0A000002, 0x0A000001)
+    assert result.data[:6] == bytes((2,) * 6)
+
+
+def test_lpm_firewall():
+    module = example("lpm_firewall")
+    with load(module.firewall) as prog:
+        prog[module.refused]["10.0.0.0/24"] = 0
+        assert prog.test_run(udp(1)).retval == 1
+        assert prog.test_run(udp(1, saddr=0x0A000101)).retval == 2
+        assert prog[module.refused]["10.0.0.0/24"] == 1
+
+
+def test_token_bucket():
+    module = example("token_bucket")
+    with load(module.limit) as prog:
+        prog[module.rate][0] = 5
+        verdicts = [prog.test_run(udp(1)).retval for _ in range(8)]
+        assert verdicts[:5] == [2] * 5
+        assert verdicts.count(1) >= 2
+        time.sleep(0.5)
+        assert prog.test_run(udp(1)).retval == 2
+
+
+def test_mark_dns():
+    module = example("mark_dns")
+    with load(module.mark) as prog:
+        assert prog.test_run(udp(53)).retval == 0
+        assert prog.test_run(udp(54)).retval == 0
+        assert prog[module.marked][0] == 1
+
+
+def test_redirect_connect(cgroup):
+    module = example("redirect_connect")
+    with socket.create_server(("127.0.0.1", 0)) as server, load(module.redirect) as prog:
+        prog[module.ports][4] = server.getsockname()[1]
+        with prog.attach(cgroup):
+            code = "import socket; s = socket.create_connection(('192.0.2.1', 4), 5); print(s.getpeername())"
+            assert "127.0.0.1" in run_in(cgroup, code)
+
+
+def test_syn_timeout(cgroup):
+    module = example("syn_timeout")
+    with socket.create_server(("127.0.0.1", 0)) as server, load(module.timeout) as prog, prog.attach(cgroup):
+        run_in(cgroup, f"import socket; socket.create_connection({server.getsockname()!r}, 5)")
+        assert prog[module.asked][0] >= 1
+
+
+def test_write_sizes(tracefs):
+    module = example("write_sizes")
+    with load(module.on_write) as prog, prog.attach(), open("/dev/null", "wb", buffering=0) as null:
+        for _ in range(50):
+            null.write(bytes(1000))
+        counts = [sum(prog[module.sizes][i]) for i in range(33)]
+    assert counts[10] >= 50
+    assert "512 .. 1023" in module.histogram(counts)
