@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 # ProgType -> "module:function" in this package; imported when it is first used.
 ATTACH: dict[int, str] = {
     1: "socket:attach",  # SOCKET_FILTER
-    2: "probe:attach",  # KPROBE
-    3: "tc:attach",  # SCHED_CLS
+    2: "kprobe:attach",  # KPROBE: also uprobes and USDT
+    3: "tc:attach",  # SCHED_CLS: also netkit
     5: "tracepoint:attach",  # TRACEPOINT
     6: "xdp:attach",  # XDP
-    7: "perf_event:attach",  # PERF_EVENT
+    7: "perf:attach",  # PERF_EVENT
     8: "cgroup:attach",  # CGROUP_SKB
     9: "cgroup:attach",  # CGROUP_SOCK
     10: "lwt:attach",  # LWT_IN
@@ -43,9 +43,10 @@ ATTACH: dict[int, str] = {
     23: "cgroup:attach",  # CGROUP_SYSCTL
     24: "tracepoint:attach_raw",  # RAW_TRACEPOINT_WRITABLE
     25: "cgroup:attach",  # CGROUP_SOCKOPT
-    26: "tracing:attach",  # TRACING
-    28: "tracing:attach_replacement",  # EXT
-    29: "tracing:attach",  # LSM
+    26: "tracing:attach",  # TRACING: fentry, fexit, fmod_ret, BTF tracepoints, iterators
+    27: "struct_ops:attach",  # STRUCT_OPS
+    28: "tracing:attach_freplace",  # EXT
+    29: "tracing:attach_lsm",  # LSM
     30: "netns:attach",  # SK_LOOKUP
     32: "netfilter:attach",  # NETFILTER
 }

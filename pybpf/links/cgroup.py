@@ -6,6 +6,7 @@ from struct import pack
 
 from ..errors import NotSupportedError, SpecError
 from ..uapi import AttachFlags, AttachType, LinkType, ProgType, QueryFlags
+from .attachment import Attachment, detach_all
 from .base import BpfLink, Link
 from .net import open_path
 
@@ -20,7 +21,7 @@ MODES = {
     "override": int(AttachFlags.ALLOW_OVERRIDE),
     "multi": int(AttachFlags.ALLOW_MULTI),
 }
-"""How a program attached without a link shares the cgroup: with none below it, replaced by those below, beside others."""
+"""How a program attached without a link shares the cgroup: with none, replaced by those below, or beside others."""
 
 # Hook of programs whose type has one; the other types say theirs by their attach type.
 _HOOKS = {
@@ -30,34 +31,6 @@ _HOOKS = {
     ProgType.CGROUP_SOCK: AttachType.CGROUP_INET_SOCK_CREATE,
 }
 _BY_NAME = {"ingress": AttachType.CGROUP_INET_INGRESS, "egress": AttachType.CGROUP_INET_EGRESS}
-
-
-class CgroupProgram(Link):
-    """A program attached to a cgroup without a link.
-
-    It belongs to the cgroup: it stays when the process is killed.  `detach(cgroup, attach_type)` cleans up.
-    """
-
-    def __init__(self, target: str, cgroup: Fd, prog: Any, hook: int) -> None:
-        super().__init__(target)
-        self._cgroup = cgroup
-        self._prog_fd = _duplicate(prog.fileno())
-        self._hook = hook
-
-    def _release(self) -> None:
-        from errno import ENOENT
-        from os import close
-
-        from ..syscall.progs import prog_detach
-
-        try:
-            prog_detach(self._cgroup.fileno(), self._prog_fd, self._hook)
-        except OSError as error:
-            if error.errno != ENOENT:  # the cgroup was removed, or someone detached it
-                raise
-        finally:
-            close(self._prog_fd)
-            self._cgroup.close()
 
 
 def attach(
@@ -72,30 +45,36 @@ def attach(
 ) -> Link:
     """Attach to a cgroup v2: a path such as "/sys/fs/cgroup/web", or anything with a `fileno()`.
 
-    `hook` (an `AttachType`, or "ingress"/"egress" for packets) is needed only for programs that were loaded without one.
-    Programs attached by link run beside each other, those of the cgroup before those above it; `before` and `after` order
-    them (Linux 6.17).  With `mode` "multi", "override" or "exclusive" the program is attached without a link, as kernels before
-    5.7 do, and stays when the process is killed; `replace` is then a live program whose place it takes.
+    `hook` (an `AttachType`, or "ingress"/"egress" for packets) is needed only for programs that were loaded without
+    one.  Programs attached by link run beside each other, those of the cgroup before those above it; `before` and
+    `after` order them (Linux 6.17).  With `mode` "multi", "override" or "exclusive" the program is attached without
+    a link, as kernels before 5.7 do, and stays when the process is killed; `replace` is then a live program whose
+    place it takes.
     """
-    kind = prog.prog_type
-    found = _BY_NAME.get(hook) if isinstance(hook, str) else hook
-    if found is None:
-        found = prog.spec.expected_attach_type or _HOOKS.get(kind)
-    if found is None and kind == ProgType.CGROUP_SKB and hook is None:
-        # INGRESS is 0, which a spec also says when it says nothing.
-        if prog.spec.expected_attach_type is None:
-            raise SpecError(f"{prog!r} does not say where it attaches: give hook='ingress' or 'egress'")
-        found = AttachType.CGROUP_INET_INGRESS
-    if found is None:
-        found = AttachType.CGROUP_INET_INGRESS if prog.spec.expected_attach_type == 0 else None
-    if found is None:
-        raise SpecError(f"{prog!r}: hook {hook!r} is not an attach type")
+    found = _hook(prog, hook)
     cgroup, name = open_cgroup(target)
     what = f"cgroup {name} ({AttachType(found).name.lower()})"
-    if mode or replace is not None:
-        return _without_link(prog, cgroup, what, int(found), mode or "multi", replace)
     with cgroup:
-        return _by_link(prog, cgroup, what, int(found), before, after)
+        if mode or replace is not None:
+            return _without_link(prog, cgroup, what, found, mode or "multi", replace)
+        return _by_link(prog, cgroup, what, found, before, after)
+
+
+def _hook(prog: Any, hook: int | str | None) -> int:
+    """The attach type that is meant: the one asked for, the program's, or the only one of its type."""
+    if isinstance(hook, str):
+        if hook not in _BY_NAME:
+            raise SpecError(f"hook {hook!r}: expected 'ingress', 'egress' or an AttachType")
+        return int(_BY_NAME[hook])
+    if hook is not None:
+        return int(hook)
+    declared = prog.spec.expected_attach_type
+    # CGROUP_INET_INGRESS is 0: for other types that says nothing.
+    if declared or (declared == 0 and prog.prog_type == ProgType.CGROUP_SKB):
+        return int(declared)
+    if prog.prog_type in _HOOKS:
+        return int(_HOOKS[prog.prog_type])
+    raise SpecError(f"{prog!r} does not say where it attaches: give hook='ingress', 'egress' or an AttachType")
 
 
 def _by_link(prog: Any, cgroup: Fd, what: str, hook: int, before: Any, after: Any) -> Link:
@@ -113,22 +92,15 @@ def _by_link(prog: Any, cgroup: Fd, what: str, hook: int, before: Any, after: An
         from .. import features
 
         if error.errno == EINVAL and not features.have_link_type(LinkType.CGROUP):
-            return _without_link(prog, _reopened(cgroup), what, hook, "multi", None)
+            return _without_link(prog, cgroup, what, hook, "multi", None)
         raise
 
 
-def _without_link(prog: Any, cgroup: Fd, what: str, hook: int, mode: str, replace: Any) -> CgroupProgram:
-    from ..syscall.progs import prog_attach
-
+def _without_link(prog: Any, cgroup: Fd, what: str, hook: int, mode: str, replace: Any) -> Attachment:
     if mode not in MODES:
         raise SpecError(f"cgroup mode {mode!r}: expected one of {', '.join(MODES)}")
     flags = MODES[mode] | (int(AttachFlags.REPLACE) if replace is not None else 0)
-    try:
-        prog_attach(cgroup.fileno(), prog.fileno(), hook, flags, 0 if replace is None else replace.fileno())
-        return CgroupProgram(what, cgroup, prog, hook)
-    except BaseException:
-        cgroup.close()
-        raise
+    return Attachment(what, cgroup.fileno(), prog, hook, flags, 0 if replace is None else replace.fileno())
 
 
 def query(target: Any, hook: int, *, effective: bool = False) -> list[int]:
@@ -146,25 +118,9 @@ def query(target: Any, hook: int, *, effective: bool = False) -> list[int]:
 
 def detach(target: Any, hook: int) -> int:
     """Detach every program that was attached to a cgroup's hook without a link; how many there were."""
-    from os import close
-
-    from ..errors import SyscallError
-    from ..syscall.objects import fd_by_id
-    from ..syscall.progs import prog_detach
-
-    count = 0
     cgroup, _ = open_cgroup(target)
     with cgroup:
-        for id_ in query(cgroup, hook):
-            fd = fd_by_id("prog", id_)
-            try:
-                prog_detach(cgroup.fileno(), fd, hook)
-                count += 1
-            except SyscallError:  # this one is there by a link, which only its owner ends
-                continue
-            finally:
-                close(fd)
-    return count
+        return detach_all(cgroup.fileno(), hook)
 
 
 def open_cgroup(target: Any) -> tuple[Fd, str]:
@@ -194,9 +150,3 @@ def _duplicate(fd: int) -> int:
     from fcntl import F_DUPFD_CLOEXEC, fcntl
 
     return fcntl(fd, F_DUPFD_CLOEXEC, 0)
-
-
-def _reopened(fd: Fd) -> Fd:
-    from ..syscall.fd import Fd as Owner
-
-    return Owner(_duplicate(fd.fileno()))

@@ -1,4 +1,4 @@
-"""Iterators: a program that runs for each task, map element, socket, ...; its output is read as a file or as records."""
+"""Iterators: a program that runs for each task, map element, socket, ...; its output is a file, or records."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ class IterLink(BpfLink):
                 yield line.decode(errors="replace").rstrip("\n")
 
     def records(self, type_: Any) -> Iterator[Any]:
-        """The output of one walk as records of a type (a Struct, u64, ...), as the program wrote them by bpf_seq_write."""
+        """The output of one walk as records of a type (a Struct, u64, ...), which the program wrote by bpf_seq_write."""
         from ..types import codec
 
         found = codec(type_)
         with self.open() as file:
             while raw := file.read(found.size):
-                yield found.decode(raw)
+                yield found.unpack(raw)
 
 
 def attach(

@@ -6,6 +6,7 @@ from ..errors import NotSupportedError, SpecError, SyscallError
 from ..uapi import ProgType
 from .base import Link
 from .net import interface_index
+from .netlink import netlink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ class RouteLink(Link):
 def attach(prog: Any, target: str, *, device: str | int = "", gateway: str = "", headroom: int = 0) -> RouteLink:
     """Add a route to `target` ("10.1.0.0/16", "fd00::/8") whose packets pass through the program.
 
-    `device` and `gateway` say where the route leads, as for `ip route add`; `headroom` (bytes, up to 256) is what lwt_xmit programs
-    want to put in front of packets.
+    `device` and `gateway` say where the route leads, as for `ip route add`; `headroom` (bytes, up to 256) is what
+    lwt_xmit programs want to put in front of packets.
     """
     if prog.prog_type not in _SIDES:
         raise NotSupportedError(
@@ -59,14 +60,5 @@ def attach(prog: Any, target: str, *, device: str | int = "", gateway: str = "",
 
 
 def _request(command: str, route: dict[str, Any]) -> None:
-    try:
-        from pyroute2 import IPRoute
-        from pyroute2.netlink.exceptions import NetlinkError
-    except ImportError:
-        raise NotSupportedError("routes with programs", hint="pip install 'pybpf[net]' brings pyroute2") from None
-    with IPRoute() as ip:
-        try:
-            ip.route(command, **route)
-        except NetlinkError as error:
-            hint = "the kernel needs CONFIG_LWTUNNEL_BPF" if error.code == 95 else ""
-            raise SyscallError(error.code, f"ip route {command}", f"route to {route['dst']}", hint) from None
+    with netlink(f"ip route {command}", f"route to {route['dst']}") as ip:
+        ip.route(command, **route)

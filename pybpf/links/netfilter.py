@@ -19,8 +19,8 @@ HOOKS = {"prerouting": 0, "input": 1, "forward": 2, "output": 3, "postrouting": 
 def attach(prog: Any, target: str = "ipv4/input", *, priority: int = -1, defragment: bool = False) -> BpfLink:
     """Judge the packets at a hook, "family/hook" (`FAMILIES`, `HOOKS`), in the caller's network namespace.
 
-    Lower priorities come first; -1 is just before filter tables, and no two programs of a hook share one.  With `defragment`
-    the program sees whole datagrams, which needs a priority above -400 (Linux 6.6).
+    Lower priorities come first; -1 is just before filter tables, and no two programs of a hook share one.  With
+    `defragment` the program sees whole datagrams, which needs a priority above -400 (Linux 6.6).
     """
     from errno import EINVAL
 

@@ -16,8 +16,8 @@ _HOOKS = {ProgType.SK_LOOKUP: AttachType.SK_LOOKUP, ProgType.FLOW_DISSECTOR: Att
 def attach(prog: Any, target: Any = None) -> BpfLink:
     """Attach to a network namespace: a name of `ip netns`, a path, a process id, or None for the caller's own.
 
-    Several sk_lookup programs run one after the other; a namespace has one flow dissector, and one in the initial namespace
-    rules all of them.  Linux 5.8 (flow_dissector), 5.9 (sk_lookup).
+    Several sk_lookup programs run one after the other; a namespace has one flow dissector, and one in the initial
+    namespace rules all of them.  Linux 5.8 (flow_dissector), 5.9 (sk_lookup).
     """
     from ..syscall.objects import link_create
 

@@ -11,7 +11,7 @@ from .base import BpfLink, Link
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from typing import Any
 
 # struct perf_event_attr up to config2: PERF_ATTR_SIZE_VER1, which every kernel with bpf(2) takes.
@@ -63,12 +63,12 @@ class LinkGroup(Link):
             link.close()
 
 
-def group(target: str, makers: Iterable[Callable[[], Link]]) -> Link:
-    """The one link, or a group of all; when one cannot be made none is left."""
+def group(target: str, links: Iterable[Link]) -> Link:
+    """The one link, or a group of all, which are attached while iterating; when one cannot be made none is left."""
     made: list[Link] = []
     try:
-        for make in makers:
-            made.append(make())
+        for link in links:
+            made.append(link)
     except BaseException:
         for link in made:
             link.close()
@@ -95,7 +95,7 @@ def open_event(
 
 
 def bind(prog: Any, event: int, what: str, cookie: int = 0) -> Link:
-    """Run the program at a perf event, whose descriptor is taken over: by a link, or before Linux 5.15 by the event itself.
+    """Run the program at a perf event, whose descriptor is taken over: by a link, before Linux 5.15 by the event itself.
 
     Either way it ends with the process.  NotSupportedError for a cookie on a kernel without such links.
     """
@@ -151,9 +151,9 @@ def attach(
 ) -> Link:
     """Run the program each time that an event happened `period` times, or `frequency` times a second.
 
-    `target` is a name of `EVENTS` ("cpu-clock", "page-faults", "cycles") or a pair (perf type, config).  It counts on all CPUs
-    that are online, or on `cpus`; with `pid` in one process only.  NotSupportedError for an event that the machine
-    lacks: hardware events often are not there in virtual machines.
+    `target` is a name of `EVENTS` ("cpu-clock", "page-faults", "cycles") or a pair (perf type, config).  It counts on
+    all CPUs that are online, or on `cpus`; with `pid` in one process only.  Without `period` and `frequency`, 99 times
+    a second.  NotSupportedError for an event that the machine lacks, as virtual machines often lack those of hardware.
     """
     if isinstance(target, str):
         if target not in EVENTS:
@@ -176,7 +176,7 @@ def attach(
             raise
         return bind(prog, event, what, cookie)
 
-    return group(what, (lambda cpu=cpu: one(cpu) for cpu in cpus))
+    return group(what, map(one, cpus))
 
 
 def online_cpus() -> list[int]:

@@ -4,40 +4,12 @@ from __future__ import annotations
 
 from ..errors import SpecError
 from ..uapi import AttachType, LinkType, ProgType
+from .attachment import Attachment
 from .base import BpfLink, Link
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
-
-
-class MapProgram(Link):
-    """A program of a socket map, for kernels without such links (before 6.10).
-
-    It belongs to the map: it ends with the map, so with the process unless the map is pinned.
-    """
-
-    def __init__(self, target: str, map_fd: int, prog_fd: int, hook: int) -> None:
-        from os import dup
-
-        super().__init__(target)
-        self._fds = dup(map_fd), dup(prog_fd)
-        self._hook = hook
-
-    def _release(self) -> None:
-        from errno import ENOENT
-        from os import close
-
-        from ..syscall.progs import prog_detach
-
-        try:
-            prog_detach(*self._fds, self._hook)
-        except OSError as error:
-            if error.errno != ENOENT:
-                raise
-        finally:
-            for fd in self._fds:
-                close(fd)
 
 
 def attach(prog: Any, target: Any, *, hook: int | None = None) -> Link:
@@ -46,7 +18,6 @@ def attach(prog: Any, target: Any, *, hook: int | None = None) -> Link:
     `hook` is the `AttachType` of sk_skb programs that were loaded without one (parser, verdict, or both in one).
     """
     from ..syscall.objects import link_create
-    from ..syscall.progs import prog_attach
 
     found = hook or prog.spec.expected_attach_type
     if not found:
@@ -62,5 +33,5 @@ def attach(prog: Any, target: Any, *, hook: int | None = None) -> Link:
 
     if features.have_link_type(LinkType.SOCKMAP):
         return BpfLink(what, link_create(prog.fileno(), fd, found, what=what))
-    prog_attach(fd, prog.fileno(), found)
-    return MapProgram(what, fd, prog.fileno(), found)
+    # It belongs to the map: it ends with the map, so with the process unless the map is pinned.
+    return Attachment(what, fd, prog, found)

@@ -1,18 +1,19 @@
 """tc: programs on the packets that enter and leave an interface, as many as you like, in an order.
 
-Two mechanisms do the same.  TCX (Linux 6.6) is a link: it ends with the process.  A cls_bpf filter on the clsact queueing
-discipline is what older kernels have: it belongs to the interface and stays when the process is killed; `cleanup`
-removes it.
+Two mechanisms do the same.  TCX (Linux 6.6) is a link: it ends with the process.  A cls_bpf filter on the clsact
+queueing discipline is what older kernels have: it belongs to the interface and stays when the process is killed;
+`cleanup` removes it.
 """
 
 from __future__ import annotations
 
 from struct import pack
 
-from ..errors import NotSupportedError, SpecError, SyscallError
+from ..errors import SpecError, SyscallError
 from ..uapi import AttachFlags, AttachType, LinkType
 from .base import BpfLink, Link
 from .net import interface_index
+from .netlink import netlink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,9 +60,9 @@ def attach(
 
     `direction` is "ingress" or "egress"; without one, that of the program's attach type, else ingress.  Among several
     programs, those without an order run in the order of attachment; `before` and `after` take a live program or link
-    that this one is to precede or follow, or True for the very first or last place.  `mechanism` is "tcx" or "clsact"; by
-    default the first that the kernel has.  `priority` (1 is first) orders clsact filters, which know no `before`.
-    Programs with a netkit attach type go to a netkit device's primary or peer side.
+    that this one is to precede or follow, or True for the very first or last place.  `mechanism` is "tcx" or
+    "clsact"; by default the first that the kernel has.  `priority` (1 is first) orders clsact filters, which know
+    no `before`. Programs with a netkit attach type go to a netkit device's primary or peer side.
     """
     hook = prog.spec.expected_attach_type
     if hook in _NETKIT:
@@ -137,28 +138,17 @@ def cleanup(interface: str | int) -> None:
 
 
 def _priorities(ifindex: int, direction: str) -> set[int]:
-    from pyroute2 import IPRoute
-
-    with IPRoute() as ip:
+    with netlink("tc", f"interface {ifindex}") as ip:
         return {row["info"] >> 16 for row in ip.get_filters(index=ifindex, parent=_PARENT[direction])}
 
 
 def _tc(command: str, ifindex: int, direction: str, **options: Any) -> None:
     """One request to the traffic control of an interface.  SyscallError names it and the interface."""
-    try:
-        from pyroute2 import IPRoute
-        from pyroute2.netlink.exceptions import NetlinkError
-    except ImportError:
-        raise NotSupportedError("tc without TCX", hint="pip install 'pybpf[net]' brings pyroute2") from None
     if direction:
         options["parent"] = _PARENT[direction]
         options["protocol"] = _ETH_P_ALL
-    with IPRoute() as ip:
-        try:
-            ip.tc(command, index=ifindex, **options)
-        except NetlinkError as error:
-            hint = "the kernel needs CONFIG_NET_CLS_BPF and CONFIG_NET_SCH_INGRESS" if error.code == 2 else ""
-            raise SyscallError(error.code, f"tc {command}", f"interface {ifindex}", hint) from None
+    with netlink(f"tc {command}", f"interface {ifindex}") as ip:
+        ip.tc(command, index=ifindex, **options)
 
 
 _ETH_P_ALL = 3

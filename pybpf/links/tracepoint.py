@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from errno import EINVAL, ENOENT
 
-from ..errors import NotSupportedError, SpecError, SyscallError
+from ..errors import SpecError, SyscallError
+from ..syscall.tracefs import directory
 from .base import BpfLink, Link
 from .perf import bind, open_event
 
@@ -12,34 +13,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_TRACEFS = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
 _PERF_TYPE_TRACEPOINT = 2
 
 
-def tracefs() -> str:
-    """Where tracefs is; it is mounted when it is not, and a warning says so.  NotSupportedError where the kernel has none."""
-    from os.path import isdir
-
-    for place in _TRACEFS:
-        if isdir(f"{place}/events"):
-            return place
-    if isdir(_TRACEFS[0]):
-        from ..syscall.door import libc
-
-        if libc().mount(b"tracefs", _TRACEFS[0].encode(), b"tracefs", 0, None) == 0:
-            from warnings import warn
-
-            warn(f"pybpf mounted tracefs on {_TRACEFS[0]}, which tracepoints need", RuntimeWarning, stacklevel=4)
-            return _TRACEFS[0]
-    raise NotSupportedError("tracefs", hint=f"mount -t tracefs tracefs {_TRACEFS[0]}, as root")
-
-
 def event_id(target: str) -> int:
-    """The number of a tracepoint event, "category/name" or "category:name".  SyscallError (ENOENT) names what is near."""
+    """The number of a tracepoint event, "category/name".  SyscallError (ENOENT) names what is near."""
     category, _, name = target.replace(":", "/", 1).partition("/")
     if not name:
         raise SpecError(f"tracepoint {target!r}: expected category/name, such as sched/sched_switch")
-    root = tracefs()
+    root = directory()
     try:
         with open(f"{root}/events/{category}/{name}/id", encoding="ascii") as file:
             return int(file.read())
@@ -63,12 +45,13 @@ def _near(root: str, category: str, name: str) -> str:
 
 
 def attach(prog: Any, target: str, *, cookie: int = 0) -> Link:
-    """Run the program at a tracepoint, "category/name", such as "syscalls/sys_enter_execve"; in all processes, on all CPUs.
+    """Run the program at a tracepoint, "category/name", such as "syscalls/sys_enter_execve"; in all processes.
 
     `cookie` (Linux 5.15) is what `bpf_get_attach_cookie` gives there.
     """
     what = f"tracepoint {target}"
-    # The kernel keeps a tracepoint's programs for all CPUs, so the event of one CPU is enough (bpf_prog_array of the call).
+    # The kernel keeps a tracepoint's programs for all CPUs, so the event of one CPU is enough (bpf_prog_array of the
+    # call).
     return bind(prog, open_event(_PERF_TYPE_TRACEPOINT, event_id(target), what=what), what, cookie)
 
 

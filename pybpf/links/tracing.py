@@ -20,8 +20,9 @@ _ENOTSUPP = 524
 def attach(prog: Any, target: Any = None, **options: Any) -> BpfLink:
     """Attach to the function, tracepoint or hook that the spec's `attach_to` named.
 
-    `cookie` (fentry, fexit, fmod_ret: Linux 5.19; BTF tracepoints: 6.10) is what `bpf_get_attach_cookie` gives there.  Iterators
-    and programs for many functions take options of their own: see `iter.attach` and `attach_multi`.
+    `cookie` (fentry, fexit, fmod_ret: Linux 5.19; BTF tracepoints: 6.10) is what `bpf_get_attach_cookie` gives
+    there.  Iterators and programs for many functions take options of their own: see `iter.attach` and
+    `attach_multi`.
     """
     hook = prog.spec.expected_attach_type or 0
     if hook == A.TRACE_ITER:
@@ -57,8 +58,8 @@ def _attach(prog: Any, hook: int, target: Any, *, cookie: int = 0) -> BpfLink:
 def attach_lsm(prog: Any, target: Any = None, *, cookie: int = 0) -> BpfLink:
     """Attach to a security hook: for the whole system, or (`lsm_cgroup`, Linux 6.0) for the processes of a cgroup.
 
-    For programs of a cgroup `target` is the cgroup; the hook is the spec's `attach_to` in either case.  Programs for the whole
-    system take effect only where "bpf" is among the active security modules (`pybpf doctor` tells).
+    For programs of a cgroup `target` is the cgroup; the hook is the spec's `attach_to` in either case.  Programs
+    for the whole system take effect only where "bpf" is among the active security modules (`pybpf doctor` tells).
     """
     if prog.spec.expected_attach_type == A.LSM_CGROUP:
         from ..syscall.objects import link_create
@@ -74,8 +75,8 @@ def attach_lsm(prog: Any, target: Any = None, *, cookie: int = 0) -> BpfLink:
 def attach_freplace(prog: Any, target: Any = None) -> BpfLink:
     """Put the program in place of a global function of another one, until the link is closed.
 
-    `target` is (live program, function name); by default that of the spec's `attach_to`, for which it was loaded.  Another
-    program must have a function of the same type (Linux 5.10).
+    `target` is (live program, function name); by default that of the spec's `attach_to`, for which it was loaded.
+    Another program must have a function of the same type (Linux 5.10).
     """
     from ..syscall.objects import link_create, raw_tracepoint_open
 
