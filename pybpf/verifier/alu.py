@@ -10,7 +10,7 @@ from ..asm.opcodes import ADDR_SPACE_CAST, Alu, Class
 from ..uapi.map import MapType
 from . import num as numbers
 from .arith import apply
-from .num import Num, sign_extend, sign_extend32, sync, zero_extend
+from .num import Num, byte_swap, sign_extend, sign_extend32, sync, truncate, zero_extend
 from .pointers import OPERATORS
 from .pointers import result as pointer_result
 from .reject import Reject
@@ -85,7 +85,7 @@ def compile_alu(run: Run, slot: int, op: Op) -> Step:
     if kind == Alu.END:
         if src or off or imm not in (16, 32, 64) or (wide and register):
             raise reserved("BPF_END")
-        return _swap(slot, dst) if dst < 10 else failing((dst,), None, dst)
+        return _swap(slot, dst, imm // 8, wide or bool(register)) if dst < 10 else failing((dst,), None, dst)
     if kind == Alu.MOV:
         return _compile_mov(run, slot, op, wide)
     if off not in (0, 1) or (off == 1 and kind not in (Alu.DIV, Alu.MOD)) or (imm if register else src):
@@ -122,15 +122,22 @@ def _negate(slot: int, dst: int, wide: bool) -> Step:
     return step
 
 
-def _swap(slot: int, dst: int) -> Step:
+def _swap(slot: int, dst: int, size: int, swaps: bool) -> Step:
+    """bswap, and to big or little endian, on a little-endian machine: a swap, or just the low bytes."""
     after = slot + 1
 
     def step(run: Run, state: State) -> int:
         regs = state.frames[-1].regs
-        if not regs[dst].type:
+        a = regs[dst]
+        if not a.type:
             raise unread(dst)
-        run.check_leak(regs[dst], f"R{dst} pointer arithmetic prohibited")
-        regs[dst] = ANY
+        if a.type != SCALAR or not run.tracks_swaps:
+            run.check_leak(a, f"R{dst} pointer arithmetic prohibited")
+            regs[dst] = ANY
+        elif swaps:
+            regs[dst] = Reg(SCALAR, byte_swap(a.num, size))
+        elif size < 8:
+            regs[dst] = Reg(SCALAR, truncate(a.num, size))
         return after
 
     return step
@@ -302,7 +309,7 @@ def _binary(slot: int, kind: int, wide: bool, dst: int, src: int) -> Step:
             regs[dst] = ANY
         else:
             text = f"R{dst} pointer {OPERATORS[Alu(kind)]} pointer prohibited"
-            raise Reject("pointer-arithmetic", text, hint="only the difference of two pointers is a number", regs=(dst, src))
+            raise Reject("type", text, hint="only the difference of two pointers is a number", regs=(dst, src))
         return after
 
     return step

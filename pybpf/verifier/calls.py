@@ -76,7 +76,7 @@ def enter(state: State, subprog: int, slot: int) -> Frame:
     """A new frame on top of the calls under way."""
     if len(state.frames) >= MAX_FRAMES:
         raise Reject(
-            "complexity",
+            "stack-depth",
             f"the call stack of {len(state.frames)} frames is too deep",
             hint=f"functions may call each other {MAX_FRAMES} deep, callbacks included; recursion is not possible",
         )

@@ -50,7 +50,7 @@ def _walk(run: Run, subprog: int, above: list[int], depth: int, private: bool, u
             insn=program.starts[subprog],
         )
     if len(above) + 1 > MAX_FRAMES:
-        raise Reject("complexity", f"the call stack of {len(above) + 1} frames is too deep !", insn=program.starts[subprog])
+        raise Reject("stack-depth", f"the call stack of {len(above) + 1} frames is too deep !", insn=program.starts[subprog])
     for slot in range(program.starts[subprog], program.end(subprog)):
         opcode, _, src, _, imm = program.ops[slot]
         called = opcode == CALL and src == Call.LOCAL
@@ -61,5 +61,5 @@ def _walk(run: Run, subprog: int, above: list[int], depth: int, private: bool, u
         if target is None or (callback and (target not in run.callback_subprogs or target in run.async_callbacks)):
             continue
         if target == subprog or target in above:
-            raise Reject("complexity", "recursive call: the call stack of 9 frames is too deep !", insn=slot)
+            raise Reject("stack-depth", "recursive call: the call stack of 9 frames is too deep !", insn=slot)
         _walk(run, target, [*above, subprog], depth, private, under)

@@ -43,6 +43,7 @@ class Run:
         self.cfg = cfg
         self.setting = setting
         self.uninit_stack = setting.privileged and setting.at_least("6.3")
+        self.tracks_swaps = setting.at_least("6.18")
         self.packet_access = setting.program_rules.packet
         self.context_cache: dict[tuple[int, int, bool], Reg | str] = {}
         self.pointer_types: dict[int, int] = {}

@@ -384,10 +384,11 @@ def _constant_key(run: Run, state: State, reg: Reg, size: int) -> int:
     if kinds.count(ZERO) == size:
         run.remember_stack(state, reg.extra, index)
         return 0
-    if byte or held.bytes[0] != SPILL or held.reg is None or held.bytes[:size].count(SPILL) != size:
+    spilled = held.bytes[byte:]
+    if held.bytes[0] != SPILL or held.reg is None or not held.reg.const:
         return -1
-    if (size < 8 and held.bytes[size] == SPILL) or not held.reg.const:
-        return -1
+    if len(spilled) - len(spilled.lstrip(bytes([SPILL]))) != size:
+        return -1  # as in the kernel, the spilled bytes must end with the key
     wanted = run.wanted_slot(state, reg.extra, index)
     run.mark_wanted(state, wanted)
     return held.reg.num.value
@@ -627,7 +628,7 @@ def _check_map_fits(run: Run, meta: Meta) -> None:
     types = _MAPS_OF.get(meta.helper.name)
     if target.type not in types if types is not None else not run.setting.rules.map_allows(target.type, meta.helper.id):
         raise Reject(
-            "map",
+            "argument",
             f"cannot pass map_type {target.type} into func bpf_{meta.helper.name}#{meta.helper.id}",
             hint=f"bpf_{meta.helper.name} does not work on {_map_name(target.type)} maps",
         )

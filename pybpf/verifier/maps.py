@@ -49,6 +49,8 @@ _IN_SLEEPABLE = frozenset(
         MapType.ARENA,
     )
 )
+_READ_ONLY = frozenset((MapType.DEVMAP, MapType.DEVMAP_HASH))
+"""Types whose values programs may only read, whatever their flags say."""
 CGROUP_STORAGES = frozenset((MapType.CGROUP_STORAGE, MapType.PERCPU_CGROUP_STORAGE))
 ARRAYS = frozenset((MapType.ARRAY, MapType.PERCPU_ARRAY))
 
@@ -95,7 +97,7 @@ class Map:
         self.key_size = spec.key_size
         self.value_size = spec.value_size
         self.max_entries = spec.max_entries
-        self.flags = int(spec.flags)
+        self.flags = int(spec.flags) | (MapFlags.RDONLY_PROG if self.type in _READ_ONLY else 0)
         self.inner = Map(spec.inner, f"{self.name}.inner") if spec.inner is not None else None
         self.specials: tuple[Special, ...] = tuple(_specials(spec))
         # Loaders freeze read-only data of C programs, and say so in the map's name only.

@@ -225,6 +225,15 @@ def truncate(n: Num, size: int) -> Num:
     return sync(_new(Num, (v, m, umin, umax, umin, umax, n[6], n[7], n[8], n[9])))
 
 
+@lru_cache(maxsize=1 << 12)
+def byte_swap(n: Num, size: int) -> Num:
+    """The low `size` bytes in the opposite order, zero above."""
+    bits = (1 << size * 8) - 1
+    v, m = (int.from_bytes((x & bits).to_bytes(size, "little"), "big") for x in n[:2])
+    swapped = sync(_new(Num, (v, m, *UNBOUNDED)))
+    return swapped if size == 8 else truncate(swapped, size)
+
+
 def unsigned_load(size: int) -> Num:
     """Any number that a load of `size` bytes yields."""
     return _LOADS[size]

@@ -78,7 +78,7 @@ def result(run: Run, op: int, wide: bool, dst: int, pointer: Reg, number: Num, p
     if not wide:
         if op == Alu.SUB and run.setting.privileged:
             return ANY
-        raise Reject("pointer-arithmetic", f"R{dst} 32-bit pointer arithmetic prohibited", regs=(dst,))
+        raise Reject("type", f"R{dst} 32-bit pointer arithmetic prohibited", regs=(dst,))
     kind = pointer.type & KIND
     name = type_name(pointer.type)
     if pointer.type & MAYBE_NULL:
@@ -95,17 +95,17 @@ def result(run: Run, op: int, wide: bool, dst: int, pointer: Reg, number: Num, p
         or (kind == FLOW_KEYS and known)
         or (kind in (FLOW_KEYS, MAP_PTR) and known and smin == 0 and op == Alu.ADD)
     ):
-        raise Reject("pointer-arithmetic", f"R{dst} pointer arithmetic on {name} prohibited", regs=(dst,))
+        raise Reject("type", f"R{dst} pointer arithmetic on {name} prohibited", regs=(dst,))
     _check_offset(number, 0, pointer.type, dst)
     _check_offset(pointer.num, pointer.off, pointer.type, dst)
     if op == Alu.ADD:
         new = _add(run, pointer, number, known, smin)
     elif op == Alu.SUB:
         if not pointer_first:
-            raise Reject("pointer-arithmetic", f"R{dst} tried to subtract pointer from scalar", regs=(dst,))
+            raise Reject("type", f"R{dst} tried to subtract pointer from scalar", regs=(dst,))
         if kind == STACK:
             raise Reject(
-                "pointer-arithmetic",
+                "type",
                 f"R{dst} subtraction from stack pointer prohibited",
                 hint="add a negative number instead",
                 regs=(dst,),
@@ -113,10 +113,10 @@ def result(run: Run, op: int, wide: bool, dst: int, pointer: Reg, number: Num, p
         new = _sub(run, pointer, number, known, smin)
     elif op in (Alu.AND, Alu.OR, Alu.XOR):
         text = f"R{dst} bitwise operator {OPERATORS[Alu(op)]} on pointer prohibited"
-        raise Reject("pointer-arithmetic", text, regs=(dst,))
+        raise Reject("type", text, regs=(dst,))
     else:
         text = f"R{dst} pointer arithmetic with {OPERATORS[Alu(op)]} operator prohibited"
-        raise Reject("pointer-arithmetic", text, regs=(dst,))
+        raise Reject("type", text, regs=(dst,))
     _check_offset(new.num, new.off, new.type, dst)
     return new
 

@@ -186,16 +186,24 @@ class Program:
 def _resolved(spec: ProgramSpec) -> list[Insn]:
     """The instructions with jumps and local calls as distances."""
     insns = spec.insns
-    if any(i.symbol is not None and not i.wide and not (i[0] == CALL and i[2] == Call.KFUNC) for i in insns) or any(
-        i.wide and i[2] == Pseudo.FUNC and i.symbol is not None for i in insns
-    ):
-        from ..asm import resolve
-
-        return list(resolve(insns))
     for i, insn in enumerate(insns):
         if not isinstance(insn, tuple) or len(insn) != 6:
             raise AsmError(f"insns[{i}] is {insn!r}, not an Insn")
+    if any(insn.symbol is not None and _is_place(insn) and insn.symbol not in spec.maps for insn in insns):
+        from ..asm import resolve
+
+        return list(resolve(insns))
     return list(insns)
+
+
+def _is_place(insn: Insn) -> bool:
+    """Whether the symbol of an instruction names a place in the program."""
+    opcode, _, src, _, _, high = insn
+    if high is not None:
+        return src == Pseudo.FUNC
+    if opcode == CALL:
+        return src == Call.LOCAL
+    return opcode & 7 in (Class.JMP, Class.JMP32) and opcode & 0xF0 not in (Jmp.CALL, Jmp.EXIT)
 
 
 def _known_opcodes() -> frozenset[int]:
