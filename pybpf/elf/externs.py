@@ -193,7 +193,7 @@ def bind(
 
 
 def _typed(insn: Insn, e: Extern, kernel: Callable[[], Btf]) -> Insn:
-    from ..btf.core import types_compatible
+    from ..btf.match import types_compatible
 
     kind = Kind.FUNC if e.kind == "kfunc" else Kind.VAR
     name = e.name

@@ -79,9 +79,9 @@ def _kconfig(edit: _Editor, t: Datasec, externs: Mapping[str, Extern]) -> None:
         rows.append((e.offset if e else 0, var.id, e.size if e else size))
     rows.sort()
     edit.words[t._at + 2] = max((offset + size for offset, _, size in rows), default=0)
-    for i, (offset, var, size) in enumerate(rows):
+    for i, (offset, var_id, size) in enumerate(rows):
         at = t._at + 3 + 3 * i
-        edit.words[at : at + 3] = var, offset, size
+        edit.words[at : at + 3] = var_id, offset, size
 
 
 def _ksyms(edit: _Editor, t: Datasec) -> None:

@@ -10,7 +10,7 @@ from ..btf.types import Array, Datasec, Enum, FuncProto, Int, Struct, Type, Var
 from ..errors import BtfError
 from ..spec import MapSpec
 from ..types import Scalar, be16, be32, be64, s8, s16, s32, s64, u8, u16, u32, u64
-from .file import SHT_NOBITS, STT_OBJECT, ElfFile, Section, Symbol
+from .file import STT_OBJECT, ElfFile, Section, Symbol
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 ARRAY, PROG_ARRAY, ARRAY_OF_MAPS, HASH_OF_MAPS, STRUCT_OPS, RINGBUF, USER_RINGBUF = 2, 3, 12, 13, 26, 27, 31
 _OF_MAPS = frozenset({ARRAY_OF_MAPS, HASH_OF_MAPS})
+_INDEXED = frozenset({2, 3, 4, 6, 8, 12, 14, 15, 16, 17, 20})
+_OF_DESCRIPTORS = frozenset({3, 4, 8, 12, 13, 14, 15, 16, 17, 18, 20})
 F_RDONLY_PROG, F_MMAPABLE, F_LINK = 1 << 7, 1 << 10, 1 << 13
 PAGE = 4096
 
@@ -148,10 +150,16 @@ def _defined(t: Type, name: str, raw_btf: bytes, depth: int) -> tuple[MapSpec, i
     for which in ("key", "value"):
         if fields.get(which) is not None and _size_of(fields[which]) != fields.get(f"{which}_size"):
             fields[which] = None
+    if map_type in _INDEXED and fields.get("key_size") == 4:
+        fields.setdefault("key", u32)
+    if map_type in _OF_DESCRIPTORS and fields.get("value_size") == 4:
+        fields.setdefault("value", u32)
     if map_type in (RINGBUF, USER_RINGBUF) and fields.get("max_entries"):
         fields["max_entries"] = ring_size(fields["max_entries"])
     if all(isinstance(fields.get(which), Scalar) or not fields.get(f"btf_{which}") for which in ("key", "value")):
         fields["btf_key"] = fields["btf_value"] = 0  # the types say all; only structs need the object's own description
+    elif fields.get("key_size") and not fields.get("btf_key"):
+        fields["btf_value"] = 0  # the kernel takes both descriptions or none
     btf = raw_btf if fields.get("btf_key") or fields.get("btf_value") else None
     return MapSpec(map_type, name=name, inner=inner, btf=btf, **fields), values_at
 
@@ -180,7 +188,10 @@ def ring_size(size: int) -> int:
 
 
 def fill_values(elf: ElfFile, definitions: list[Definition], programs: set[str]) -> None:
-    """Initialised maps of maps and program arrays: relocations inside ".maps" become `contents`."""
+    """Initialised maps of maps and program arrays: relocations inside ".maps" become `contents`.
+
+    A program stands there by its name, until `object.tie` puts the program itself in its place.
+    """
     section = elf.section(".maps")
     for target, rows in elf.relocations():
         if section is None or target.index != section.index:
@@ -236,7 +247,17 @@ def legacy_maps(elf: ElfFile) -> list[Definition]:
             )
         elif any(raw[20:]):
             raise elf.error(f"map {symbol.name!r}: its {size}-byte definition holds more than type, sizes and flags")
-        spec = MapSpec(map_type, key, value, entries, flags, name=symbol.name, pinning=pinning)
+        spec = MapSpec(
+            map_type,
+            key,
+            value,
+            entries,
+            flags,
+            name=symbol.name,
+            pinning=pinning,
+            key=u32 if map_type in _INDEXED and key == 4 else None,
+            value=u32 if map_type in _OF_DESCRIPTORS and value == 4 else None,
+        )
         found.append(Definition(spec, section.index, symbol.value, size))
     return found
 
@@ -258,7 +279,7 @@ def data_maps(elf: ElfFile, btf: Btf | None, raw_btf: bytes | None) -> list[tupl
         if section.size > 1 << 30:
             raise elf.error(f"section {section.name!r} has {section.size} bytes")
         constant = section.name.startswith(".rodata")
-        zero = section.type == SHT_NOBITS or section.name.startswith(".bss")
+        zero = not section.data or section.name.startswith(".bss")
         datasec = next(iter(btf.find_all(section.name, Kind.DATASEC)), None) if btf else None
         spec = MapSpec(
             ARRAY,

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ..btf.types import Type
 
 
+PROG_ARRAY = 3
 _IN_ANY_FILE = ("insns", "prog_type", "name", "license", "flags", "maps", "attach_to", "kern_version")
 
 
@@ -28,7 +29,7 @@ class ElfProgram(ProgramSpec):
     It equals a plain `ProgramSpec` that says the same, as far as a file without BTF can tell.
     """
 
-    _fields = (*ProgramSpec._fields, "core_relos", "externs", "autoload")
+    _fields = (*ProgramSpec._fields, "core_relos", "externs", "autoload")  # type: ignore[assignment]
     core_relos: tuple[tuple[int, int, str, int, Any], ...]
     externs: tuple[tuple[int, str, str, bool], ...]
     autoload: bool
@@ -47,8 +48,11 @@ class ElfProgram(ProgramSpec):
         super().__init__(insns, prog_type, **fields)
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, ElfProgram) or not isinstance(other, ProgramSpec):
-            return super().__eq__(other)
+        if isinstance(other, ElfProgram):
+            same = all(getattr(self, f) == getattr(other, f) for f in self._fields if f != "maps")
+            return self is other or (same and _alike(self.maps, other.maps))
+        if not isinstance(other, ProgramSpec):
+            return NotImplemented
         same = all(getattr(self, f) == getattr(other, f) for f in _IN_ANY_FILE)
         return (
             same
@@ -58,6 +62,56 @@ class ElfProgram(ProgramSpec):
 
     def __hash__(self) -> int:
         return hash((ProgramSpec._fields, self.name))
+
+    def __repr__(self) -> str:
+        maps = f", maps: {', '.join(self.maps)}" if self.maps else ""
+        return f"<ElfProgram {self.name!r}: {self.section}, {len(self.insns)} instructions{maps}>"
+
+
+def _alike(mine: Mapping[str, MapSpec], theirs: Mapping[str, MapSpec]) -> bool:
+    """Whether maps are equal, where a program inside a map counts by its name: it may use that very map."""
+
+    def contents(spec: MapSpec) -> list[tuple[Any, Any]]:
+        return [(key, value.name if isinstance(value, ProgramSpec) else value) for key, value in spec.contents]
+
+    return mine.keys() == theirs.keys() and all(
+        contents(a) == contents(b) and a.replace(contents=()) == b.replace(contents=())
+        for a, b in ((mine[name], theirs[name]) for name in mine)
+    )
+
+
+def tie(
+    programs: Iterable[ElfProgram], maps: Mapping[str, MapSpec]
+) -> tuple[tuple[ElfProgram, ...], dict[str, MapSpec]]:
+    """The programs and maps with every program inside a map being the one of `programs` that has its name.
+
+    A program and the array that it jumps through refer to each other.  Such a map is copied, given to the
+    programs, and only then filled: it is finished here, and never changed again.
+    """
+    knots = {
+        id(m): m.replace()
+        for m in maps.values()
+        if m.map_type == PROG_ARRAY and any(_is_program(v) for _, v in m.contents)
+    }
+    if not knots:
+        return tuple(programs), dict(maps)
+
+    def swap(old: Mapping[str, MapSpec]) -> dict[str, MapSpec]:
+        return {name: knots.get(id(m), m) for name, m in old.items()}
+
+    tied = tuple(p.replace(maps=swap(p.maps)) for p in programs)
+    by_name = {p.name: p for p in tied}
+    for knot in knots.values():
+        knot._set(contents=tuple((key, by_name.get(_name_of(value), value)) for key, value in knot.contents))
+    return tied, swap(maps)
+
+
+def _is_program(value: object) -> bool:
+    return isinstance(value, (str, ProgramSpec))
+
+
+def _name_of(value: object) -> str:
+    return value.name if isinstance(value, ProgramSpec) else str(value)
 
 
 class Global(tuple["str", int, int, "Type | None"]):
@@ -115,10 +169,11 @@ class ObjectSpec(Spec):
         byteorder: str = "little",
         btf: Btf | None = None,
     ) -> None:
+        tied, linked = tie(programs, maps)
         self._set(
             name=name,
-            programs=tuple(programs),
-            maps=dict(maps),
+            programs=tied,
+            maps=linked,
             globals=dict(globals or {}),
             license=license,
             version=version,
@@ -143,6 +198,13 @@ class ObjectSpec(Spec):
             raise SpecError(f"{self.name or 'the object'} has no program or map {name!r}; it has {names or 'none'}")
         return found
 
+    def replace(self, **changes: Any) -> Self:
+        """A copy with some fields changed; programs inside of maps become those of the copy."""
+        copy = super().replace(**changes)
+        programs, maps = tie(copy.programs, copy.maps)
+        copy._set(programs=programs, maps=maps)
+        return copy
+
     # -- edits
 
     def select(self, *names: str) -> Self:
@@ -153,12 +215,12 @@ class ObjectSpec(Spec):
         used = {symbol for p in programs for symbol in p.maps}
         return self.replace(programs=tuple(programs), maps={n: m for n, m in self.maps.items() if n in used})
 
-    def edit_program(self, name: str, **changes: Any) -> Self:
+    def edit_program(self, name: str, /, **changes: Any) -> Self:
         """Change fields of one program, as `spec.replace` does: name, prog_type, attach_to, flags..."""
         self._program(name)
         return self.replace(programs=tuple(p.replace(**changes) if p.name == name else p for p in self.programs))
 
-    def edit_map(self, name: str, **changes: Any) -> Self:
+    def edit_map(self, name: str, /, **changes: Any) -> Self:
         """Change fields of one map, as `spec.replace` does: max_entries, flags, map_type, pinning..."""
         return self.replace_map(name, self._map(name).replace(**changes))
 

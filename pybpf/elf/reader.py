@@ -157,7 +157,7 @@ class _Reader:
             defined += btf_maps(elf, self.btf, self.raw_btf)
         elif elf.section(".maps") is not None:
             raise elf.error("section .maps needs BTF, and there is none: compile with -g")
-        fill_values(elf, defined, {f.name for f in self.linker.functions})
+        fill_values(elf, defined, {f.name for f, _ in self._entries()})
         maps = {d.spec.name: d.spec for d in defined}
         if len(maps) < len(defined):
             raise elf.error("two maps have one name")

@@ -36,7 +36,7 @@ def build(tmp_path_factory):
         clang = clang or ("clang-19" if "clang-19" in CLANGS else CLANGS[-1])
         key = (what, clang, target, cpu, flags)
         if key not in made:
-            sub = folder / str(len(made))
+            sub = folder / str(len(list(folder.iterdir())))
             sub.mkdir()
             source = PROGS / f"{what}.bpf.c"
             if "\n" in what or ";" in what:

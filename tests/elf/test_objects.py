@@ -1,0 +1,371 @@
+"""What `open_elf` makes of objects: names, edits, old maps, struct_ops, byte orders, errors, generated modules."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from pybpf import HashMap, MapSpec, Struct, load_collection, open_elf, u32, u64
+from pybpf.asm import Call, Pseudo
+from pybpf.btf import Btf
+from pybpf.cli import main
+from pybpf.elf.file import ElfFile
+from pybpf.elf.relocate import POISON
+from pybpf.errors import BtfError, ElfError, SpecError
+
+from .conftest import PROGS
+
+KERNEL = """
+struct list_head { struct list_head *next; };
+enum bpf_map_type { BPF_MAP_TYPE_HASH = 1, BPF_MAP_TYPE_LRU_HASH = 9 };
+struct task_struct { unsigned a : 3, sched_reset_on_fork : 1; int tgid, pid; char comm[32]; unsigned __state;
+    struct { struct task_struct *real_parent; unsigned long long start_time; }; struct list_head tasks; } task;
+struct sk_buff { unsigned len; } skb;
+typedef struct { int counter; } atomic_t;
+enum bpf_map_type type; atomic_t counter;
+"""
+
+
+def types_of(path):
+    return Btf.parse(ElfFile(path.read_bytes()).section(".BTF").data)
+
+
+@pytest.fixture(scope="module")
+def kernel(build):
+    return types_of(build(KERNEL))
+
+
+# -- what is in an object
+
+
+def test_programs_and_maps(build):
+    obj = open_elf(build("shapes"))
+    named = {p.name: p for p in obj}
+    assert list(named)[:3] == ["filter", "classify", "second"]
+    assert {n: (p.prog_type, p.attach_to, p.autoload) for n, p in named.items() if "/" in p.section} == {
+        "traced": (5, "syscalls/sys_enter_openat", True),
+        "egress": (8, None, True),
+        "raw": (17, "sys_enter", True),
+        "entered": (26, "do_nanosleep", False),
+        "opened": (29, "file_open", False),
+    }
+    assert named["frags"].flags == 1 << 5
+    assert named["call"].flags == 1 << 4
+    assert obj.license == "GPL"
+    pinned = obj.maps["pinned"]
+    assert (pinned.pinning, pinned.flags, pinned.key_size, pinned.value_size) == ("by-name", 1, 16, 39)
+    assert obj.maps["bloom"].map_extra == 5
+    assert obj.maps[".rodata.text"].contents[0][1][:4] == b"one\0"
+    assert obj.maps[".rodata.text"].frozen
+    assert obj["filter"] is named["filter"]
+    assert "classify" in obj
+    assert len(obj) == len(named)
+    with pytest.raises(SpecError, match=r"has no program or map 'nope'; it has filter, classify"):
+        obj["nope"]
+    assert named["filter"].insns[0].source.file.endswith("shapes.bpf.c")
+    assert named["filter"].insns[0].source.text.startswith('SEC("socket") int filter')
+
+
+def test_hidden_functions_are_static_to_the_verifier(build):
+    obj = open_elf(build("shapes"))
+    btf = Btf.parse(obj["filter"].btf)
+    assert btf["hidden"].linkage == 0
+    assert btf["weak_one"].linkage == 1
+
+
+def test_values_are_typed(build, kernel):
+    obj = open_elf(build("maps"))
+    events = obj.maps["events"]
+    assert events.key is u32
+    value = events.value(pid=7, when=9)
+    assert events.value_codec.unpack(events.value_codec.pack(value)).when == 9
+    assert obj.maps["counter"].value is u64
+    again = open_elf(build("maps"))
+    assert again.maps["events"] == events
+    assert again == obj
+
+
+# -- edits
+
+
+def test_edits_give_copies_that_every_program_sees(build):
+    obj = open_elf(build("maps"))
+    small = obj.edit_map("events", max_entries=5)
+    assert (obj.maps["events"].max_entries, small.maps["events"].max_entries) == (64, 5)
+    assert small["entry"].maps["events"] is small.maps["events"]
+    named = small.rename_map("events", "arrivals")
+    assert named["entry"].maps["arrivals"].max_entries == 5
+    assert "events" not in named["entry"].maps
+    assert "arrivals" in {i.symbol for i in named["entry"].insns}
+    shared = HashMap(u32, 40, max_entries=9, name="shared")
+    assert obj.replace_map("events", shared)["entry"].maps["events"] is shared
+    set_ = obj.set(threshold=77, tag="xyz", total=3)
+    assert set_.get("threshold") == (77).to_bytes(4, sys.byteorder)
+    assert set_.get("tag") == b"xyz\0\0\0\0\0"
+    assert set_["entry"].maps[".rodata"].contents != obj["entry"].maps[".rodata"].contents
+    one = obj.select("leaf")
+    assert [p.name for p in one] == ["leaf"]
+    assert set(one.maps) == {"plain", "counter", ".bss"}
+    other = obj.edit_program("leaf", prog_type=3, name="leaf3")
+    assert (other["leaf3"].prog_type, obj["leaf"].prog_type) == (3, 6)
+    for wrong in (
+        lambda: obj.set(nothing=1),
+        lambda: obj.set(threshold=1 << 40),
+        lambda: obj.edit_map("nope", max_entries=1),
+        lambda: obj.select("nope"),
+        lambda: obj.rename_map("events", "ring"),
+        lambda: obj.edit_map("events", no_such_field=1),
+    ):
+        with pytest.raises(SpecError):
+            wrong()
+
+
+def test_a_program_and_the_table_it_jumps_through_refer_to_each_other(build):
+    obj = open_elf(build("maps"))
+    table = obj.maps["jumps"]
+    assert table.contents == ((2, obj["leaf"]),)
+    assert obj["entry"].maps["jumps"] is table
+    edited = obj.edit_program("leaf", license="MIT")
+    assert edited.maps["jumps"].contents[0][1] is edited["leaf"]
+    assert edited["entry"].maps["jumps"] is edited.maps["jumps"]
+    assert "leaf" in repr(obj)
+    outer = obj.maps["outer"]
+    assert outer.contents == ((1, obj.maps["one"]), (5, obj.maps["two"]))
+    assert outer.inner.max_entries == 4
+
+
+@pytest.mark.kernel
+def test_loading_edited_objects(build):
+    obj = open_elf(build("maps")).edit_map("events", max_entries=5).set(threshold=1)
+    with load_collection(obj["entry"], obj["leaf"]) as live:
+        assert live["events"].info.max_entries == 5
+        assert live["entry"].test_run(bytes(64)).retval in (0, 1, 2)
+        assert sum(live["counter"][0]) > 0
+
+
+# -- old and odd
+
+
+LEGACY = """
+#define SEC(name) __attribute__((section(name), used))
+struct bpf_map_def { unsigned type, key_size, value_size, max_entries, map_flags; };
+struct bpf_map_def SEC("maps") counts = { 1, 4, 8, 100, 1 };
+struct bpf_map_def SEC("maps") other = { 2, 4, 16, 10, 0 };
+static void *(*lookup)(void *, const void *) = (void *)1;
+unsigned _version SEC("version") = 0x40900;
+char _license[] SEC("license") = "Dual MIT/GPL";
+SEC("socket") int one(void *skb) { int key = 1; return lookup(&counts, &key) ? 1 : 0; }
+SEC("classifier") int two(void *skb) { int key = 1; return lookup(&other, &key) ? 1 : 0; }
+"""
+
+
+@pytest.mark.parametrize("flags", [(), ("-g0",)])
+def test_legacy_maps(build, flags):
+    obj = open_elf(build(LEGACY, None, "bpfel", "v2", *flags))
+    counts = obj["one"].maps["counts"]
+    assert (counts.map_type, counts.key_size, counts.value_size, counts.max_entries, counts.flags) == (1, 4, 8, 100, 1)
+    assert obj["two"].maps["other"].value_size == 16
+    assert (obj.license, obj.version, obj["two"].prog_type, obj["one"].kern_version) == (
+        "Dual MIT/GPL",
+        0x40900,
+        3,
+        0x40900,
+    )
+
+
+IPROUTE2 = LEGACY.replace("map_flags; };", "map_flags, id, pinning, inner_id, inner_idx; };").replace(
+    "100, 1 }", "100, 1, 3, 2, 0, 0 }"
+)
+
+
+def test_maps_of_iproute2(build):
+    counts = open_elf(build(IPROUTE2)).maps["counts"]
+    assert (counts.max_entries, counts.pinning) == (100, "/sys/fs/bpf/counts")
+
+
+STRUCT_OPS = """
+#include "common.h"
+struct sock;
+struct tcp_congestion_ops___mine {
+    u32 (*ssthresh)(struct sock *sk); void (*cong_avoid)(struct sock *sk, u32 a, u32 b);
+    u32 (*undo_cwnd)(struct sock *sk); char name[16]; u32 flags; };
+SEC("struct_ops/ssthresh") u32 ssthresh(u64 *ctx) { return 2; }
+SEC("struct_ops/undo") u32 undo(u64 *ctx) { return 3; }
+SEC("struct_ops/avoid") void avoid(u64 *ctx) { }
+SEC(".struct_ops.link") struct tcp_congestion_ops___mine mine = {
+    .ssthresh = (void *)ssthresh, .undo_cwnd = (void *)undo, .cong_avoid = (void *)avoid, .name = "mine", .flags = 5 };
+"""
+
+
+def test_struct_ops(build):
+    obj = open_elf(build(STRUCT_OPS))
+    spec = obj.maps["mine"]
+    assert (spec.map_type, spec.btf_struct_ops, spec.flags) == (26, "tcp_congestion_ops", 1 << 13)
+    ((key, values),) = spec.contents
+    assert key == 0
+    assert {n: getattr(v, "name", v) for n, v in values.items()} == {
+        "ssthresh": "ssthresh",
+        "cong_avoid": "avoid",
+        "undo_cwnd": "undo",
+        "name": b"mine".ljust(16, bytes(1)),
+        "flags": 5,
+    }
+    assert obj["undo"].attach_to == "tcp_congestion_ops/undo_cwnd"
+
+
+@pytest.mark.parametrize("cpu", ["v1", "v2", "v3", "v4"])
+def test_big_endian_objects_are_read_like_little_endian_ones(build, cpu):
+    little, big = (open_elf(build("shapes", None, target, cpu)) for target in ("bpfel", "bpfeb"))
+    assert big.byteorder == "big"
+    assert [p.name for p in big] == [p.name for p in little]
+    for name in ("second", "egress", "frags", "lookup"):
+        assert big[name].insns == little[name].insns
+    assert {n: (m.map_type, m.value_size) for n, m in big.maps.items()} == {
+        n: (m.map_type, m.value_size) for n, m in little.maps.items()
+    }
+    assert big.get("numbers") == b"".join(i.to_bytes(4, "big") for i in range(1, 6))
+
+
+def test_big_endian_core(build):
+    target = types_of(build(KERNEL, None, "bpfeb"))
+    obj = open_elf(build("core", None, "bpfeb"), btf=target)
+    offsets = [i.imm for i in obj["flavours"].insns if i.opcode == 0xB7]
+    assert target["task_struct"].offset_of("__state") in offsets
+
+
+GCC = """
+struct bpf_map_def { unsigned type, key_size, value_size, max_entries, map_flags; };
+struct bpf_map_def __attribute__((section("maps"), used)) counts = { 2, 4, 8, 1, 0 };
+char _license[] __attribute__((section("license"), used)) = "GPL";
+__attribute__((section("socket"), used)) int one(void *skb) { return 7; }
+__attribute__((section("xdp"), used)) int two(void *ctx) { return ((unsigned *)ctx)[3] == 3 ? (long)&counts & 8 : 2; }
+"""
+
+
+def test_gcc(tmp_path):
+    gcc = shutil.which("bpf-gcc") or shutil.which("bpf-unknown-none-gcc")
+    if gcc is None:
+        pytest.skip("gcc-bpf is not installed")
+    (tmp_path / "x.c").write_text(GCC)
+    subprocess.run([gcc, "-O2", "-c", "x.c", "-o", "x.o"], cwd=tmp_path, check=True)
+    obj = open_elf(tmp_path / "x.o")
+    assert [(p.name, p.prog_type) for p in obj] == [("one", 1), ("two", 6)]
+    assert obj["one"].insns[0].imm == 7
+    assert obj["two"].maps["counts"].map_type == 2
+
+
+# -- CO-RE against types of our own
+
+
+def test_relocations_follow_the_target(build, kernel):
+    obj = open_elf(build("core"), btf=kernel)
+    task = kernel["task_struct"]
+    immediates = [i.imm for i in obj["fields"].insns if i.opcode == 0xB7]
+    for path in ("pid", "real_parent", "start_time", "tgid", "comm"):
+        assert task.offset_of(path) in immediates, path
+    assert POISON in [i.imm for i in obj["fields"].insns if i.opcode == 0x85]
+    assert any(kind == 10 for _, _, _, kind, _ in obj["enums"].core_relos)
+
+
+def test_errors_name_type_field_and_path(build):
+    source = """
+    #include "common.h"
+    struct a { int x; struct { int deep[4]; } in; } __attribute__((preserve_access_index));
+    SEC("socket") int f(struct a *p) { return p->in.deep[2]; }
+    """
+    path = build(source)
+    twice = types_of(
+        build("struct a { int x; struct { int deep[4]; } in; } v; struct a___2 { struct { int deep[4]; } in; } w;")
+    )
+    with pytest.raises(
+        BtfError, match=r"byte offset of struct a\.in\.deep\[2\] \(0:1:0:2\): ambiguous: struct a .* and struct a___2"
+    ):
+        open_elf(path, btf=twice)
+    gone = types_of(build("struct a { int x; } v;"))
+    assert POISON in [i.imm for i in open_elf(path, btf=gone)["f"].insns]
+    moved = types_of(build("struct a { long pad; struct { int less, deep[3]; } in; } v;"))
+    assert 8 + 4 + 8 in [i.off for i in open_elf(path, btf=moved)["f"].insns]
+
+
+def test_externs_need_what_they_name(build, kernel):
+    with pytest.raises(ElfError, match=r"program 'kfuncs': the kernel has no func 'bpf_task_acquire'"):
+        open_elf(build("externs"), btf=kernel, config={"LINUX_KERNEL_VERSION": "1"}, ksyms={"bpf_prog_put": 1})
+    source = (
+        '#include "common.h"\nextern int CONFIG_NOPE __kconfig;\nSEC("socket") int f(void *c) { return CONFIG_NOPE; }'
+    )
+    with pytest.raises(ElfError, match="configuration has no CONFIG_NOPE"):
+        open_elf(build(source), config={})
+    obj = open_elf(build(source), config={"CONFIG_NOPE": "42"})
+    assert obj.maps[".kconfig"].contents == ((0, (42).to_bytes(4, sys.byteorder)),)
+    wide = [i for i in obj["f"].insns if i.wide]
+    assert [(i.src, i.symbol) for i in wide] == [(Pseudo.MAP_VALUE, ".kconfig")]
+
+
+@pytest.mark.skipif(not os.path.exists("/sys/kernel/btf/vmlinux"), reason="the running kernel has no BTF")
+def test_kernel_functions_keep_their_names(build):
+    obj = open_elf(build("externs"))
+    calls = [i for i in obj["kfuncs"].insns if i.opcode == 0x85 and i.src == Call.KFUNC]
+    assert [i.symbol for i in calls] == ["bpf_task_acquire", "bpf_task_release"]
+    assert all(Btf.kernel().type(i.imm).name == i.symbol for i in calls)
+
+
+# -- pybpf gen
+
+
+def test_generated_module(build, tmp_path, capsys):
+    path = build("maps")
+    shutil.copy(path, tmp_path / path.name)
+    out = tmp_path / "maps_object.py"
+    assert main(["gen", str(tmp_path / path.name), "-o", str(out)]) == 0
+    assert main(["gen", str(path)]) == 0
+    assert capsys.readouterr().out == out.read_text()
+    spec = importlib.util.spec_from_file_location("maps_object", out)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["maps_object"] = module
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        del sys.modules["maps_object"]
+    obj = module.Maps()
+    assert obj.entry.prog_type == 6
+    assert isinstance(obj.events, MapSpec)
+    assert obj.events.value is module.Event
+    assert issubclass(module.Event, Struct)
+    assert {m.name: m.offset for m in open_elf(path).btf["event"].members} == {
+        n: getattr(module.Event, n).offset for n in ("pid", "when", "comm", "pair")
+    }
+    obj.set(threshold=9)
+    assert obj.object.get("threshold") == (9).to_bytes(4, sys.byteorder)
+    pytest.importorskip("mypy")
+    command = [sys.executable, "-m", "mypy", "--strict", "--follow-imports=silent", "--config-file="]
+    command += ["--disable-error-code=valid-type", "--disable-error-code=metaclass", str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=PROGS.parents[2], check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_pyelftools_sees_the_same(build):
+    elffile = pytest.importorskip("elftools.elf.elffile")
+    for path in (build("maps"), build("shapes", None, "bpfeb")):
+        mine = ElfFile(path.read_bytes())
+        with open(path, "rb") as file:
+            theirs = elffile.ELFFile(file)
+            assert [(s.name, s.data()) for s in theirs.iter_sections() if s["sh_type"] != "SHT_NOBITS"] == [
+                (s.name, s.data) for s in mine.sections if s.type != 8
+            ]
+            table = theirs.get_section_by_name(".symtab")
+            assert [(s.name, s["st_value"], s["st_size"]) for s in table.iter_symbols()] == [
+                (s.name, s.value, s.size) for s in mine.symbols
+            ]
+            relocations = {
+                theirs.get_section(s["sh_info"]).name: sorted(
+                    (r["r_offset"], r["r_info_type"]) for r in s.iter_relocations()
+                )
+                for s in theirs.iter_sections()
+                if s["sh_type"] == "SHT_REL"
+            }
+            assert relocations == {s.name: [(o, t) for o, t, _ in rows] for s, rows in mine.relocations()}
