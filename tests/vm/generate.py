@@ -256,7 +256,22 @@ def with_map(pick: Pick, kind: MapType) -> ProgramSpec:
     return ProgramSpec(code, ProgType.SOCKET_FILTER, name="maps", maps={"m": spec})
 
 
-def operation(pick: Pick, kind: MapType, spec: MapSpec) -> list[Insn]:
+def with_lru(pick: Pick, kind: MapType, entries: int) -> ProgramSpec:
+    """Look-ups, updates and deletions over somewhat more keys than there is room for."""
+    spec = MapSpec(kind, 4, 8, entries, name="m")
+    code = [Insn(Class.ALU64 | Alu.MOV, 9, imm=0)]
+    for _ in range(pick.one((5, 20, 60))):
+        code += operation(pick, MapType.HASH, spec, 2 * entries + 1)
+    code += [
+        Insn(Class.ALU64 | Alu.MOV | Src.X, 0, 9),
+        Insn(Class.ALU64 | Alu.RSH, 9, imm=32),
+        Insn(Class.ALU64 | Alu.XOR | Src.X, 0, 9),
+        Insn(Class.JMP | Jmp.EXIT),
+    ]
+    return ProgramSpec(code, ProgType.SOCKET_FILTER, name="lru", maps={"m": spec})
+
+
+def operation(pick: Pick, kind: MapType, spec: MapSpec, largest: int = 6) -> list[Insn]:
     fold = [Insn(Class.ALU64 | Alu.MUL, 9, imm=31), Insn(Class.ALU64 | Alu.XOR | Src.X, 9, 0)]
 
     def call(helper: int, *set_up: Insn) -> list[Insn]:
@@ -282,7 +297,7 @@ def operation(pick: Pick, kind: MapType, spec: MapSpec) -> list[Insn]:
             Insn(Class.ST | Mode.MEM | Size.W, 10, 0, -4, pick.one((0, 0x0100000A, 0x0101000A, 0x7F, -1))),
         ]
     else:
-        key = [Insn(Class.ST | Mode.MEM | Size.W, 10, 0, -8, pick.number(0, 6))]
+        key = [Insn(Class.ST | Mode.MEM | Size.W, 10, 0, -8, pick.number(0, largest))]
     verb = pick.number(0, 3)
     if verb == 0:
         return [*key, *call(3, *pointer(2, -8)), *fold]

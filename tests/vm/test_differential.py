@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 
 import pytest
@@ -68,6 +69,25 @@ def test_local_calls(generate, scale):
 def test_maps(generate, scale, kind):
     keyed = kind not in (MapType.QUEUE, MapType.STACK)
     run_many(lambda rng: generate.with_map(generate.Pick(rng), kind), 200 * scale, maps=keyed)
+
+
+@pytest.mark.parametrize("entries", [1, 2, 3, 4, 8, 16])
+@pytest.mark.parametrize("kind", [MapType.LRU_HASH, MapType.LRU_PERCPU_HASH], ids=str)
+def test_lru_evicts_what_the_kernel_evicts(generate, scale, kind, entries):
+    """On one CPU, with the kernel's number of CPUs: its lists are shared out by that number."""
+    from pybpf.maps.live import possible_cpus
+
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        for seed in range(25 * scale):
+            spec = generate.with_lru(generate.Pick(random.Random(seed)), kind, entries)
+            with load(spec) as prog:
+                expected = prog.test_run(data=FRAME).retval, set(prog["m"])
+            vm = VM(spec, cpus=possible_cpus(), cpu=min(before))
+            assert (vm.run(data=FRAME).retval, set(vm["m"])) == expected, seed
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 @pytest.mark.parametrize("prog_type", [ProgType.XDP, ProgType.SCHED_CLS, ProgType.LWT_XMIT], ids=str)

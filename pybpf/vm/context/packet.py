@@ -17,7 +17,8 @@ class Packet:
     """A frame: `data` from its first byte that a program sees to its end, `meta` the metadata in front of it.
 
     `headroom` is how many bytes may be put in front.  `front` is a link-layer header that lies in front of `data`
-    where the program cannot see it (programs that begin at the network layer).
+    where the program cannot see it (programs that begin at the network layer).  `rest` are bytes behind `data` that
+    only helpers reach (fragments).
     """
 
     def __init__(
@@ -28,6 +29,7 @@ class Packet:
         meta: bytes = b"",
         headroom: int = 0,
         front: bytes = b"",
+        rest: bytes = b"",
         writable: bool = True,
     ) -> None:
         self.mem = mem
@@ -35,6 +37,7 @@ class Packet:
         self.data = data
         self.room = bytes(headroom)
         self.front = front
+        self.rest = rest
         self.mac_len = 0 if front else ETH_HLEN
         """How long the link-layer header at the beginning of `data` is."""
         self.writable = writable

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 HEADROOM = 256  # XDP_PACKET_HEADROOM
 FRAME_INFO = 40  # sizeof(struct xdp_frame), which the kernel keeps at the very front of the headroom
-TAILROOM = 3776 - HEADROOM - 0  # what is left of a page behind headroom and skb_shared_info
+LINEAR = 4096 - HEADROOM - 320  # what a page has behind headroom and in front of skb_shared_info
 MAX_META = 255
 _LOOPBACK = 1
 _DATA, _DATA_END, _DATA_META = (offset_of(xdp_md, f) for f in ("data", "data_end", "data_meta"))
@@ -27,21 +27,21 @@ LAYOUT = xdp_md
 class XdpContext(Context):
     """A frame as a driver hands it over."""
 
-    def __init__(self, fields: Any, packet: Packet, given: bool) -> None:
+    def __init__(self, fields: Any, packet: Packet, given: Any) -> None:
         super().__init__(bytearray(bytes(fields)), {}, "struct xdp_md", xdp_md)
         self.packet = packet
         self.given = given
 
     def output(self) -> bytes:
         """`data`, `data_end` and `data_meta` as offsets into the output, as the kernel gives them."""
-        out = xdp_md.from_buffer_copy(self.data)
+        out = xdp_md.from_buffer_copy(bytes(self.given))
         out.data_meta = 0
         out.data = len(self.packet.meta)
         out.data_end = len(self.packet.region)
         return bytes(out)
 
     def packet_output(self) -> bytes:
-        return bytes(self.packet.region)
+        return bytes(self.packet.region) + bytes(self.packet.rest)
 
 
 def make(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: bytes | None) -> XdpContext:
@@ -58,10 +58,10 @@ def make(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: byt
         ctx.data_end = len(raw)
     if len(raw) < ETH_HLEN:
         raise SpecError(f"{len(raw)} bytes of packet data: a frame has at least an Ethernet header ({ETH_HLEN} bytes)")
-    if ctx.data_meta or ctx.data > ctx.data_end or ctx.data_end != len(raw):
+    if ctx.data_meta or not ctx.data <= ctx.data_end <= len(raw):
         raise SpecError(
             f"ctx: data_meta={ctx.data_meta}, data={ctx.data}, data_end={ctx.data_end} for {len(raw)} bytes: "
-            "expected data_meta == 0 and data <= data_end == the number of bytes"
+            "expected data_meta == 0 and data <= data_end <= the number of bytes"
         )
     if ctx.data % 4 or ctx.data > MAX_META:
         raise SpecError(f"ctx: {ctx.data} bytes of metadata: expected a multiple of 4, at most {MAX_META}")
@@ -71,7 +71,9 @@ def make(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: byt
         raise SpecError("ctx: rx_queue_index without ingress_ifindex")
     fields = xdp_md.from_buffer_copy(bytes(ctx))
     fields.ingress_ifindex = ctx.ingress_ifindex or _LOOPBACK
-    packet = Packet(mem, raw[ctx.data :], meta=raw[: ctx.data], headroom=HEADROOM - ctx.data)
-    made = XdpContext(fields, packet, given is not None)
+    # What does not fit the first page, or lies behind `data_end`, is in fragments.
+    end = min(ctx.data_end, LINEAR)
+    packet = Packet(mem, raw[ctx.data : end], meta=raw[: ctx.data], headroom=HEADROOM - ctx.data, rest=raw[end:])
+    made = XdpContext(fields, packet, ctx)
     packet.bind(made.pointers, _DATA, _DATA_END, _DATA_META)
     return made

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from errno import EACCES, EFAULT, EINVAL, ENOMEM
+from errno import EACCES, EFAULT, EINVAL, ENOMEM, EOPNOTSUPP
 
 from ...errors import VmFault
 from ..context.packet import ETH_HLEN, Packet
 from ..context.skb import SkbContext, ether_type
-from ..context.xdp import FRAME_INFO, MAX_META
+from ..context.xdp import FRAME_INFO, HEADROOM, LINEAR, MAX_META
 from .table import model
 
 TYPE_CHECKING = False
@@ -19,7 +19,6 @@ _MAX_LEN = 65535
 _ETH_P_IP, _ETH_P_IPV6, _ETH_P_8021Q, _ETH_P_8021AD = 0x0800, 0x86DD, 0x8100, 0x88A8
 _VLAN = (_ETH_P_8021Q, _ETH_P_8021AD)
 _ADJ_ROOM_NET, _ADJ_ROOM_MAC = 0, 1
-_XDP_TAIL_LIMIT = 4096 - 256 - 320  # what a page has behind the headroom, less skb_shared_info
 
 
 def packet_of(run: Run) -> Packet:
@@ -83,10 +82,11 @@ def skb_store_bytes(run: Run, skb: int, offset: int, from_: int, length: int, fl
 @model
 def xdp_load_bytes(run: Run, xdp_md: int, offset: int, buf: int, length: int) -> int:
     offset, length = offset & 0xFFFFFFFF, length & 0xFFFFFFFF
-    data = packet_of(run).raw()
-    if offset + length > len(data):
+    packet = packet_of(run)
+    whole = packet.raw() + packet.rest
+    if offset + length > len(whole):
         return -EINVAL
-    run.mem.write(buf, data[offset : offset + length])
+    run.mem.write(buf, whole[offset : offset + length])
     return 0
 
 
@@ -94,15 +94,21 @@ def xdp_load_bytes(run: Run, xdp_md: int, offset: int, buf: int, length: int) ->
 def xdp_store_bytes(run: Run, xdp_md: int, offset: int, buf: int, length: int) -> int:
     offset, length = offset & 0xFFFFFFFF, length & 0xFFFFFFFF
     packet = packet_of(run)
-    if offset + length > len(packet):
+    if offset + length > len(packet) + len(packet.rest):
         return -EINVAL
-    packet.patch(offset, run.mem.read(buf, length))
+    raw = run.mem.read(buf, length)
+    inside = max(min(len(packet) - offset, length), 0)
+    if inside:
+        packet.patch(offset, raw[:inside])
+    at = max(offset - len(packet), 0)
+    packet.rest = packet.rest[:at] + raw[inside:] + packet.rest[at + length - inside :]
     return 0
 
 
 @model
 def xdp_get_buff_len(run: Run, xdp_md: int) -> int:
-    return len(packet_of(run))
+    packet = packet_of(run)
+    return len(packet) + len(packet.rest)
 
 
 @model
@@ -142,9 +148,23 @@ def xdp_adjust_tail(run: Run, xdp_md: int, delta: int) -> int:
     packet = packet_of(run)
     delta = _s32(delta)
     data = packet.raw()
-    if len(data) + delta < ETH_HLEN or len(data) + delta + len(packet.meta) > _XDP_TAIL_LIMIT:
+    if packet.rest:
+        return _adjust_fragments(packet, delta)
+    if len(data) + delta < ETH_HLEN or packet.headroom + len(packet.meta) + len(data) + delta > HEADROOM + LINEAR:
         return -EINVAL
     packet.replace(data[:delta] if delta < 0 else data + bytes(delta))
+    return 0
+
+
+def _adjust_fragments(packet: Packet, delta: int) -> int:
+    if delta >= 0:
+        return -EOPNOTSUPP  # TEST_RUN's queue has no fragment size
+    if len(packet) + len(packet.rest) + delta < ETH_HLEN:
+        return -EINVAL
+    cut = min(-delta, len(packet.rest))
+    packet.rest = packet.rest[: len(packet.rest) - cut]
+    if cut < -delta:
+        packet.replace(packet.raw()[: delta + cut])
     return 0
 
 

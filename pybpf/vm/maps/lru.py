@@ -108,7 +108,7 @@ class Lru:
                 self._drop(key)
 
     def _steal(self) -> None:
-        """Nothing in the lists: take the oldest of the nodes that were not flushed yet, an unreferenced one if possible."""
+        """Nothing in the lists: take the oldest of the nodes not flushed yet, an unreferenced one if possible."""
         victim = next((k for k in self.pending if k not in self.referenced), None) or next(iter(self.pending))
         del self.pending[victim]
         self._drop(victim)

@@ -1,0 +1,191 @@
+"""TEST_RUN and the machine take the same input and give the same result: every field that can be loaded, each type."""
+
+from __future__ import annotations
+
+import pytest
+
+from pybpf import VM, BpfError, ProgramSpec, SpecError, SyscallError, VerifierError, load
+from pybpf.asm import Insn
+from pybpf.uapi import AttachType, ProgType, xdp_md
+from pybpf.uapi import __sk_buff as sk_buff
+
+TYPES = (
+    ProgType.SOCKET_FILTER,
+    ProgType.SCHED_CLS,
+    ProgType.SCHED_ACT,
+    ProgType.CGROUP_SKB,
+    ProgType.LWT_IN,
+    ProgType.LWT_OUT,
+    ProgType.LWT_XMIT,
+    ProgType.XDP,
+)
+POINTERS = {ProgType.XDP: {0, 4, 8}}
+SKB_POINTERS = {76, 80, 140, 144, 168}
+
+
+def given() -> sk_buff:
+    ctx = sk_buff(mark=7, priority=9, ingress_ifindex=1, ifindex=1, tstamp=12345678901, gso_segs=3, gso_size=11)
+    ctx.hwtstamp, ctx.wire_len = 77, 500
+    ctx.cb[:] = [100, 101, 102, 103, 104]
+    return ctx
+
+
+def reader(prog_type: ProgType, offset: int, opcode: int) -> ProgramSpec:
+    """Loads a field and returns it, the high half folded in (one bit for cgroup programs, which may return no more)."""
+    fold = [Insn(0xBF, 1, 0), Insn(0x77, 1, imm=32), Insn(0xAF, 0, 1)]
+    attach = None
+    if prog_type == ProgType.CGROUP_SKB:
+        fold, attach = [Insn(0x57, 0, imm=1)], AttachType.CGROUP_INET_INGRESS
+    return ProgramSpec([Insn(opcode, 0, 1, offset), *fold, Insn(0x95)], prog_type, expected_attach_type=attach)
+
+
+def outcome(run, frame, ctx):
+    try:
+        result = run(data=frame, ctx=ctx)
+    except (SpecError, SyscallError):
+        return "refused"
+    return hex(result.retval), result.data.hex(), None if ctx is None else bytes(result.ctx).hex()
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("prog_type", TYPES, ids=str)
+def test_every_field(prog_type, frame):
+    compared = 0
+    for offset in range(0, 24 if prog_type == ProgType.XDP else 192, 4):
+        if offset in POINTERS.get(prog_type, SKB_POINTERS):
+            continue
+        for opcode in (0x61, 0x79, 0x69, 0x71):
+            spec = reader(prog_type, offset, opcode)
+            if opcode == 0x79 and offset % 8:
+                continue
+            try:
+                prog = load(spec)
+            except VerifierError:
+                continue
+            with prog:
+                for ctx in (None, given()) if prog_type != ProgType.XDP else (None,):
+                    assert outcome(VM(spec).run, frame, ctx) == outcome(prog.test_run, frame, ctx), (offset, opcode)
+                    compared += 1
+    assert compared > 0
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"data_end": 60},
+        {"data": 4, "data_end": 60},
+        {"data": 6, "data_end": 60},
+        {"data": 32, "data_end": 60},
+        {"data_end": 50},
+        {"data_end": 70},
+        {"data_end": 0},
+        {"data": 61, "data_end": 60},
+        {"data_meta": 4, "data": 8, "data_end": 60},
+        {"data_end": 60, "ingress_ifindex": 1},
+        {"data_end": 60, "rx_queue_index": 1},
+        {"data_end": 60, "egress_ifindex": 1},
+    ],
+    ids=str,
+)
+def test_xdp_contexts(fields):
+    """Metadata in front of the frame, and which fields may be given at all."""
+    code = [
+        Insn(0x61, 2, 1, 0),
+        Insn(0x61, 3, 1, 8),
+        Insn(0xBF, 0, 2),
+        Insn(0x1F, 0, 3),
+        Insn(0x61, 4, 1, 12),
+        Insn(0x67, 4, imm=8),
+        Insn(0x4F, 0, 4),
+        Insn(0x95),
+    ]
+    spec = ProgramSpec(code, ProgType.XDP)
+    frame = bytes(range(60))
+    with load(spec) as prog:
+        expected = outcome(prog.test_run, frame, xdp_md(**fields))
+    assert outcome(VM(spec).run, frame, xdp_md(**fields)) == expected
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("size", [3520, 3521, 5000])
+def test_large_frames_have_fragments(size):
+    code = [Insn(0x61, 0, 1, 4), Insn(0x61, 2, 1, 0), Insn(0x1F, 0, 2), Insn(0x95)]
+    spec = ProgramSpec(code, ProgType.XDP)
+    frame = bytes(i & 255 for i in range(size))
+    with load(spec) as prog:
+        assert outcome(VM(spec).run, frame, None) == outcome(prog.test_run, frame, None)
+
+
+@pytest.mark.kernel
+def test_raw_tracepoint_and_syscall():
+    raw = ProgramSpec([Insn(0x79, 0, 1, 8), Insn(0x95)], ProgType.RAW_TRACEPOINT)
+    args = (5).to_bytes(8, "little") + (1234).to_bytes(8, "little")
+    with load(raw) as prog:
+        assert (
+            prog.test_run(ctx=args).retval == VM(raw).run(ctx=args).retval == VM(raw).run(ctx=[5, 1234]).retval == 1234
+        )
+    call = ProgramSpec([Insn(0xB7, 0, imm=3), Insn(0x62, 1, 0, 4, 9), Insn(0x95)], ProgType.SYSCALL, flags=16)
+    with load(call) as prog:
+        kernel, offline = prog.test_run(ctx=bytes(16)), VM(call).run(ctx=bytes(16))
+    assert (kernel.retval, kernel.ctx) == (offline.retval, offline.ctx)
+
+
+@pytest.mark.kernel
+def test_flow_dissector():
+    code = [
+        Insn(0x79, 2, 1, 144),
+        Insn(0x6A, 2, 0, 2, 34),
+        Insn(0x72, 2, 0, 9, 17),
+        Insn(0x69, 0, 2, 0),
+        Insn(0xB7, 0, imm=0),
+        Insn(0x95),
+    ]
+    spec = ProgramSpec(code, ProgType.FLOW_DISSECTOR)
+    frame = bytes(12) + b"\x08\x00" + bytes(40)
+    with load(spec) as prog:
+        kernel = prog.test_run(data=frame)
+    offline = VM(spec).run(data=frame)
+    assert (offline.retval, offline.data) == (kernel.retval, kernel.data)
+
+
+@pytest.mark.parametrize(
+    ("prog_type", "ctx", "offset", "opcode", "expected"),
+    [
+        (ProgType.CGROUP_SOCK_ADDR, {"user_port": 80}, 24, 0x61, 80),
+        (ProgType.CGROUP_SYSCTL, {"write": 1}, 0, 0x61, 1),
+        (ProgType.CGROUP_DEVICE, {"major": 5}, 4, 0x61, 5),
+        (ProgType.SOCK_OPS, {"op": 4}, 0, 0x61, 4),
+        (ProgType.SK_LOOKUP, {"local_port": 53}, 60, 0x61, 53),
+        (ProgType.KPROBE, {"di": 77}, 112, 0x79, 77),
+        (ProgType.KPROBE, {"args": [1, 77]}, 104, 0x79, 77),
+        (ProgType.KPROBE, {"retval": 77}, 80, 0x79, 77),
+        (ProgType.TRACING, [1, 2, 77], 16, 0x79, 77),
+        (ProgType.LSM, {"args": [1, -1]}, 8, 0x79, 0xFFFFFFFF),
+    ],
+    ids=str,
+)
+def test_types_without_test_run_take_fields(prog_type, ctx, offset, opcode, expected):
+    spec = ProgramSpec([Insn(opcode, 0, 1, offset), Insn(0x95)], prog_type)
+    assert VM(spec).run(ctx=ctx).retval == expected
+
+
+def test_messages_have_their_bytes():
+    code = [Insn(0x79, 2, 1, 0), Insn(0x71, 0, 2, 3), Insn(0x95)]
+    vm = VM(ProgramSpec(code, ProgType.SK_MSG))
+    assert vm.run(data=b"abcdef").retval == ord("d")
+
+
+def test_context_comes_back_in_the_form_it_was_given():
+    spec = ProgramSpec([Insn(0xB7, 0), Insn(0x62, 1, 0, 8, 99), Insn(0x95)], ProgType.SCHED_CLS)
+    frame = bytes(64)
+    assert VM(spec).run(data=frame, ctx={"mark": 1}).ctx.mark == 99
+    assert VM(spec).run(data=frame, ctx=sk_buff(mark=1)).ctx.mark == 99
+    assert isinstance(VM(spec).run(data=frame, ctx=bytes(192)).ctx, bytes)
+
+
+@pytest.mark.parametrize("ctx", [{"no_such": 1}, {"data": 3}, {"len": 3}, bytes(200) + b"x"], ids=str)
+def test_wrong_contexts(ctx):
+    spec = ProgramSpec([Insn(0xB7, 0), Insn(0x95)], ProgType.SCHED_CLS)
+    with pytest.raises((BpfError, TypeError)):
+        VM(spec).run(data=bytes(64), ctx=ctx)
