@@ -15,10 +15,13 @@ import argparse
 import re
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator
+from importlib import import_module
 from pathlib import Path
 
-from _btf import Btf
 from uapi_tables import CONSTANTS, ENUMS, STRUCTS
+
+from pybpf.btf import Btf, Kind, Struct, Type
 
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "pybpf" / "uapi"
@@ -31,18 +34,18 @@ SKIP = re.compile(r"^(__|MAX_|.*_MAX_STATES$|PERF_\w+_MAX$|__PERF)")
 class Sources:
     """What the generator reads: BTF of a kernel and a directory of UAPI headers, each with its origin in words."""
 
-    def __init__(self, btf: bytes, btf_origin: str, headers: Path, headers_origin: str) -> None:
-        self.btf = Btf(btf)
+    def __init__(self, btf: bytes, btf_origin: str, headers: Path | None, headers_origin: str) -> None:
+        self.btf = Btf.parse(btf)
         self.btf_origin = btf_origin
         self.headers = headers
         self.headers_origin = headers_origin
-        self.enums = [t for t in self.btf.types if t[0] in ("enum", "enum64")]
+        self.enums = [(t.name, t.items) for t in self.btf if t.kind in (Kind.ENUM, Kind.ENUM64)]
         self._texts: dict[str, str] = {}
         self.header_enums = [t for name in ENUM_HEADERS for t in c_enums(self.header(name))]
 
     def header(self, name: str) -> str:
         if name not in self._texts:
-            self._texts[name] = (self.headers / name).read_text()
+            self._texts[name] = (self.headers / name).read_text() if self.headers else ""
         return self._texts[name]
 
     def defines(self, name: str) -> dict[str, str]:
@@ -56,9 +59,9 @@ class Sources:
         """
         for enums in (self.enums, self.header_enums):
             if where.startswith("enum "):
-                found = [t[4] for t in enums if t[1] == where[5:]][:1]
+                found = [items for name, items in enums if name == where[5:]][:1]
             elif where.startswith("with "):
-                found = [[t[4] for t in enums if any(n == m for n, _ in t[4])][:1] for m in where[5:].split(" + ")]
+                found = [[i for _, i in enums if any(n == m for n, _ in i)][:1] for m in where[5:].split(" + ")]
                 found = [members for group in found for members in group] if all(found) else []
             else:
                 break
@@ -79,8 +82,8 @@ def number(text: str) -> int | None:
     return eval(text, {"__builtins__": {}})
 
 
-def c_enums(header: str) -> list[tuple]:
-    """The enums of a C header, in the form that `Btf.types` has them."""
+def c_enums(header: str) -> list[tuple[str, list[tuple[str, int]]]]:
+    """The enums of a C header: (name, members)."""
     code = re.sub(r"/\*.*?\*/|^[ \t]*#.*?$", "", header, flags=re.S | re.M)
     found = []
     for name, body in re.findall(r"\benum\s*(\w*)\s*\{(.*?)\}", code, re.S):
@@ -93,24 +96,23 @@ def c_enums(header: str) -> list[tuple]:
             last = number(given) if given else None if last is None else last + 1
             if last is not None:
                 values[member] = last
-        found.append(("enum", name, 4, False, list(values.items())))
+        found.append((name, list(values.items())))
     return found
 
 
 # --- enums
 
 
+def members_of(members: Iterable[tuple[str, int]], prefixes: str) -> Iterator[tuple[str, int]]:
+    """The members that a class gets, without prefix; of two names for one number a deprecated one comes last."""
+    for member, value in sorted(members, key=lambda m: m[0].endswith("_DEPRECATED")):
+        if not SKIP.match(member):
+            yield next((member[len(p) :] for p in prefixes.split() if member.startswith(p)), member), value
+
+
 def enum_class(name: str, base: str, doc: str, members: list[tuple[str, int]], prefixes: str) -> str:
     """Python source of one enum; of several names for one number the one marked deprecated comes last."""
-    rows: dict[str, int] = {}
-    for member, value in sorted(members, key=lambda m: m[0].endswith("_DEPRECATED")):
-        if SKIP.match(member):
-            continue
-        for prefix in prefixes.split():
-            if member.startswith(prefix):
-                member = member[len(prefix) :]
-                break
-        rows[member] = value
+    rows = dict(members_of(members, prefixes))
     order = sorted(rows, key=lambda m: rows[m])  # stable: aliases stay behind the first name
     hexed = base == "IntFlag"
     body = "".join(f"    {m} = {hex(rows[m]) if hexed and rows[m] > 9 else rows[m]}\n" for m in order)
@@ -128,83 +130,83 @@ class Layouts:
 
     def __init__(self, btf: Btf) -> None:
         self.btf = btf
-        self.done: dict[str, int] = {}
+        self.done: set[str] = set()
         self.code: list[str] = []
 
-    def size(self, type_id: int) -> int:
-        t, _ = self.btf.resolve(type_id)
-        return {"ptr": lambda: 8, "array": lambda: t[4][2] * self.size(t[4][0])}.get(t[0], lambda: t[2])()
-
-    def align(self, type_id: int) -> int:
-        t, _ = self.btf.resolve(type_id)
-        if t[0] == "array":
-            return self.align(t[4][0])
-        if t[0] in ("struct", "union"):
-            return max((self.align(m[1]) for m in t[4]), default=1)
-        return self.size(type_id)
-
-    def ctype(self, type_id: int, hint: str) -> str:
-        t, typedefs = self.btf.resolve(type_id)
-        if t[0] == "ptr":
+    def ctype(self, type_: Type, hint: str) -> str:
+        names = typedefs(type_)
+        type_ = type_.stripped
+        if type_.kind == Kind.PTR:
             return "c_uint64"
-        if t[0] == "array":
-            return f"{self.ctype(t[4][0], hint)} * {t[4][2]}"
-        if t[0] in ("struct", "union"):
-            name = t[1] or hint
-            self.emit(name, t)
+        if type_.kind == Kind.ARRAY:
+            return f"{self.ctype(type_.element, hint)} * {type_.count}"
+        if type_.kind in (Kind.STRUCT, Kind.UNION):
+            name = type_.name or hint
+            self.emit(name, type_)
             return name
-        if t[0] in ("enum", "enum64"):
-            return f"c_uint{t[2] * 8}"
-        if t[1] == "char":
+        if type_.kind == Kind.INT and type_.name == "char":
             return "c_char"
-        for typedef in typedefs:
-            if typedef in ("__be16", "__be32", "__be64"):
-                return typedef[2:]
-        return f"c_{'' if t[4] >> 24 & 1 else 'u'}int{t[2] * 8}"
+        for big in ("__be16", "__be32", "__be64"):
+            if big in names:
+                return big[2:]
+        signed = type_.kind == Kind.INT and type_.signed
+        return f"c_{'' if signed else 'u'}int{type_.size * 8}"
 
-    def emit(self, name: str, t: tuple) -> None:
+    def emit(self, name: str, type_: Struct) -> None:
+        """Append the class, and before it those that it is made of."""
         if name in self.done:
             return
-        kind, _, size, _, members = t
-        self.done[name] = size
-        rows, anonymous, at, pads = [], [], 0, 0
-        for field, type_id, bit_offset, bits in members:
-            inner, _ = self.btf.resolve(type_id)
-            if not field and inner[0] == "union" and len(inner[4]) == 1:
-                field, type_id = inner[4][0][:2]  # what __bpf_md_ptr() makes: a pointer of 64 bits everywhere
-            width = self.size(type_id)
-            offset = bit_offset // 8 // width * width if bits else bit_offset // 8  # bit fields share a word
-            if kind == "struct" and offset > at:
+        self.done.add(name)
+        rows: list[tuple[str, str, int]] = []
+        anonymous: list[str] = []
+        at = pads = 0
+        for member in type_.members:
+            field, inner = member.name, member.type
+            if not field and inner.stripped.kind == Kind.UNION and len(inner.stripped.members) == 1:
+                # What __bpf_md_ptr() makes: a pointer that has 64 bits everywhere.
+                field, inner = inner.stripped.members[0].name, inner.stripped.members[0].type
+            width = member.type.size
+            offset = member.offset // width * width if member.bit_size else member.offset  # bit fields share a word
+            if not type_.is_union and offset > at:
                 rows.append((f"_pad{pads}", f"c_uint8 * {offset - at}", 0))
                 pads += 1
             if not field:
                 field = f"_{len(anonymous)}"
                 anonymous.append(field)
-            rows.append((field, self.ctype(type_id, f"{name}_{field.lstrip('_')}"), bits))
+            rows.append((field, self.ctype(inner, f"{name}_{field.lstrip('_')}"), member.bit_size))
             at = offset + width
-        if kind == "struct" and at < size:
-            rows.append((f"_pad{pads}", f"c_uint8 * {size - at}", 0))
-        base = "Structure" if kind == "struct" else "Union"
+        if not type_.is_union and at < type_.size:
+            rows.append((f"_pad{pads}", f"c_uint8 * {type_.size - at}", 0))
+        kind, base = ("union", "Union") if type_.is_union else ("struct", "Structure")
+        doc = f"{kind} {type_.name}" if type_.name else "Part of a larger structure"
         fields = "".join(f'        ("{f}", {c}{f", {b}" if b else ""}),\n' for f, c, b in rows)
-        doc = f"{kind} {t[1]}, {size} bytes." if t[1] else f"Part of a larger structure, {size} bytes."
-        anon = "(" + "".join(f'"{a}", ' for a in anonymous) + ")"
+        names = "".join(f'"{a}", ' for a in anonymous)
         self.code.append(
-            f'class {name}({base}):\n    """{doc}"""\n\n'
-            + (f"    _anonymous_ = {anon}\n" if anonymous else "")
+            f'class {name}({base}):\n    """{doc}, {type_.size} bytes."""\n\n'
+            + (f"    _anonymous_ = ({names})\n" if anonymous else "")
             + (f"    _fields_ = (\n{fields}    )\n" if rows else "    _fields_ = ()\n")
         )
 
-    def member(self, path: str) -> tuple:
-        """`union.member`: the type of that member, or the anonymous structure around it."""
+    def member(self, path: str) -> Struct | None:
+        """`name` is that structure; `name.member` the type of that member, or the anonymous structure around it."""
         outer, _, wanted = path.partition(".")
-        t = self.btf.named("struct", outer) or self.btf.named("union", outer)
-        if not wanted or t is None:
-            return t
-        for field, type_id, *_ in t[4]:
-            inner, _ = self.btf.resolve(type_id)
-            if field == wanted or (not field and any(m[0] == wanted for m in inner[4])):
+        found = next((t for t in self.btf.find_all(outer) if t.kind in (Kind.STRUCT, Kind.UNION)), None)
+        if not wanted or found is None:
+            return found
+        for member in found.members:
+            inner = member.type.stripped
+            if member.name == wanted or (not member.name and any(m.name == wanted for m in inner.members)):
                 return inner
         return None
+
+
+def typedefs(type_: Type) -> set[str]:
+    """The names of the typedefs on the way to what a type is."""
+    names = set()
+    while type_.kind in (Kind.TYPEDEF, Kind.CONST, Kind.VOLATILE, Kind.RESTRICT, Kind.TYPE_TAG):
+        names.add(type_.name)
+        type_ = type_.type
+    return names
 
 
 # --- prototypes
@@ -481,14 +483,41 @@ def main() -> int:
 def check(sources: Sources | None) -> int:
     """Compare the committed files with a full regeneration, or else their numbers with the running kernel's BTF."""
     if sources is not None:
-        stale = [name for name, text in modules(sources).items() if (OUT / name).read_text() != text]
-        print(f"uapi: regenerated from {sources.btf_origin}: {', '.join(stale) + ' differ' if stale else 'up to date'}")
+        texts = modules(sources)
+        stale = [name for name, text in texts.items() if (OUT / name).read_text() != text]
+        verdict = f"{', '.join(stale)} differ: run tools/gen_uapi.py" if stale else "up to date"
+        print(f"uapi: compared whole with {sources.btf_origin}: {verdict}")
         return bool(stale)
     running = Path("/sys/kernel/btf/vmlinux")
     if not running.exists():
-        print("uapi: not compared: no fetched packages (tools/gen_uapi.py --fetch) and no BTF of a running kernel")
+        print("uapi: not compared: no fetched packages (tools/gen_uapi.py --fetch), no BTF of a running kernel")
         return 0
-    return 0
+    wrong = list(disagreements(Sources(running.read_bytes(), "the running kernel", None, "")))
+    print(
+        "\n".join(wrong) or "uapi: agrees with the running kernel's BTF; not compared: the text of the files, constants"
+    )
+    if not wrong:
+        print("      and prototypes that stand in headers only (tools/gen_uapi.py --fetch gets what they come from)")
+    return bool(wrong)
+
+
+def disagreements(sources: Sources) -> Iterator[str]:
+    """What another kernel's BTF says otherwise: numbers of enums, offsets of fields.  Either may have more."""
+    for module, rows in ENUMS.items():
+        for name, _, _, where, prefixes in rows:
+            ours = getattr(import_module(f"pybpf.uapi.{module}"), name)
+            theirs = dict(members_of(sources.enum(where), prefixes))
+            for member, value in theirs.items():
+                if member in ours.__members__ and ours[member] != value:
+                    yield f"uapi: {name}.{member} is {int(ours[member])}, there {value}"
+    for module, (_, classes) in STRUCTS.items():
+        layouts = Layouts(sources.btf)
+        for name, path in classes.items():
+            ours, theirs = getattr(import_module(f"pybpf.uapi.{module}"), name), layouts.member(path)
+            for member in theirs.members if theirs else ():
+                field = getattr(ours, member.name, None) if member.name else None
+                if field is not None and not member.bit_size and field.offset != member.offset:
+                    yield f"uapi: {name}.{member.name} is at {field.offset}, there at {member.offset}"
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ _CONTEXTS: dict[int, str] = {
 """The C structure that is the context of a program type."""
 
 _PLAIN_CONTEXTS: dict[int, tuple[tuple[str, int, int, int], ...]] = {
-    _P.TRACEPOINT: (("data", 8, 8, 1023),),
+    _P.TRACEPOINT: (("data", 8, 8, 16),),
     _P.RAW_TRACEPOINT: (("args", 0, 8, 12),),
     _P.RAW_TRACEPOINT_WRITABLE: (("buffer", 0, 8, 1), ("args", 8, 8, 11)),
     _P.SYSCALL: (("data", 0, 8, 16),),
@@ -71,7 +71,8 @@ _STRUCT_OPS: tuple[tuple[str, str], ...] = (
     ("sched_ext_ops", "select_cpu"),
 )
 _NOT_SUPPORTED = (524, 95)  # ENOTSUPP is the kernel's own, EOPNOTSUPP
-_SYSCALL_CONTEXT = 1 << 15  # what the offset of an instruction reaches
+# Contexts that are alike from end to end: the beginning and the last word are asked about, not every byte between.
+_LONG = {_P.SYSCALL: 1 << 15, _P.TRACEPOINT: 8192}  # what the offset of an instruction reaches; PERF_MAX_TRACE_SIZE
 _KFUNC_REFUSED = re.compile(r"is not allowed|not found|not supported|cannot call kernel function|sleepable")
 _REFUSED = re.compile(r"cannot use helper|unknown func|invalid func|might sleep|is not supported|sleepable helper")
 
@@ -151,10 +152,11 @@ class Programs:
                 continue
             kind = self._kind(variant, at, width) if (0, width) in read else "scalar"
             rows.append((field, at, width, count, kind, _pattern(read, width, count), _pattern(written, width, count)))
-        if variant.key[0] == ProgType.SYSCALL and rows:
-            size = _SYSCALL_CONTEXT  # asking about every byte of it would take a minute
-            if self.kernel.accepts(variant, insn(0x79, 0, 1, size - 8) + variant.end):
-                rows = [(*rows[0][:3], size // 8, *rows[0][4:])]
+        if variant.key[0] in _LONG and rows:
+            size = _LONG[variant.key[0]]
+            last = insn(0x79, 0, 1, size - 8) + variant.end
+            if self.kernel.accepts(variant, last):
+                rows = [(*rows[0][:3], (size - rows[0][1]) // 8, *rows[0][4:])]
         return name, size, tuple(rows)
 
     def _accesses(self, variant: Variant, size: int) -> tuple[set[tuple[int, int]], set[tuple[int, int]]]:
@@ -162,9 +164,9 @@ class Programs:
         loads, stores = set(), set()
         for at in range(size):
             for width, bits in SIZE_BITS.items():
-                if self.kernel.accepts(variant, insn(0x61 | bits, 0, 1, at) + variant.end):
+                if self.kernel.passes(variant, insn(0x61 | bits, 0, 1, at)):
                     loads.add((at, width))
-                if self.kernel.accepts(variant, mov(2, 0) + insn(0x63 | bits, 1, 2, at) + variant.end):
+                if self.kernel.passes(variant, mov(2, 0) + insn(0x63 | bits, 1, 2, at)):
                     stores.add((at, width))
         return loads, stores
 

@@ -79,13 +79,20 @@ def _helpers(
         _, log = kernel.says(able[0], call(number) + able[0].end, gpl=False)
         if "GPL" in log:
             gpl_only |= 1 << number
+        # One kind of each program type; the last one listed of XDP is the plain one.
+        asked = {variant.key[0]: variant for variant in able}.values()
         callers = [
             (Calls(kernel, maps, functions, variant, _socket(sets[variant.key][1])), helper(number, variant.key[0]))
-            for variant in able
+            for variant in asked
         ]
-        # The kind of program that can make most of the arguments tells most about them.
-        answers = max((calls.expected(rules) for calls, rules in callers), key=lambda found: -found.count(None))
-        expected[number] = tuple(None if answer is None else words.index(answer) for answer in answers)
+        best: tuple[str | None, ...] | None = None
+        for calls, rules in callers:  # the one that can make most of the arguments tells most about them
+            answers = calls.expected(rules)
+            if best is None or answers.count(None) < best.count(None):
+                best = answers
+            if None not in answers:
+                break
+        expected[number] = tuple(None if answer is None else words.index(answer) for answer in best or ())
         for map_type in maps.types() if any(arg.kind == "map" for arg in callers[0][1].args) else ():
             # A program for a devmap may not refer to a devmap, though others may: any of them will do.
             if any(calls.takes_map(rules, map_type) for calls, rules in callers):
