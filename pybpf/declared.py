@@ -60,6 +60,7 @@ else:
 NO_PREALLOC = 1 << 0
 MMAPABLE = 1 << 10
 STACK_BUILD_ID = 1 << 5
+LINK = 1 << 13
 RDONLY_PROG = 1 << 7
 
 
@@ -111,6 +112,45 @@ class Declared(Typed[K, V]):
             )
 
 
+# --- records of the kernel ---------------------------------------------------------------------------
+
+if TYPE_CHECKING:
+    # To a checker u32 is int, so it cannot see these fields as what they are.
+    Ipv4Prefix = Ipv6Prefix = CgroupStorageKey = DevMapValue = CpuMapValue = Struct
+
+else:
+
+    class Ipv4Prefix(Struct):
+        """Key of a longest-prefix-match trie of IPv4 networks: what `LpmTrie(IPv4Address, ...)` uses."""
+
+        prefixlen: u32
+        addr: u8[4]
+
+    class Ipv6Prefix(Struct):
+        """Key of a longest-prefix-match trie of IPv6 networks: what `LpmTrie(IPv6Address, ...)` uses."""
+
+        prefixlen: u32
+        addr: u8[16]
+
+    class CgroupStorageKey(Struct):
+        """Key of a cgroup storage map as user space sees it: `struct bpf_cgroup_storage_key`."""
+
+        cgroup_inode_id: u64
+        attach_type: u32
+
+    class DevMapValue(Struct):
+        """`struct bpf_devmap_val`: where to send a frame, and a program to run on it there (a descriptor; 0 for none)."""
+
+        ifindex: u32
+        prog: s32
+
+    class CpuMapValue(Struct):
+        """`struct bpf_cpumap_val`: queue length of a CPU, and a program to run there (a descriptor; 0 for none)."""
+
+        qsize: u32
+        prog: s32
+
+
 # --- maps with a key and a value ------------------------------------------------------------------
 
 
@@ -141,20 +181,6 @@ class LruPerCpuHashMap(_Keyed[K, V]):
     """`PerCpuHashMap` and `LruHashMap` in one."""
 
     TYPE = 10
-
-
-class Ipv4Prefix(Struct):
-    """Key of a longest-prefix-match trie of IPv4 networks: what `LpmTrie(IPv4Address, ...)` uses."""
-
-    prefixlen: u32
-    addr: u8[4]  # type: ignore[valid-type]
-
-
-class Ipv6Prefix(Struct):
-    """Key of a longest-prefix-match trie of IPv6 networks: what `LpmTrie(IPv6Address, ...)` uses."""
-
-    prefixlen: u32
-    addr: u8[16]  # type: ignore[valid-type]
 
 
 class LpmTrie(Declared[K, V]):
@@ -221,13 +247,6 @@ class SockHash(Declared[K, V]):
         self._declare(key, value, max_entries, options)
 
 
-class CgroupStorageKey(Struct):
-    """Key of a cgroup storage map as user space sees it: `struct bpf_cgroup_storage_key`."""
-
-    cgroup_inode_id: u64
-    attach_type: u32
-
-
 class CgroupStorage(Declared[K, V]):
     """A value for each cgroup that its program is attached to (use `CgrpStorage` from Linux 6.2 on)."""
 
@@ -289,7 +308,7 @@ class PerCpuArray(_Indexed[K, V]):
     TYPE = 6
 
 
-class Global(Array[Any, V] if TYPE_CHECKING else Array):
+class Global(Array[K, V]):
     """A global variable of a program: `limit = Global(u32, 100)`, read and written as `limit.value` inside.
 
     It is an array of one entry: `prog[limit][0]` from outside.  With `const=True` the program only reads it, and user
@@ -337,13 +356,6 @@ class ArrayOfMaps(Declared[K, V]):
         self._declare(u32, u32, max_entries, options, inner=inner)
 
 
-class DevMapValue(Struct):
-    """`struct bpf_devmap_val`: where to send a frame, and a program to run on it there (a descriptor; 0 for none)."""
-
-    ifindex: u32
-    prog: s32
-
-
 class DevMap(Declared[K, V]):
     """Network devices to redirect to, by index.  `value` is `u32` (ifindex) or `DevMapValue` (Linux 5.8)."""
 
@@ -357,13 +369,6 @@ class DevMapHash(DevMap[K, V]):
     """`DevMap` with any number as key, not only 0 .. max_entries - 1 (Linux 5.4)."""
 
     TYPE = 25
-
-
-class CpuMapValue(Struct):
-    """`struct bpf_cpumap_val`: queue length of a CPU, and a program to run there (a descriptor; 0 for none)."""
-
-    qsize: u32
-    prog: s32
 
 
 class CpuMap(DevMap[K, V]):
@@ -535,12 +540,16 @@ class Arena(Declared[K, V]):
 class StructOps(Declared[K, V]):
     """An implementation of the kernel's `struct <struct_ops>` by programs.
 
-    `contents` is one pair `(0, {member: value or ProgramSpec})`; the value's size comes from the kernel's BTF at load.
+    `members` are programs for its functions, numbers and bytes for the rest: `StructOps("tcp_congestion_ops",
+    {"ssthresh": ssthresh, "name": b"mine", ...})`.  `load_collection` loads them; `links.struct_ops.attach_map`
+    registers the live map.  `flags` are LINK (1 << 13, Linux 6.4) unless given; 0 registers it when it is loaded.
     """
 
     TYPE = 26
 
-    def __init__(self, struct_ops: str, **options: Unpack[Options]) -> None:
+    def __init__(self, struct_ops: str, members: Mapping[str, Any], **options: Unpack[Options]) -> None:
+        options.setdefault("flags", LINK)
+        options["contents"] = ((0, dict(members)),)
         self._declare(u32, None, 1, options, btf_struct_ops=struct_ops)
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # ProgType and AttachType; their enums are not worth loading here.
 TRACING, STRUCT_OPS, EXT, LSM = 26, 27, 28, 29
 # What the kernel calls the BTF type to attach to: (prefix, suffix, kind of type) by expected attach type.
-_TYPEDEF, _FUNC = 8, 12
+_STRUCT, _TYPEDEF, _FUNC = 4, 8, 12
 _TARGETS = {
     23: ("btf_trace_", _TYPEDEF),  # TRACE_RAW_TP
     24: ("", _FUNC),  # TRACE_FENTRY
@@ -38,6 +38,7 @@ class Target:
     def __init__(self, btf_id: int, owner: Any = None) -> None:
         self.btf_id = btf_id
         self.owner = owner
+        self.attach_type: int | None = None  # where it is not the spec's: the member of a structure
 
     @property
     def fd(self) -> int:
@@ -54,8 +55,8 @@ def target(spec: ProgramSpec) -> Target | None:
     `spec.attach_to` is a name, or for functions of another program `(program, name)`.
     """
     to = spec.attach_to
-    if spec.prog_type == STRUCT_OPS and isinstance(to, str):
-        return _find(to, 4)
+    if spec.prog_type == STRUCT_OPS:
+        return _member(spec)
     if isinstance(to, tuple) and spec.prog_type in (TRACING, EXT):
         return _in_program(*to)
     place = _TARGETS.get(spec.expected_attach_type or 0)
@@ -65,6 +66,22 @@ def target(spec: ProgramSpec) -> Target | None:
         raise SpecError(f"{spec.name or 'the program'}: say what it attaches to by attach_to, a name; it is {to!r}")
     prefix, kind = place
     return _find(prefix + to, kind)
+
+
+def _member(spec: ProgramSpec) -> Target:
+    """The structure, and which of its functions a program of type STRUCT_OPS is: `attach_to` is "structure/member"."""
+    struct, _, member = str(spec.attach_to).partition("/")
+    if not member:
+        raise SpecError(f"{spec.name or 'the program'}: attach_to is {spec.attach_to!r}; expected 'structure/member'")
+    from .btf import Btf
+
+    found = _find(struct, _STRUCT)
+    members: Any = Btf.kernel().type(found.btf_id)
+    names = [m.name for m in members.members]
+    if member not in names:
+        raise NotSupportedError(f"{struct}.{member}", hint="the structure of the running kernel has no such member")
+    found.attach_type = names.index(member)
+    return found
 
 
 def _find(name: str, kind: int) -> Target:

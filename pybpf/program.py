@@ -7,7 +7,7 @@ import struct
 from .asm.codec import encode
 from .errors import NotSupportedError, SpecError, VerifierError
 from .maps.create import create
-from .spec import ProgramSpec
+from .spec import MapSpec, ProgramSpec
 from .syscall.fd import Object
 from .syscall.progs import prog_load, prog_test_run
 
@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from .asm.insn import Insn
     from .links.base import Link
     from .maps.live import Map
-    from .spec import MapSpec, Spec
+    from .spec import Spec
 
-_PROG_ARRAY = 3  # MapType
+_PROG_ARRAY, _STRUCT_OPS = 3, 26  # MapType
+_STRUCT_OPS_PROG = 27  # ProgType
 # asm.Pseudo and asm.Call; their enums are not worth loading here.
 _MAP_FD, _MAP_VALUE, _BTF_ID, _KFUNC = 1, 2, 3, 2
 _CHECKED_AGAINST_A_TARGET = frozenset((26, 27, 28, 29))  # TRACING, STRUCT_OPS, EXT, LSM
@@ -311,26 +312,32 @@ def load(spec: ProgramSpec, *, log_level: int = 0) -> Program:
     With `log_level` (1, 2 or 4, as the kernel has them) `prog.log` is the verifier's log although it succeeded.
     VerifierError when the verifier rejects it, SyscallError for other refusals; nothing is left then.
     """
-    return _load_all((spec,), log_level)[0][0]
+    (prog, *others), _ = _load_all((spec,), log_level)
+    prog.tail_calls = others
+    return prog
 
 
-def load_collection(*specs: ProgramSpec, log_level: int = 0) -> Collection:
+def load_collection(*specs: ProgramSpec | MapSpec, log_level: int = 0) -> Collection:
     """Load programs that share maps: the same declaration, or equal ones with the same explicit name, are one map.
 
-    SpecError for two different maps with one name.  When one fails nothing is left of any.
+    Maps may be given too, such as a `StructOps`, whose programs are loaded with it.  SpecError for two different maps
+    with one name.  When one fails nothing is left of any.
     """
     programs, pool = _load_all(specs, log_level)
     return Collection(programs, pool.live, pool.specs)
 
 
-def _load_all(specs: tuple[ProgramSpec, ...], log_level: int) -> tuple[list[Program], _Pool]:
-    """Load programs and their maps, or nothing."""
+def _load_all(specs: tuple[ProgramSpec | MapSpec, ...], log_level: int) -> tuple[list[Program], _Pool]:
+    """Load programs, their maps and the programs that are contents of those; or nothing."""
     pool = _Pool()
     loaded: list[Program] = []
     try:
         for spec in specs:
-            loaded.append(_load(spec, pool, log_level))
-        _fill_program_arrays(loaded, pool, log_level)
+            if isinstance(spec, MapSpec):
+                pool.get(spec, "")
+            else:
+                loaded.append(_load(spec, pool, log_level))
+        _load_contents(loaded, pool, log_level)
     except BaseException:
         for prog in loaded:
             prog.close()
@@ -343,7 +350,7 @@ def _load(spec: ProgramSpec, pool: _Pool, log_level: int) -> Program:
     maps = {symbol: pool.get(found, symbol) for symbol, found in spec.maps.items()}
     opened: list[Any] = []  # what only the loading needs
     try:
-        options: dict[str, Any] = {}
+        options: dict[str, Any] = {"expected_attach_type": spec.expected_attach_type or 0}
         insns = _linked(spec, maps)
         if any(insn.symbol is not None for insn in insns) or spec.prog_type in _CHECKED_AGAINST_A_TARGET:
             insns = _in_kernel(spec, insns, options, opened)
@@ -360,7 +367,6 @@ def _load(spec: ProgramSpec, pool: _Pool, log_level: int) -> Program:
             spec.license,
             name=spec.name,
             flags=spec.flags,
-            expected_attach_type=spec.expected_attach_type or 0,
             kern_version=spec.kern_version,
             ifindex=spec.ifindex,
             log_level=log_level,
@@ -377,17 +383,30 @@ def _load(spec: ProgramSpec, pool: _Pool, log_level: int) -> Program:
     return prog
 
 
-def _fill_program_arrays(loaded: list[Program], pool: _Pool, log_level: int) -> None:
-    """Load the programs that are contents of program arrays; the first program keeps those that were not loaded yet."""
+def _load_contents(loaded: list[Program], pool: _Pool, log_level: int) -> None:
+    """Load the programs that are contents of program arrays and structures; they are added to `loaded`."""
     by_spec = {id(prog.spec): prog for prog in loaded}
-    for spec, live in zip(pool.specs, pool.live, strict=True):
-        for key, value in spec.contents if spec.map_type == _PROG_ARRAY else ():
-            if isinstance(value, ProgramSpec):
-                if id(value) not in by_spec:
-                    by_spec[id(value)] = prog = _load(value, pool, log_level)
-                    prog.shares_maps = True
-                    loaded[0].tail_calls.append(prog)
-                live[key] = by_spec[id(value)]  # type: ignore[index]
+
+    def live_of(spec: ProgramSpec, **changes: Any) -> Program:
+        if id(spec) not in by_spec:
+            by_spec[id(spec)] = prog = _load(spec.replace(**changes) if changes else spec, pool, log_level)
+            prog.spec, prog.shares_maps = spec, True
+            loaded.append(prog)
+        return by_spec[id(spec)]
+
+    for spec, live in list(zip(pool.specs, pool.live, strict=True)):
+        if spec.map_type == _PROG_ARRAY:
+            for key, value in spec.contents:
+                if isinstance(value, ProgramSpec):
+                    live[key] = live_of(value)  # type: ignore[index]
+        elif spec.map_type == _STRUCT_OPS and spec.contents:
+            members = {
+                name: live_of(value, attach_to=f"{spec.btf_struct_ops}/{name}", prog_type=_STRUCT_OPS_PROG)
+                if isinstance(value, ProgramSpec)
+                else value
+                for name, value in spec.contents[0][1].items()
+            }
+            live.register(members)  # type: ignore[attr-defined]
 
 
 def _in_kernel(spec: ProgramSpec, insns: list[Insn], options: dict[str, Any], opened: list[Any]) -> list[Insn]:
@@ -398,6 +417,8 @@ def _in_kernel(spec: ProgramSpec, insns: list[Insn], options: dict[str, Any], op
     if found is not None:
         opened.append(found)
         options["attach_btf_id"], options["attach_prog_fd"] = found.btf_id, found.fd
+        if found.attach_type is not None:
+            options["expected_attach_type"] = found.attach_type
     references = References()
     opened.append(references)
     insns = [insn if insn.symbol is None else references.resolve(insn) for insn in insns]

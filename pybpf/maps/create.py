@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ..types import Codec
 
-PERF_EVENT_ARRAY, ARRAY_OF_MAPS, HASH_OF_MAPS = 4, 12, 13
+PERF_EVENT_ARRAY, ARRAY_OF_MAPS, HASH_OF_MAPS, STRUCT_OPS = 4, 12, 13, 26
 _NUMA_NODE = 1 << 2
 
 # The class of each MapType's live map, and the one when keys and values are plain integers; for others LiveHash.
@@ -36,6 +36,7 @@ _LIVE: dict[int, tuple[type[Map], type[Map]]] = {
 # Those that are more than elements, by module; imported when there is one.
 _ELSEWHERE = {
     4: "..events.perfbuf:PerfBuffer",
+    26: ".structops:StructOpsMap",
     7: ".special:StackTraces",
     8: ".special:CgroupTable",
     27: "..events.ringbuf:RingBuffer",
@@ -73,6 +74,10 @@ def create(spec: MapSpec, name: str = "") -> Map:
         spec = spec.replace(name=name)
     if spec.map_type == PERF_EVENT_ARRAY and not spec.max_entries:
         spec = spec.replace(max_entries=possible_cpus())
+    if spec.map_type == STRUCT_OPS:
+        from .structops import create_struct_ops
+
+        return create_struct_ops(spec)  # `load` fills it: it is made of programs
     if spec.pinning:
         from .found import pin_path, reuse
 

@@ -36,7 +36,6 @@ def run(*capabilities):
     if not shutil.which("setpriv") or os.geteuid():
         pytest.skip("needs setpriv, and root to give capabilities away")
     granted = ",".join(["-all", *(f"+{c}" for c in capabilities)])
-    # As nobody; the code is read through a descriptor's path, so it need not be readable to them.
     argv = [
         "setpriv",
         "--reuid",
