@@ -21,6 +21,7 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python tools/gen_uapi.py --check
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks
