@@ -20,6 +20,7 @@ CALLEE_SAVED = (6, 7, 8, 9)
 PREFERENCE = (0, 1, 2, 3, 4, 5, 6, 7, 8, 9)
 SPILL = STX | SIZES[8]
 FILL = LDX | SIZES[8]
+_LATE = 1 << 60
 
 
 class Interval:
@@ -126,7 +127,7 @@ def build(blocks: list[MBlock], tiny: set[int]) -> tuple[dict[int, Interval], li
         block = blocks[i]
         first = starts[i]
         last = first + 2 * (len(block.code) + 1)
-        live: dict[int, int] = dict.fromkeys(bits(block.live_out), last + 1)  # register -> end of the range being built
+        live: dict[int, int] = dict.fromkeys(bits(block.live_out), last + 2)  # register -> end of the range being built
         weight = 10.0 ** min(block.depth, 6)
         machine: dict[int, int] = {}
 
@@ -196,17 +197,16 @@ def _push(iv: Interval, start: int, end: int) -> None:
 
 def overlap(a: list[tuple[int, int]], b: list[tuple[int, int]]) -> bool:
     """Whether two sorted lists of ranges share a moment."""
-    i = j = 0
-    if len(b) > 8 and a:
-        j = max(bisect_right(b, (a[0][0], 1 << 31)) - 1, 0)
-        while j > 0 and b[j - 1][1] > a[0][0]:
-            j -= 1
-    while i < len(a) and j < len(b):
-        if a[i][1] <= b[j][0]:
-            i += 1
-        elif b[j][1] <= a[i][0]:
-            j += 1
-        else:
+    if not a or not b or a[-1][1] <= b[0][0] or b[-1][1] <= a[0][0]:
+        return False
+    if len(a) > len(b):
+        a, b = b, a
+    count = len(b)
+    for start, end in a:
+        j = bisect_right(b, (start, _LATE))
+        if j and b[j - 1][1] > start:
+            return True
+        if j < count and b[j][0] < end:
             return True
     return False
 
