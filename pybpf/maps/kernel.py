@@ -7,8 +7,10 @@ from errno import EINVAL, ENOENT, ENOSPC, EOPNOTSUPP
 from ..errors import SyscallError
 from ..syscall.door import buffer_of, failure
 from ..syscall.maps import (
+    MAP_LOOKUP_AND_DELETE_BATCH,
     MAP_LOOKUP_AND_DELETE_ELEM,
     MAP_LOOKUP_BATCH,
+    MAP_UPDATE_BATCH,
     map_batch,
     map_contains,
     map_delete_elem,
@@ -72,6 +74,40 @@ class KernelMap:
         if code and code != ENOENT:
             raise failure(code, MAP_LOOKUP_AND_DELETE_ELEM)
         return found
+
+    def update_many(self, keys: bytes, values: bytes, count: int, flags: int = 0) -> int | None:
+        """Store `count` entries in one call: 0 or the errno of the entry that failed; None where there are no batches."""
+        code, _ = map_batch(
+            MAP_UPDATE_BATCH, self._fileno(), buffer_of(keys), buffer_of(values), count, elem_flags=flags
+        )
+        return None if code in _UNSUPPORTED else code
+
+    def take_all(self) -> bool:
+        """Delete every entry, in batches; False where the kernel cannot."""
+        count = max(16, min(1 << 13, _BATCH_BYTES // (self.key_size + self.value_size)))
+        cursor: Any = None
+        following = buffer_of(bytearray(max(4, self.key_size)))
+        code = 0
+        while code != ENOENT:
+            code, _ = map_batch(
+                MAP_LOOKUP_AND_DELETE_BATCH,
+                self._fileno(),
+                buffer_of(bytearray(count * self.key_size)),
+                buffer_of(bytearray(count * self.value_size)),
+                count,
+                in_batch=cursor,
+                out_batch=following,
+            )
+            if code == ENOSPC:
+                count *= 2
+                continue
+            if code in _UNSUPPORTED:
+                return False
+            if code not in (0, ENOENT):
+                raise failure(code, MAP_LOOKUP_AND_DELETE_BATCH)
+            cursor = cursor or buffer_of(bytearray(max(4, self.key_size)))
+            cursor.raw = following.raw
+        return True
 
     def batches(self) -> Iterator[tuple[int, Any, Any]]:
         """All entries in chunks: by batch where that is steady, else key by key."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from ..mapview import PER_CPU, ArrayView, BloomView, HashView, QueueView, View
 from ..syscall.elements import ELEM_SIZE, prepare, quick
 from ..syscall.fd import Object
@@ -102,6 +104,8 @@ def _type_name(type_: Any) -> str:
 class _Viewed(Map, View):
     """A live map with entries."""
 
+    raw: KernelMap
+
     def __init__(self, spec: MapSpec, fd: int) -> None:
         Map.__init__(self, spec, fd)
         per_cpu = spec.map_type in PER_CPU
@@ -119,6 +123,32 @@ class LiveHash(_Viewed, HashView[K, V]):
         _Viewed.__init__(self, spec, fd)
         self._key = spec.key_codec
         self._pack_key, self._pack_value, self._unpack_value = self._key.pack, self._value.pack, self._value.unpack
+
+    def update(self, other: Any = (), /, **named: Any) -> None:
+        """Store all pairs of a mapping or an iterable, in batches where the kernel has them (Linux 5.6).
+
+        When an entry is refused, an unknown number of those before it have been stored.
+        """
+        pairs = {**dict(other), **named}
+        pack_key, pack_value = self._pack_key, self._pack_value
+        if len(pairs) >= _FEW and self.spec.map_type in _BATCHED:
+            items = iter(pairs.items())
+            while chunk := list(islice(items, _CHUNK)):
+                keys = b"".join([pack_key(key) for key, _ in chunk])
+                values = b"".join([pack_value(value) for _, value in chunk])
+                code = self.raw.update_many(keys, values, len(chunk))
+                if code:
+                    raise self._refused(code, "BPF_MAP_UPDATE_BATCH")
+                if code is None:
+                    break
+            else:
+                return
+        for key, value in pairs.items():
+            self[key] = value
+
+
+_FEW, _CHUNK = 16, 4096
+_BATCHED = frozenset((1, 2, 5, 9, 10))  # HASH, ARRAY, PERCPU_HASH, LRU_HASH, LRU_PERCPU_HASH: in 5.6, or soon after
 
 
 class QuickHash(LiveHash[K, V]):
@@ -143,6 +173,11 @@ class QuickHash(LiveHash[K, V]):
         # The buffers know the number of the descriptor, which may soon be another file's.
         self._refill([])
         super().close()
+
+    def clear(self) -> None:
+        """Delete every entry that is there now."""
+        if self.spec.map_type not in _BATCHED or not self.raw.take_all():
+            super().clear()
 
     def get(self, key: K, default: Any = None) -> Any:
         try:
@@ -228,6 +263,8 @@ class IntHash(QuickHash[K, V]):
 
 class LiveArray(QuickHash[K, V], ArrayView[K, V]):
     """A live array."""
+
+    clear = ArrayView.clear
 
     @property
     def memory(self) -> Any:

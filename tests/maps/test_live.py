@@ -250,6 +250,33 @@ def test_falls_back_when_the_kernel_has_no_batches(monkeypatch):
         assert live.raw._steady is False
 
 
+@pytest.mark.parametrize("declare", [HashMap, LruHashMap, PerCpuHashMap, Array])
+def test_many_at_once(declare, monkeypatch):
+    with create(declare(u32, u32, max_entries=10_000)) as live:
+        live.update({i: i for i in range(9000)})
+        assert sum(value.sum() if declare is PerCpuHashMap else value for value in live.values()) == (
+            sum(range(9000)) * (possible_cpus() if declare is PerCpuHashMap else 1)
+        )
+        live.update(
+            [(1, 5)],
+        )
+        live.clear()
+        assert len(live) == (10_000 if declare is Array else 0)
+        if declare is not Array:
+            monkeypatch.setattr("pybpf.maps.kernel.map_batch", lambda *args, **kw: (errno.EINVAL, 0))
+            live.update((i, i) for i in range(20))
+            assert len(live) == 20
+            live.clear()
+            assert len(live) == 0
+
+
+def test_many_at_once_into_a_full_map(numbers):
+    with pytest.raises(SyscallError, match="full"):
+        numbers.update({i: i for i in range(20)})
+    with pytest.raises(OverflowError):
+        numbers.update(dict.fromkeys(range(20), -1))
+
+
 def test_large_values_in_one_bucket():
     """A bucket that holds more than the buffer makes the buffer grow."""
     with create(HashMap(u32, 1 << 17, max_entries=64)) as live:
