@@ -36,13 +36,13 @@ def suite(pytester):
 
 @pytest.mark.kernel
 def test_both_engines(suite):
-    result = suite.runpytest_inprocess("-v")
+    result = suite.runpytest_subprocess("-v")
     result.assert_outcomes(passed=2)
     result.stdout.fnmatch_lines(["*test_same_in_both*vm*PASSED*", "*test_same_in_both*kernel*PASSED*"])
 
 
 def test_offline_only_with_coverage(suite):
-    result = suite.runpytest_inprocess("--bpf=vm", "--bpf-cov")
+    result = suite.runpytest_subprocess("--bpf=vm", "--bpf-cov")
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(
         ["*coverage of eBPF programs*", "count * of * instructions*missed*", "*: 4 of 5 lines  80%   missed: 10"]
@@ -54,9 +54,9 @@ def test_failures_are_readable(pytester):
         ".retval == 0", ".data == FRAME[:30] + b'x' + FRAME[31:]"
     )
     pytester.makepyfile(failing)
-    pytester.runpytest_inprocess("--bpf=vm", "-vv").stdout.fnmatch_lines(["*packets differ*"])
+    pytester.runpytest_subprocess("--bpf=vm", "-vv").stdout.fnmatch_lines(["*packets differ*"])
     pytester.makepyfile(SUITE.replace("{17: 1}", "{18: 1, 17: 2}"))
-    result = pytester.runpytest_inprocess("--bpf=vm", "-vv")
+    result = pytester.runpytest_subprocess("--bpf=vm", "-vv")
     result.stdout.fnmatch_lines(["*map contents differ*", "*only right: 18: 1*", "*17: 1 != 2*"])
 
 
