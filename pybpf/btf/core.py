@@ -96,10 +96,28 @@ def describe(kind: int, local: Btf, type_id: int, access: str) -> str:
     return f"{name} of {text} ({access})"
 
 
-def resolve(kind: int, local: Btf, type_id: int, access: str, target: Btf) -> Answer:
-    """The answer to one relocation.  BtfError names the type, field and access string when there is none."""
-    try:
-        root = local.type(type_id)
+class Resolver:
+    """Answers relocations of types in `local` for the kernel whose types are `target`; equal questions are asked once."""
+
+    def __init__(self, local: Btf, target: Btf) -> None:
+        self.local = local
+        self.target = target
+        self._answers: dict[tuple[int, int, str], Answer] = {}
+        self._candidates: dict[tuple[int, str], list[Type]] = {}
+
+    def resolve(self, kind: int, type_id: int, access: str) -> Answer:
+        """The answer to one relocation.  BtfError names the type, field and access string when there is none."""
+        key = kind, type_id, access
+        if key not in self._answers:
+            try:
+                self._answers[key] = self._resolve(kind, type_id, access)
+            except BtfError as error:
+                what = describe(kind, self.local, type_id, access)
+                raise BtfError(f"CO-RE relocation, {what}: {error}") from None
+        return self._answers[key]
+
+    def _resolve(self, kind: int, type_id: int, access: str) -> Answer:
+        root = self.local.type(type_id)
         if kind not in Relo.__members__.values():
             raise BtfError(f"relocation kind {kind} is not known")
         path = parse(kind, root, access)
@@ -108,9 +126,10 @@ def resolve(kind: int, local: Btf, type_id: int, access: str, target: Btf) -> An
             answer.old = answer.new = root.id
             answer.validate = False
             return answer
-        return _decide(kind, path, candidates(root, target))
-    except BtfError as error:
-        raise BtfError(f"CO-RE relocation, {describe(kind, local, type_id, access)}: {error}") from None
+        name = root.kind, root.name
+        if name not in self._candidates:
+            self._candidates[name] = candidates(root, self.target)
+        return _decide(kind, path, self._candidates[name])
 
 
 def candidates(root: Type, target: Btf) -> list[Type]:

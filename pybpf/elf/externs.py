@@ -17,6 +17,7 @@ from ..spec import MapSpec
 from ..types import u32
 from .file import SHN_UNDEF, STB_LOCAL, STB_WEAK, ElfFile
 from .maps import ARRAY, F_MMAPABLE, F_RDONLY_PROG, kernel_name
+from .names import KCONFIG, KSYMS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from ..btf.btf import Btf
 
-KCONFIG = ".kconfig"
 _VIRTUAL = ("LINUX_KERNEL_VERSION", "LINUX_HAS_BPF_COOKIE", "LINUX_HAS_SYSCALL_WRAPPER")
 
 
@@ -43,7 +43,7 @@ def externs(elf: ElfFile, btf: Btf | None) -> list[Extern]:
     found: list[Extern] = []
     described: dict[str, tuple[str, Type]] = {}
     for t in btf.own_types() if btf else ():
-        if isinstance(t, Datasec) and t.name in (KCONFIG, ".ksyms"):
+        if isinstance(t, Datasec) and t.name in (KCONFIG, KSYMS):
             described.update((var.name, (t.name, var)) for var, _, _ in t.vars)
     for symbol in elf.symbols:
         if symbol.section != SHN_UNDEF or symbol.bind == STB_LOCAL or not symbol.name:

@@ -9,14 +9,15 @@ from __future__ import annotations
 from ..btf.kinds import Kind, pack_btf, pack_info
 from ..btf.types import Datasec, Func, FuncProto
 from ..errors import BtfError
-from .externs import KCONFIG, Extern
 from .file import ElfFile
+from .names import KCONFIG, KSYMS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from ..btf.btf import Btf
+    from .externs import Extern
 
 
 class _Editor:
@@ -49,7 +50,7 @@ def complete(elf: ElfFile, btf: Btf, externs: Mapping[str, Extern], hidden: Iter
         elif isinstance(t, Datasec):
             if t.name == KCONFIG:
                 _kconfig(edit, t, externs)
-            elif t.name == ".ksyms":
+            elif t.name == KSYMS:
                 _ksyms(edit, t)
             else:
                 _section(elf, edit, t, places)

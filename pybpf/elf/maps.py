@@ -11,6 +11,7 @@ from ..errors import BtfError
 from ..spec import MapSpec
 from ..types import Scalar, be16, be32, be64, s8, s16, s32, s64, u8, u16, u32, u64
 from .file import STT_OBJECT, ElfFile, Section, Symbol
+from .names import DATA, is_data
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,7 +46,6 @@ _SCALARS: dict[tuple[int, bool], Any] = {
     (8, True): s64,
 }
 _BIG: dict[tuple[int, bool], Any] = {(2, False): be16, (4, False): be32, (8, False): be64}
-DATA_SECTIONS = (".data", ".rodata", ".bss")
 
 
 class Definition:
@@ -265,11 +265,6 @@ def legacy_maps(elf: ElfFile) -> list[Definition]:
 # -- data
 
 
-def is_data(name: str) -> bool:
-    """Whether a section's variables become a map."""
-    return any(name == base or name.startswith(base + ".") for base in DATA_SECTIONS)
-
-
 def data_maps(elf: ElfFile, btf: Btf | None, raw_btf: bytes | None) -> list[tuple[Section, MapSpec]]:
     """Sections of data as arrays of one value: `.rodata` read-only, `.bss` zero."""
     found = []
@@ -305,6 +300,6 @@ def _is_shared(datasec: Type | None) -> bool:
 def kernel_name(file: str, section: str) -> str:
     """What the kernel is to call the map of a section: 'object.rodata' for the common ones, as libbpf names them."""
     stem = file.split(".", 1)[0]
-    plain = section in DATA_SECTIONS or section == ".kconfig"
+    plain = section in DATA or section == ".kconfig"
     text = (stem[: 8 if len(section) < 8 else max(0, 15 - len(section))] + section) if plain else section
     return "".join(c if c.isalnum() or c in "._" else "_" for c in text)[:15]

@@ -6,25 +6,23 @@ import os
 
 from ..asm.codec import SLOT
 from ..asm.insn import Insn
-from ..btf.btf import Btf
-from ..btf.ext import BtfExt
-from ..btf.types import Func
 from ..errors import AsmError, ElfError, SpecError
 from ..kernel.sections import Section, find_section
 from ..source import Source
 from ..spec import MapSpec
 from .code import Function, Linker, functions, relocate_code
-from .externs import KCONFIG, Extern, bind, config_map, externs, uses
-from .file import STT_OBJECT, ElfFile
-from .fixup import complete
-from .maps import Definition, btf_maps, data_maps, fill_values, legacy_maps
+from .file import SHN_UNDEF, STT_OBJECT, ElfFile
+from .names import KCONFIG, LEGACY_MAPS, MAPS, STRUCT_OPS, is_data
 from .object import ElfProgram, Global, ObjectSpec
-from .relocate import apply
-from .struct_ops import struct_ops_maps
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from ..btf.btf import Btf
+    from ..btf.ext import BtfExt
+    from .externs import Extern
+    from .maps import Definition
 
 MAX_FILE = 1 << 28
 
@@ -73,6 +71,8 @@ class _Reader:
     def kernel(self) -> Btf:
         """The BTF that the program is to meet."""
         if self.target is None:
+            from ..btf.btf import Btf
+
             self.target = Btf.kernel()
         return self.target
 
@@ -89,8 +89,11 @@ class _Reader:
         relos = self._relocate_types()
         entries = self._entries()
         programs = {f.name: self._program(f, s, maps, licence, version, relos) for f, s in entries}
-        for spec in struct_ops_maps(elf, self.btf, programs, self.raw_btf):
-            maps[spec.name] = spec
+        if any(s.name in STRUCT_OPS for s in elf.sections):
+            from .struct_ops import struct_ops_maps
+
+            for spec in struct_ops_maps(elf, self.btf, programs, self.raw_btf):
+                maps[spec.name] = spec
         return ObjectSpec(
             elf.name,
             programs.values(),
@@ -113,26 +116,40 @@ class _Reader:
         section = elf.section(".BTF")
         self.btf: Btf | None = None
         self.raw_btf: bytes | None = None
-        self.ext = BtfExt()
+        self.ext: BtfExt | None = None
         self.externs: dict[str, Extern] = {}
         if section is None or not section.size:
             return
+        from ..btf.btf import Btf
+        from .fixup import complete
+
         btf = Btf.parse(section.data)
         if btf.byteorder != elf.byteorder:
             raise elf.error(f"its BTF is {btf.byteorder}-endian, the file {elf.byteorder}-endian")
         btf.check()
         self.local = btf
-        self.externs = {e.name: e for e in externs(elf, btf)}
+        if any(s.section == SHN_UNDEF and s.name for s in elf.symbols):
+            from .externs import externs
+
+            self.externs = {e.name: e for e in externs(elf, btf)}
         hidden = [f.name for f in self.linker.functions if f.hidden and not f.local]
         self.raw_btf = complete(elf, btf, self.externs, hidden)
         self.btf = Btf.parse(self.raw_btf)
         ext = elf.section(".BTF.ext")
         if ext is not None and ext.size:
+            from ..btf.ext import BtfExt
+
             self.ext = BtfExt.parse(ext.data, btf)
 
     def _relocate_types(self) -> dict[int, list[tuple[int, int, str, int, Insn]]]:
         """Apply CO-RE relocations; what was applied, by function."""
         done: dict[int, list[tuple[int, int, str, int, Insn]]] = {}
+        if self.ext is None or not self.ext.core_relo:
+            return done
+        from ..btf.core import Resolver
+        from .relocate import apply
+
+        resolver = Resolver(self.local, self.kernel())
         for name, rows in self.ext.core_relo.items():
             section = self.elf.section(name)
             if section is None:
@@ -144,7 +161,7 @@ class _Reader:
                 slot = offset // SLOT - function.start
                 path = self.local.string(access)
                 _, insn = function.at(slot, "a CO-RE relocation")
-                apply(function, slot, kind, self.local, type_id, path, self.kernel())
+                apply(function, slot, kind, type_id, path, resolver)
                 done.setdefault(id(function), []).append((slot, type_id, path, kind, insn))
         return done
 
@@ -152,10 +169,14 @@ class _Reader:
 
     def _read_maps(self) -> tuple[dict[str, MapSpec], dict[tuple[int, int], str], dict[int, str]]:
         elf = self.elf
+        if not self.externs and not any(s.name in (MAPS, LEGACY_MAPS) or is_data(s.name) for s in elf.sections):
+            return {}, {}, {}
+        from .maps import btf_maps, data_maps, fill_values, legacy_maps
+
         defined: list[Definition] = legacy_maps(elf)
         if self.btf is not None and self.raw_btf is not None:
             defined += btf_maps(elf, self.btf, self.raw_btf)
-        elif elf.section(".maps") is not None:
+        elif elf.section(MAPS) is not None:
             raise elf.error("section .maps needs BTF, and there is none: compile with -g")
         fill_values(elf, defined, {f.name for f, _ in self._entries()})
         maps = {d.spec.name: d.spec for d in defined}
@@ -169,6 +190,8 @@ class _Reader:
             by_section[section.index] = symbol
         settings = [e for e in self.externs.values() if e.kind == "kconfig"]
         if settings and self.raw_btf is not None:
+            from .externs import config_map
+
             maps[KCONFIG] = config_map(elf, settings, self.config, self.raw_btf)
         return maps, places, by_section
 
@@ -212,11 +235,7 @@ class _Reader:
         relos: Mapping[int, list[tuple[int, int, str, int, Insn]]],
     ) -> ElfProgram:
         insns, order = self.linker.link(entry)
-        used_externs = uses(insns, self.externs)
-        try:
-            bind(insns, self.externs, self.kernel, self.ksyms)
-        except ElfError as error:
-            raise self.elf.error(f"program {entry.name!r}: {error}") from None
+        used_externs = self._bind(entry.name, insns) if self.externs else []
         func_info, line_info = self._debug_info(insns, order)
         core = [(base + slot, *rest) for f, base in order for slot, *rest in relos.get(id(f), ())]
         meaning = _meaning(section)
@@ -240,10 +259,25 @@ class _Reader:
             autoload=meaning.autoload if meaning else True,
         )
 
+    def _bind(self, program: str, insns: list[Insn]) -> list[tuple[int, str, str, bool]]:
+        """Look up external symbols; gives their uses."""
+        from .externs import bind, uses
+
+        found = uses(insns, self.externs)
+        try:
+            bind(insns, self.externs, self.kernel, self.ksyms)
+        except ElfError as error:
+            raise self.elf.error(f"program {program!r}: {error}") from None
+        return found
+
     def _debug_info(
         self, insns: list[Insn], order: list[tuple[Function, int]]
     ) -> tuple[list[tuple[int, int]], list[tuple[int, int, int, int]]]:
         """func_info and line_info of a linked program, in slots; instructions learn their source lines."""
+        from ..btf.types import Func
+
+        if self.ext is None:
+            return [], []
         funcs: list[tuple[int, int]] = []
         lines: list[tuple[int, int, int, int]] = []
         for function, base in order:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from ..asm.insn import Insn, s32
-from ..btf.core import Answer, describe, resolve
+from ..btf.core import Answer, Resolver, describe
 from ..errors import BtfError, ElfError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..btf.btf import Btf
     from .code import Function
 
 POISON = 0xBAD2310
@@ -19,7 +18,7 @@ _BYTES = {code: size for size, code in _SIZES.items()}
 LD, LDX, ST, STX, ALU, JMP, JMP32, ALU64 = range(8)
 
 
-def apply(function: Function, slot: int, kind: int, local: Btf, type_id: int, access: str, target: Btf) -> None:
+def apply(function: Function, slot: int, kind: int, type_id: int, access: str, resolver: Resolver) -> None:
     """Resolve one relocation and write its answer into the instruction at `slot`.
 
     BtfError when it has no answer, ElfError when the instruction is not one that the compiler makes for it.
@@ -27,11 +26,11 @@ def apply(function: Function, slot: int, kind: int, local: Btf, type_id: int, ac
     _, insn = function.at(slot, "a CO-RE relocation")
     if insn.opcode == 0x85 and insn.imm == POISON:
         return
-    answer = resolve(kind, local, type_id, access, target)
+    answer = resolver.resolve(kind, type_id, access)
     try:
         function.replace(slot, *patch(insn, answer))
     except BtfError as error:
-        what = describe(kind, local, type_id, access)
+        what = describe(kind, resolver.local, type_id, access)
         raise ElfError(f"CO-RE relocation, {what}, at slot {slot} of {function.name!r}: {error}") from None
 
 

@@ -22,9 +22,9 @@ from ..spec import MapSpec, ProgramSpec
 from .btf_out import BtfOut, variables
 from .code_out import TEXT, Piece, share, split
 from .container import CODE, DATA, READ_ONLY, Container
-from .externs import KCONFIG
 from .file import R_BPF_64_32, R_BPF_64_64, R_BPF_64_ABS64, STB_GLOBAL, STB_LOCAL, STB_WEAK, STT_FUNC, STT_OBJECT
-from .maps import F_LINK, PROG_ARRAY, STRUCT_OPS, is_data
+from .maps import F_LINK, PROG_ARRAY, STRUCT_OPS
+from .names import KCONFIG, KSYMS, MAPS, is_data
 from .object import ObjectSpec
 
 TYPE_CHECKING = False
@@ -233,13 +233,13 @@ class _Writer:
                     target = starts.get(id(value)) or next((n for n in self.defined if self.maps[n] == value), "")
                 if not target:
                     raise ElfError(f"map {name!r}[{key}] holds a map or program that is not in this file")
-                self.out.relocate(".maps", at + size - (top - key) * 8, R_BPF_64_ABS64, target)
-            self.out.symbol(name, ".maps", at, size, bind=STB_GLOBAL, type=STT_OBJECT)
+                self.out.relocate(MAPS, at + size - (top - key) * 8, R_BPF_64_ABS64, target)
+            self.out.symbol(name, MAPS, at, size, bind=STB_GLOBAL, type=STT_OBJECT)
             rows.append((var, at, size))
             at += size
             image += bytes(size)
-        self.out.add(".maps", bytes(image), DATA)
-        self.btf.add_datasec(".maps", at, rows)
+        self.out.add(MAPS, bytes(image), DATA)
+        self.btf.add_datasec(MAPS, at, rows)
 
     def _write_data(self) -> None:
         for name in self.data:
@@ -315,7 +315,7 @@ class _Writer:
     def _write_externs(self) -> None:
         groups: dict[str, list[tuple[int, int, int]]] = {}
         for name, (kind, weak, raw) in self.externs.items():
-            section = KCONFIG if kind == "kconfig" else ".ksyms"
+            section = KCONFIG if kind == "kconfig" else KSYMS
             size = 0
             if kind == "kconfig" and raw is not None:
                 size = Btf.parse(raw).find(name, Kind.VAR).size

@@ -1,0 +1,13 @@
+"""What sections are called, and what that makes of them."""
+
+from __future__ import annotations
+
+MAPS, LEGACY_MAPS = ".maps", "maps"
+KCONFIG, KSYMS = ".kconfig", ".ksyms"
+STRUCT_OPS = (".struct_ops", ".struct_ops.link", "?.struct_ops", "?.struct_ops.link")
+DATA = (".data", ".rodata", ".bss")
+
+
+def is_data(name: str) -> bool:
+    """Whether a section's variables become a map."""
+    return any(name == base or name.startswith(base + ".") for base in DATA)
