@@ -45,7 +45,7 @@ ATTACH: dict[int, str] = {
     25: "cgroup:attach",  # CGROUP_SOCKOPT
     26: "tracing:attach",  # TRACING: fentry, fexit, fmod_ret, BTF tracepoints, iterators
     27: "struct_ops:attach",  # STRUCT_OPS
-    28: "tracing:attach_freplace",  # EXT
+    28: "tracing:attach",  # EXT
     29: "tracing:attach_lsm",  # LSM
     30: "netns:attach",  # SK_LOOKUP
     32: "netfilter:attach",  # NETFILTER

@@ -16,7 +16,7 @@ _STT_FUNC, _STT_GNU_IFUNC = 2, 10
 
 
 class Site(tuple[str, str, int, int, str]):
-    """A USDT site: `provider`, `name`, `offset` of its instruction in the file, that of its `semaphore` or 0, `args`."""
+    """A USDT site: `provider`, `name`, `offset` of its instruction in the file, the `semaphore` or 0, `args`."""
 
     __slots__ = ()
     provider = property(lambda self: self[0])
@@ -130,7 +130,7 @@ class Image:
 
 
 def find_file(name: str, pid: int = -1) -> str:
-    """The file that a path, a library's name ("libc.so.6") or a command's ("bash") stands for, as process `pid` sees it.
+    """The file that a path, a library's name ("libc.so.6") or a command's ("bash") stands for, as process `pid` sees.
 
     ElfError when there is none.
     """

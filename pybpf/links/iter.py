@@ -35,7 +35,7 @@ class IterLink(BpfLink):
                 yield line.decode(errors="replace").rstrip("\n")
 
     def records(self, type_: Any) -> Iterator[Any]:
-        """The output of one walk as records of a type (a Struct, u64, ...), which the program wrote by bpf_seq_write."""
+        """The output of one walk as records of a type (a Struct, u64, ...), written by bpf_seq_write."""
         from ..types import codec
 
         found = codec(type_)

@@ -26,20 +26,22 @@ _SYSCALL_PREFIX = {
 }
 
 
-def hook_name(prog: Any) -> str:
-    """The name of a KPROBE program's hook ("kretprobe", "usdt", ...): from its section, decorator, or attach type.
+def hook_name(prog: Any, target: Any) -> str:
+    """The name of a KPROBE program's hook: one program type serves them all, "kretprobe", "usdt", "uprobe_multi", ...
 
-    One program type serves all of them; "" when the spec does not tell.
+    The attach type tells, or the section that the decorator or the object file gave it; else it is a uprobe when
+    the target has a colon, and a kprobe.
     """
     spec = prog.spec
+    if spec.expected_attach_type in _BY_ATTACH_TYPE and "ret" not in spec.section:
+        return _BY_ATTACH_TYPE[spec.expected_attach_type]
     if spec.section:
         from ..kernel import find_section
 
-        return find_section(spec.section).name.removesuffix(".s").replace(".", "_")
-    decorator = getattr(getattr(spec, "kind", None), "name", "")
-    if decorator and decorator != "program":
-        return str(decorator)
-    return _BY_ATTACH_TYPE.get(spec.expected_attach_type or 0, "")
+        name = find_section(spec.section).name.removesuffix(".s").replace(".", "_")
+        if name != "kprobe":
+            return name
+    return "uprobe" if isinstance(target, str) and ":" in target else "kprobe"
 
 
 _BY_ATTACH_TYPE: dict[int, str] = {
@@ -58,7 +60,7 @@ def attach(prog: Any, target: Any, *, kind: str = "", **options: Any) -> Link:
     decorator or section said, else uprobe for a target with a colon, and kprobe.  Targets and options are those of
     `attach_kprobe`, `attach_multi`, `uprobe.attach_uprobe`, `uprobe.attach_multi` and `usdt.attach_usdt`.
     """
-    kind = kind or hook_name(prog) or ("uprobe" if isinstance(target, str) and ":" in target else "kprobe")
+    kind = kind or hook_name(prog, target)
     if kind == "usdt":
         from .usdt import attach_usdt
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 # struct perf_event_attr up to config2: PERF_ATTR_SIZE_VER1, which every kernel with bpf(2) takes.
-_ATTR = Struct("=2I6Q2I2Q")
+_ATTR = Struct("=2I5Q2I2Q")
 _FREQ = 1 << 10
 _PERF_EVENT = 41  # AttachType
 
@@ -90,12 +90,12 @@ def open_event(
 ) -> int:
     """The descriptor of a perf event; `pid` -1 is every process, `cpu` -1 every CPU (not both)."""
     flags = _FREQ if frequency else 0
-    attr = _ATTR.pack(kind, _ATTR.size, config, frequency or period, 0, 0, flags, 0, 0, 0, config1, config2)
+    attr = _ATTR.pack(kind, _ATTR.size, config, frequency or period, 0, 0, flags, 0, 0, config1, config2)
     return perf_event_open(attr, pid, cpu, what=what)
 
 
 def bind(prog: Any, event: int, what: str, cookie: int = 0) -> Link:
-    """Run the program at a perf event, whose descriptor is taken over: by a link, before Linux 5.15 by the event itself.
+    """Run the program at a perf event, whose descriptor is taken over: by a link, before Linux 5.15 by the event.
 
     Either way it ends with the process.  NotSupportedError for a cookie on a kernel without such links.
     """

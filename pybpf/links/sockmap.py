@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def attach(prog: Any, target: Any, *, hook: int | None = None) -> Link:
-    """Attach to a socket map: the live map, or a descriptor.
+    """Attach to a socket map, live or a descriptor; sockets take the programs that are there when they are added.
 
     `hook` is the `AttachType` of sk_skb programs that were loaded without one (parser, verdict, or both in one).
     """

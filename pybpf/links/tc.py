@@ -40,7 +40,7 @@ class ClsactFilter(Link):
 
         ifindex, direction, priority = self._place
         try:
-            _tc("del-filter", ifindex, direction, prio=priority, handle=1)
+            _tc("del-filter", ifindex, direction, kind="bpf", prio=priority, handle=1)
         except SyscallError as error:
             if error.errno not in (EINVAL, ENODEV, ENOENT):  # the filter, its discipline or the interface is gone
                 raise

@@ -20,9 +20,9 @@ _ENOTSUPP = 524
 def attach(prog: Any, target: Any = None, **options: Any) -> BpfLink:
     """Attach to the function, tracepoint or hook that the spec's `attach_to` named.
 
-    `cookie` (fentry, fexit, fmod_ret: Linux 5.19; BTF tracepoints: 6.10) is what `bpf_get_attach_cookie` gives
-    there.  Iterators and programs for many functions take options of their own: see `iter.attach` and
-    `attach_multi`.
+    A replacement (freplace) stands in the place of the function until the link is closed.  `cookie` (fentry, fexit,
+    fmod_ret: Linux 5.19; BTF tracepoints: 6.10) is what `bpf_get_attach_cookie` gives there.  Iterators and
+    programs for many functions take options of their own: see `iter.attach` and `attach_multi`.
     """
     hook = prog.spec.expected_attach_type or 0
     if hook == A.TRACE_ITER:
@@ -70,30 +70,6 @@ def attach_lsm(prog: Any, target: Any = None, *, cookie: int = 0) -> BpfLink:
         with cgroup:
             return BpfLink(what, link_create(prog.fileno(), cgroup.fileno(), A.LSM_CGROUP, what=what))
     return _attach(prog, A.LSM_MAC, target, cookie=cookie)
-
-
-def attach_freplace(prog: Any, target: Any = None) -> BpfLink:
-    """Put the program in place of a global function of another one, until the link is closed.
-
-    `target` is (live program, function name); by default that of the spec's `attach_to`, for which it was loaded.
-    Another program must have a function of the same type (Linux 5.10).
-    """
-    from ..syscall.objects import link_create, raw_tracepoint_open
-
-    if target is None or target == prog.spec.attach_to:
-        return BpfLink(f"function {prog.spec.attach_to[1]!r}", raw_tracepoint_open(None, prog.fileno()))
-    from ..ksyms import target as find
-
-    other, function = target
-    what = f"function {function!r} of {other!r}"
-    found = find(prog.spec.replace(attach_to=target))
-    if found is None:
-        raise SpecError(f"{target!r}: expected (live program, function name)")
-    try:
-        extra = pack("=I", found.btf_id)
-        return BpfLink(what, link_create(prog.fileno(), other.fileno(), 0, 0, extra, what))
-    finally:
-        found.close()
 
 
 def attach_multi(prog: Any, target: Sequence[str], *, cookies: Sequence[int] = ()) -> BpfLink:

@@ -32,9 +32,9 @@ def attach_uprobe(
     """Run the program when a function of user space is entered, or (`returns`) has returned.
 
     `target` is "file:function" or "file:function+offset", where the file is a path, a library ("libc.so.6") or a
-    command; or the file alone with `offset`, in bytes from its beginning.  `pid` restricts it to one process, -1 is all,
-    those to come too.
-    `semaphore` is the file offset of a counter that the kernel keeps raised meanwhile (Linux 4.20).
+    command; or the file alone with `offset`, in bytes from its beginning.  `pid` restricts it to one process, -1 is
+    all, those to come too.  `semaphore` is the file offset of a counter that the kernel keeps raised meanwhile
+    (Linux 4.20).
     """
     from ..syscall.door import address, buffer_of
 
