@@ -49,6 +49,7 @@ def check(spec: ProgramSpec, rules: Rules, privileged: bool, env: Env, *, record
         run.explore(0)
         _check_globals(run)
         depth.check(run)
+        _check_empty_kfunc(run)
     except (Reject, Unsure) as problem:
         if problem.insn is None and run is not None and run.state is not None:
             problem.insn = run.state.insn
@@ -87,6 +88,16 @@ def _check_abnormal_returns(program: Program) -> None:
             raise Reject("btf", "LD_ABS is not allowed in subprogs without BTF", insn=program.starts[subprog])
         if program.has_tail_call[subprog]:
             raise Reject("btf", "tail_call is not allowed in subprogs without BTF", insn=program.starts[subprog])
+
+
+def _check_empty_kfunc(run: Run) -> None:
+    if run.empty_kfunc >= 0:
+        raise Reject(
+            "helper",
+            "invalid kernel function call not eliminated in verifier pass",
+            hint="the call names no kernel function, and a path leads to it",
+            insn=run.empty_kfunc,
+        )
 
 
 def _check_globals(run: Run) -> None:

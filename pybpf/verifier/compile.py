@@ -10,7 +10,7 @@ from .alu import failing, reserved, unread, unwritable
 from .calls import call_function, leave
 from .helpers import call_helper
 from .kfuncs import call_kfunc
-from .num import s32, sign_extend, truncate
+from .num import sign_extend, truncate
 from .reject import Reject
 from .values import (
     ANY,
@@ -337,7 +337,7 @@ def _call(slot: int, op: Op) -> Step:
         if src == Call.LOCAL:
             return call_function(run, state, slot, slot + 1 + imm)
         if src == Call.KFUNC:
-            return call_kfunc(run, state, slot, s32(imm), off)
+            return call_kfunc(run, state, slot)
         return call_helper(run, state, slot, imm)
 
     return step

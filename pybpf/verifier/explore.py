@@ -48,6 +48,7 @@ class Run:
         self.context_cache: dict[tuple[int, int, bool], Reg | str] = {}
         self.pointer_types: dict[int, int] = {}
         self.atomic = False
+        self.empty_kfunc = -1
         self.lost = ANY if setting.privileged else UNINIT
         """What is left of a pointer to something that is gone: for whoever may see addresses, a number."""
         self.processed = 0

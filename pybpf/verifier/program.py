@@ -220,7 +220,7 @@ def _known_opcodes() -> frozenset[int]:
         for op in range(0x10, 0xE0, 0x10):
             if op not in (Jmp.CALL, Jmp.EXIT):
                 known |= {op | cls, op | 8 | cls}
-    known |= {CALL, EXIT, JA, JA32, MAY_GOTO, CALL | 8}
+    known |= {CALL, EXIT, JA, JA32, MAY_GOTO}
     for size in (Size.B, Size.H, Size.W, Size.DW):
         known |= {mode | size | Class.LDX for mode in (Mode.MEM, Mode.MEMSX)}
         known |= {Mode.MEM | size | cls for cls in (Class.ST, Class.STX)}
