@@ -210,7 +210,7 @@ timer_cancel: timer -> int
 get_func_ip: ctx -> int
 get_attach_cookie: ctx -> int
 task_pt_regs: btf:task_struct -> btf:pt_regs
-get_branch_snapshot: mem.w size0 any -> int
+get_branch_snapshot: mem.w size0 -> int
 trace_vprintk: mem size mem? size0 -> int
 skc_to_unix_sock: sock -> btf:unix_sock?
 kallsyms_lookup_name: mem size0 any fix8.w -> int
@@ -252,7 +252,8 @@ cgrp_storage_delete: map btf:cgroup? -> int
 # program types (a set of ProgType numbers) -> line
 _IN_TRACING = frozenset({26, 29})  # TRACING, LSM
 _VARIANTS: dict[str, tuple[tuple[frozenset[int], str], ...]] = {
-    "get_socket_cookie": ((_IN_TRACING | {21}, "sock? -> int"),),  # and SK_REUSEPORT
+    "get_socket_cookie": ((_IN_TRACING | {21, 31}, "sock? -> int"),),  # and SK_REUSEPORT, SYSCALL
+    "xdp_get_buff_len": ((_IN_TRACING | {31}, "btf:xdp_buff -> int"),),
     "sk_storage_get": ((frozenset({9}), "map ctx value? any -> value?"),),  # CGROUP_SOCK
     "setsockopt": ((_IN_TRACING | {25, 27}, "sock any any mem size -> int"),),
     "getsockopt": ((_IN_TRACING | {25, 27}, "sock any any mem.w size -> int"),),
