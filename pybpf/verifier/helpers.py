@@ -557,6 +557,8 @@ def check_memory(
 
 def _apply(run: Run, state: State, slot: int, helper: HelperRules, meta: Meta, regs: list[Reg]) -> int:
     name = helper.name
+    if name in _MAP_WRITES and meta.map is not None and not meta.map.program_writes:
+        raise Reject("type", "write into map forbidden", hint="the map was created read-only for programs")
     if meta.raw is not None:
         regno, size = meta.raw
         for i in range(size):
@@ -575,6 +577,10 @@ def _apply(run: Run, state: State, slot: int, helper: HelperRules, meta: Meta, r
     elif name == "dynptr_from_mem":
         if regs[1].type != MAP_VALUE:
             raise Reject("argument", f"Unsupported reg type {type_name(regs[1].type)} for bpf_dynptr_from_mem data", regs=(1,))
+    elif name == "get_func_ip":
+        kind = run.setting.prog_type
+        if kind not in (ProgType.KPROBE, ProgType.TRACING):
+            raise Reject("helper", f"func bpf_get_func_ip#{helper.id} not supported for program type {kind}")
     elif name == "snprintf":
         _check_snprintf(regs)
     packet = helper.changes_packet
@@ -587,6 +593,20 @@ def _apply(run: Run, state: State, slot: int, helper: HelperRules, meta: Meta, r
     if packet:
         forget_packets(state)
     return slot + 1
+
+
+_MAP_WRITES = frozenset(("map_update_elem", "map_delete_elem", "map_push_elem", "map_pop_elem"))
+_UPDATES_SOCKMAPS = frozenset(
+    (
+        ProgType.SOCKET_FILTER,
+        ProgType.SCHED_CLS,
+        ProgType.SCHED_ACT,
+        ProgType.XDP,
+        ProgType.SK_REUSEPORT,
+        ProgType.FLOW_DISSECTOR,
+        ProgType.SK_LOOKUP,
+    )
+)
 
 
 def _run_callback(run: Run, state: State, slot: int, name: str, meta: Meta, regs: list[Reg]) -> None:
@@ -625,7 +645,13 @@ def _check_map_fits(run: Run, meta: Meta) -> None:
     target = meta.map
     if target is None:
         return
-    types = _MAPS_OF.get(meta.helper.name)
+    name = meta.helper.name
+    if target.type in (MapType.SOCKMAP, MapType.SOCKHASH) and name in ("map_update_elem", "map_delete_elem"):
+        kind = run.setting.prog_type
+        if kind not in _UPDATES_SOCKMAPS and not (kind == ProgType.SOCK_OPS and name == "map_delete_elem"):
+            raise Reject("argument", f"cannot pass map_type {target.type} into func bpf_{name}#{meta.helper.id}")
+        return
+    types = _MAPS_OF.get(name)
     if target.type not in types if types is not None else not run.setting.rules.map_allows(target.type, meta.helper.id):
         raise Reject(
             "argument",
