@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from .declared import PerfEventArray as PerfEventArray
     from .declared import ProgArray as ProgArray
     from .declared import Queue as Queue
+    from .declared import ResizableHashMap as ResizableHashMap
     from .declared import ReuseportSockArray as ReuseportSockArray
     from .declared import RingBuf as RingBuf
     from .declared import SkStorage as SkStorage
@@ -49,10 +50,10 @@ if TYPE_CHECKING:
     from .declared import TaskStorage as TaskStorage
     from .declared import UserRingBuf as UserRingBuf
     from .declared import XskMap as XskMap
-    from .dsl.kinds import bpf_iter as bpf_iter
-    from .dsl.kinds import bpf_syscall as bpf_syscall
     from .dsl.functions import Subprogram as Subprogram
     from .dsl.functions import subprogram as subprogram
+    from .dsl.kinds import bpf_iter as bpf_iter
+    from .dsl.kinds import bpf_syscall as bpf_syscall
     from .dsl.kinds import cgroup_bind4 as cgroup_bind4
     from .dsl.kinds import cgroup_bind6 as cgroup_bind6
     from .dsl.kinds import cgroup_connect4 as cgroup_connect4
@@ -156,6 +157,8 @@ if TYPE_CHECKING:
     from .errors import SyscallError as SyscallError
     from .errors import VerifierError as VerifierError
     from .errors import VmFault as VmFault
+    from .events import Poller as Poller
+    from .events import TracePipe as TracePipe
     from .links.base import Link as Link
     from .links.found import links as links
     from .links.seccomp import install_seccomp as install_seccomp
@@ -164,6 +167,7 @@ if TYPE_CHECKING:
     from .maps.live import Map as Map
     from .program import Collection as Collection
     from .program import Program as Program
+    from .program import enable_stats as enable_stats
     from .program import load as load
     from .program import load_collection as load_collection
     from .program import programs as programs
@@ -326,6 +330,7 @@ _HOME = {
             "Global",
             "LruHashMap",
             "LruPerCpuHashMap",
+            "ResizableHashMap",
             "LpmTrie",
             "HashOfMaps",
             "SockHash",
@@ -358,13 +363,14 @@ _HOME = {
         "declared",
     ),
     "Link": "links.base",
+    **dict.fromkeys(("Poller", "TracePipe"), "events"),
     "btfs": "maps.btf",
     "links": "",
     "maps": "",
     "Map": "maps.live",
     "VM": "vm",
     **dict.fromkeys(("Report", "verify"), "verifier"),
-    **dict.fromkeys(("Collection", "Program", "load", "load_collection", "programs"), "program"),
+    **dict.fromkeys(("Collection", "Program", "enable_stats", "load", "load_collection", "programs"), "program"),
     **dict.fromkeys(("MapSpec", "ProgramSpec"), "spec"),
     **dict.fromkeys(
         ("Struct", "be16", "be32", "be64", "char", "s8", "s16", "s32", "s64", "u8", "u16", "u32", "u64"), "types"

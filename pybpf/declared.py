@@ -183,6 +183,12 @@ class LruPerCpuHashMap(_Keyed[K, V]):
     TYPE = 10
 
 
+class ResizableHashMap(_Keyed[K, V]):
+    """A hash table that grows and shrinks with what it holds (Linux 7.1)."""
+
+    TYPE = 35
+
+
 class LpmTrie(Declared[K, V]):
     """A trie that finds the longest stored prefix of what is asked.
 
@@ -406,7 +412,7 @@ class StackTrace(Declared[K, V]):
 
     def __init__(self, max_entries: int, depth: int = 127, **options: Unpack[Options]) -> None:
         step: Any = 32 if options.get("flags", 0) & STACK_BUILD_ID else u64
-        value: Any = u64[depth] if step is u64 else step * depth  # type: ignore[misc]
+        value: Any = u64[depth] if step is u64 else step * depth  # type: ignore[valid-type]
         self._declare(u32, value, max_entries, options)
 
 
@@ -575,6 +581,7 @@ DECLARED = {
         CgroupArray,
         LruHashMap,
         LruPerCpuHashMap,
+        ResizableHashMap,
         LpmTrie,
         ArrayOfMaps,
         HashOfMaps,

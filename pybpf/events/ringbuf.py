@@ -34,27 +34,38 @@ class RingBuffer(Reader):
 
     def __init__(self, spec: MapSpec, fd: int) -> None:
         super().__init__(spec, fd)
-        size = spec.max_entries
-        self._size = size
-        self._consumer_page = mmap.mmap(fd, mmap.PAGESIZE, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
-        self._producer_page = mmap.mmap(
-            fd, mmap.PAGESIZE + 2 * size, mmap.MAP_SHARED, mmap.PROT_READ, offset=mmap.PAGESIZE
-        )
-        self._views: list[Any] = [
-            memoryview(self._consumer_page).cast("Q"),
-            memoryview(self._producer_page)[: mmap.PAGESIZE].cast("Q"),
-            memoryview(self._producer_page)[mmap.PAGESIZE :],
+        self._size = spec.max_entries
+        self._pages: list[mmap.mmap] = []
+        self._views: list[Any] = []
+
+    def start(self) -> None:
+        """Map the buffer; done when the map is made, or when one that was found is first read."""
+        fd = self.fileno()
+        positions = mmap.mmap(fd, mmap.PAGESIZE, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
+        self._pages.append(positions)
+        data = mmap.mmap(fd, mmap.PAGESIZE + 2 * self._size, mmap.MAP_SHARED, mmap.PROT_READ, offset=mmap.PAGESIZE)
+        self._pages.append(data)
+        payload = memoryview(data)[mmap.PAGESIZE :]
+        self._views = [
+            memoryview(positions).cast("Q"),
+            memoryview(data)[: mmap.PAGESIZE].cast("Q"),
+            payload,
+            payload.cast("I"),
         ]
-        self._views.append(self._views[2].cast("I"))
+
+    def _mapped(self) -> list[Any]:
+        if not self._views:
+            self.start()
+        return self._views
 
     @property
     def pending(self) -> int:
         """Bytes in the buffer that have not been read, headers included."""
-        consumer, producer, *_ = self._views
+        consumer, producer, *_ = self._mapped()
         return int(producer[0] - consumer[0])
 
     def _take(self, limit: int | None) -> Iterator[Run]:
-        consumer, producer, data, words = self._views
+        consumer, producer, data, words = self._mapped()
         mask = self._size - 1
         at, end = consumer[0], producer[0]
         left = limit if limit is not None else end - at
@@ -84,5 +95,5 @@ class RingBuffer(Reader):
     def _unmap(self) -> None:
         while self._views:
             self._views.pop().release()
-        self._consumer_page.close()
-        self._producer_page.close()
+        while self._pages:
+            self._pages.pop().close()

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from ..spec import MapSpec
 
-_BUSY = 1 << 31
 _HEADER = 8
 
 
@@ -26,12 +25,21 @@ class UserRingBuffer(Map):
         super().__init__(spec, fd)
         self._size = spec.max_entries
         self._codec = None if getattr(spec, "event", None) is None else codec(getattr(spec, "event", None))
+        self._pages: list[mmap.mmap] = []
+        self._views: list[Any] = []
+
+    def start(self) -> None:
+        """Map the buffer; done when the map is made, or when one that was found is first written to."""
         # The kernel lets user space write the producer's side only.
-        self._consumer_page = mmap.mmap(fd, mmap.PAGESIZE, mmap.MAP_SHARED, mmap.PROT_READ)
-        self._producer_page = mmap.mmap(fd, mmap.PAGESIZE + 2 * self._size, offset=mmap.PAGESIZE)
-        self._consumer = memoryview(self._consumer_page).cast("Q")
-        self._producer = memoryview(self._producer_page)[: mmap.PAGESIZE].cast("Q")
-        self._data = memoryview(self._producer_page)[mmap.PAGESIZE :]
+        consumer = mmap.mmap(self.fileno(), mmap.PAGESIZE, mmap.MAP_SHARED, mmap.PROT_READ)
+        self._pages.append(consumer)
+        producer = mmap.mmap(self.fileno(), mmap.PAGESIZE + 2 * self._size, offset=mmap.PAGESIZE)
+        self._pages.append(producer)
+        self._views = [
+            memoryview(consumer).cast("Q"),
+            memoryview(producer)[: mmap.PAGESIZE].cast("Q"),
+            memoryview(producer)[mmap.PAGESIZE :],
+        ]
 
     def push(self, event: Any) -> None:
         """Give an event (of the declared type, or bytes) to the programs; SyscallError (ENOSPC) when it is full."""
@@ -40,20 +48,23 @@ class UserRingBuffer(Map):
         if not 0 < len(payload) <= self._size - _HEADER:
             raise SpecError(f"a record of {len(payload)} bytes for a ring of {self._size}")
         stride = (len(payload) + _HEADER + 7) & ~7
-        at = self._producer[0]
-        if at + stride - self._consumer[0] > self._size:
+        if not self._views:
+            self.start()
+        consumer, producer, data = self._views
+        at = producer[0]
+        if at + stride - consumer[0] > self._size:
             raise SyscallError(ENOSPC, "push", self._subject(), "the ring is full: programs must drain it")
         start = at & (self._size - 1)
-        header = self._data[start : start + _HEADER].cast("I")
-        self._data[start + _HEADER : start + _HEADER + len(payload)] = payload
+        header = data[start : start + _HEADER].cast("I")
+        data[start + _HEADER : start + _HEADER + len(payload)] = payload
         header[1] = 0
         header[0] = len(payload)
-        self._producer[0] = at + stride
+        producer[0] = at + stride
 
     def close(self) -> None:
-        if not self.closed:
-            super().close()
-            for view in (self._consumer, self._producer, self._data):
-                view.release()
-            self._consumer_page.close()
-            self._producer_page.close()
+        """Close the map and give back the memory."""
+        super().close()
+        while self._views:
+            self._views.pop().release()
+        while self._pages:
+            self._pages.pop().close()
