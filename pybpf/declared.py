@@ -184,9 +184,14 @@ class LruPerCpuHashMap(_Keyed[K, V]):
 
 
 class ResizableHashMap(_Keyed[K, V]):
-    """A hash table that grows and shrinks with what it holds (Linux 7.1)."""
+    """A hash table that grows and shrinks with what it holds (Linux 7.x)."""
 
     TYPE = 35
+
+    def __init__(self, key: type[K] | int, value: type[V] | int, max_entries: int, **options: Unpack[Options]) -> None:
+        # The kernel takes it without preallocation only.
+        options["flags"] = options.get("flags", 0) | NO_PREALLOC
+        super().__init__(key, value, max_entries, **options)
 
 
 class LpmTrie(Declared[K, V]):
