@@ -130,7 +130,7 @@ class View:
 
     def __repr__(self) -> str:
         spec = self.spec
-        types = " -> ".join(_type_name(t) for t in (spec.key, spec.value) if t is not None)
+        types = " -> ".join(type_name(t) for t in (spec.key, spec.value) if t is not None)
         return f"<{type(self).__name__} {spec.name!r}: {types or 'bytes'}, max_entries={spec.max_entries}>"
 
     def _refused(self, code: int, command: str, key: Any = None) -> Exception:
@@ -337,5 +337,6 @@ def view(spec: MapSpec, raw: RawMap, cpus: int = 1) -> View:
     return VIEWS[spec.map_type](spec, raw, cpus)
 
 
-def _type_name(type_: Any) -> str:
+def type_name(type_: Any) -> str:
+    """A type as error messages and reprs show it."""
     return type_.__name__ if isinstance(type_, type) else repr(type_)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 
-from ..mapview import PER_CPU, ArrayView, BloomView, HashView, QueueView, View
+from ..mapview import PER_CPU, ArrayView, BloomView, HashView, QueueView, View, type_name
 from ..syscall.elements import ELEM_SIZE, prepare, quick
 from ..syscall.fd import Object
 from .kernel import KernelMap
@@ -92,13 +92,9 @@ class Map(Object):
 
     def __repr__(self) -> str:
         spec = self.spec
-        types = " -> ".join(_type_name(t) for t in (spec.key, spec.value) if t is not None) or "bytes"
+        types = " -> ".join(type_name(t) for t in (spec.key, spec.value) if t is not None) or "bytes"
         state = "closed" if self.closed else f"fd={self.fileno()}"
         return f"<live {type(spec).__name__} {spec.name!r}: {types}, max_entries={spec.max_entries}, {state}>"
-
-
-def _type_name(type_: Any) -> str:
-    return type_.__name__ if isinstance(type_, type) else repr(type_)
 
 
 class _Viewed(Map, View):
