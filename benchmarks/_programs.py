@@ -61,17 +61,17 @@ def vlan_ports(ctx):
     eth = ctx.packet(Ethernet)
     if eth is None:
         return XdpAction.PASS
-    type = eth.type
+    kind = eth.type
     at = 14
     for _ in range(2):
-        if type != ETH_P_8021Q and type != ETH_P_8021AD:
+        if kind not in (ETH_P_8021Q, ETH_P_8021AD):
             break
         tag = ctx.packet(Vlan, at=at)
         if tag is None:
             return XdpAction.PASS
-        type = tag.type
+        kind = tag.type
         at += 4
-    if type != ETH_P_IP:
+    if kind != ETH_P_IP:
         return XdpAction.PASS
     ip = ctx.packet(IPv4, at=at)
     if ip is None:
@@ -115,11 +115,11 @@ def sample(ctx):
     udp = ctx.packet(Udp, after=ip)
     if udp is None:
         return XdpAction.PASS
-    hash = ip.saddr * 2654435761
-    hash ^= ip.daddr + (hash << 6) + (hash >> 2)
-    hash ^= (u32(udp.source) << 16 | udp.dest) + (hash << 6) + (hash >> 2)
-    hash ^= hash >> 15
-    if hash % 100 < 37:
+    mixed = ip.saddr * 2654435761
+    mixed ^= ip.daddr + (mixed << 6) + (mixed >> 2)
+    mixed ^= (u32(udp.source) << 16 | udp.dest) + (mixed << 6) + (mixed >> 2)
+    mixed ^= mixed >> 15
+    if mixed % 100 < 37:
         samples.value += 1
         return XdpAction.DROP
     return XdpAction.PASS

@@ -1,4 +1,7 @@
-"""Mark outgoing DNS questions, so that routing rules and queues can treat them apart.  Needs root: sudo python mark_dns.py IFACE"""
+"""Mark outgoing DNS questions, so that routing rules and queues can treat them apart.
+
+Needs root: sudo python mark_dns.py IFACE
+"""
 
 import sys
 import time

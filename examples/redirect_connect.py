@@ -1,4 +1,7 @@
-"""Send connections of a cgroup to one address somewhere else.  Needs root: sudo python redirect_connect.py CGROUP FROM_PORT TO_PORT"""
+"""Send connections of a cgroup to one address somewhere else.
+
+Needs root: sudo python redirect_connect.py CGROUP FROM_PORT TO_PORT
+"""
 
 import sys
 import time

@@ -1,4 +1,7 @@
-"""Let each source address send so many packets a second, and drop the rest.  Needs root: sudo python token_bucket.py IFACE [RATE]"""
+"""Let each source address send so many packets a second, and drop the rest.
+
+Needs root: sudo python token_bucket.py IFACE [RATE]
+"""
 
 import sys
 import time

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import ctypes
 
-from .types import Struct, be16, be32, be64, u8
+from .types import Struct, be16, be32, u8
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -98,7 +98,8 @@ def _bits(name: str, doc: str, fields: list[tuple[Any, ...]], types: dict[str, A
     """A header with bit-fields, which ctypes lays out from the top bit in big-endian structures."""
     body = {"_pack_": 1, "_fields_": fields, "_types_": types, "__doc__": doc, "__module__": __name__}
     methods = {name: vars(Struct)[name] for name in ("__eq__", "__hash__", "__repr__")}
-    return type(ctypes.BigEndianStructure)(name, (ctypes.BigEndianStructure,), {**methods, **body})
+    metaclass: Any = type(ctypes.BigEndianStructure)
+    return metaclass(name, (ctypes.BigEndianStructure,), {**methods, **body})
 
 
 class Ethernet(_Header):
@@ -303,4 +304,8 @@ def ip_checksum(header: bytes) -> int:
     return ~total & 0xFFFF
 
 
-__all__ = [name for name in dir() if not name.startswith("_") and name not in ("annotations", "ctypes", "TYPE_CHECKING", "be64")]
+__all__ = [
+    name
+    for name in dir()
+    if not name.startswith("_") and name not in ("annotations", "ctypes", "TYPE_CHECKING", "be64")
+]

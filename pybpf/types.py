@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-_CTYPES = {
+_CTYPES: dict[tuple[int, bool], Any] = {
     (1, False): ctypes.c_uint8,
     (2, False): ctypes.c_uint16,
     (4, False): ctypes.c_uint32,
@@ -114,7 +114,18 @@ if TYPE_CHECKING:
     # A checker must accept `event.pid = x >> 32`, `u32(x)` and `comm: char[16]`.
     from typing import Literal as char
 
-    u8 = u16 = u32 = u64 = s8 = s16 = s32 = s64 = be16 = be32 = be64 = int
+    # One statement each: checkers take only those for names of types.
+    u8 = int
+    u16 = int
+    u32 = int
+    u64 = int
+    s8 = int
+    s16 = int
+    s32 = int
+    s64 = int
+    be16 = int
+    be32 = int
+    be64 = int
 else:
     char = _Char()
     u8 = Scalar("u8", 1, False)
@@ -173,7 +184,15 @@ class _StructMeta(type(ctypes.Structure)):  # type: ignore[misc]
         return super().__new__(mcs, name, bases, namespace, **kw)
 
 
-class Struct(ctypes.Structure, metaclass=_StructMeta):
+if TYPE_CHECKING:
+    _Structure = ctypes.Structure  # to a checker a Struct has the metaclass that ctypes structures have
+else:
+
+    class _Structure(ctypes.Structure, metaclass=_StructMeta):
+        pass
+
+
+class Struct(_Structure):
     """Base of user-defined records: annotations become fields, laid out as C does on 64-bit machines.
 
     `_types_` maps each field to the type it was declared with.  Equality is by value.
@@ -184,7 +203,7 @@ class Struct(ctypes.Structure, metaclass=_StructMeta):
         def __init__(self, *args: Any, **fields: Any) -> None: ...
 
     def __eq__(self, other: object) -> bool:
-        return type(self) is type(other) and bytes(self) == bytes(other)  # type: ignore[call-overload]
+        return type(self) is type(other) and bytes(self) == bytes(other)
 
     def __hash__(self) -> int:
         return hash(bytes(self))

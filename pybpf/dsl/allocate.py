@@ -2,7 +2,8 @@
 
 Values that live across a call can only be in R6 to R9, because calls spoil R0 to R5.  When registers run out, the interval
 that is cheapest to keep in memory (fewest uses, weighted by loops, for its length) is spilled: each use loads it into a short
-interval of its own, and allocation begins again.  Spill slots are 8 bytes at 8-byte alignment, as the verifier demands of pointers.
+interval of its own, and allocation begins again.  Spill slots are 8 bytes at 8-byte alignment, as the
+verifier demands of pointers.
 """
 
 from __future__ import annotations
@@ -133,7 +134,7 @@ def build(blocks: list[MBlock], tiny: set[int]) -> tuple[dict[int, Interval], li
 
         position = last
         test = block.test
-        for mi in ((test, *reversed(block.code)) if test is not None else (None, *reversed(block.code))):
+        for mi in (test, *reversed(block.code)) if test is not None else (None, *reversed(block.code)):
             if mi is None:
                 position -= 2
                 continue

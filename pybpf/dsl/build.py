@@ -70,7 +70,14 @@ class Builder:
         return value
 
     def share(
-        self, op: str, args: list[Value], aux: Any = None, bits: int = 64, lo: int = S64_MIN, hi: int = S64_MAX, tag: Any = None
+        self,
+        op: str,
+        args: list[Value],
+        aux: Any = None,
+        bits: int = 64,
+        lo: int = S64_MIN,
+        hi: int = S64_MAX,
+        tag: Any = None,
     ) -> Value:
         """The value of this pure operation: one made before when there is one.  `tag` sets a load's memory version."""
         shared = self.state.shared

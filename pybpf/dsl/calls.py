@@ -97,7 +97,9 @@ def apply(c: Compiler, target: Any, args: list[Front], kw: dict[str, Front], nod
     c.fail(f"{shown} cannot be called inside a program: only helpers, casts, maps and plain Python functions can", node)
 
 
-_PURE_MODULES = frozenset(("_socket", "socket", "ipaddress", "_ctypes", "ctypes", "math", "_operator", "_struct", "struct"))
+_PURE_MODULES = frozenset(
+    ("_socket", "socket", "ipaddress", "_ctypes", "ctypes", "math", "_operator", "_struct", "struct")
+)
 _PURE_BUILTINS = (len, ord, chr, int, bytes, str, round, pow, sum, sorted, hash, bin, hex, divmod, tuple, list, dict, set,
                   frozenset, zip, enumerate, isinstance, hasattr, getattr, reversed, range, type, id)  # fmt: skip
 
@@ -144,7 +146,9 @@ def bind(c: Compiler, fn: FunctionType, args: list[Front], kw: dict[str, Front],
         if key not in names or key in bound or key in code.co_varnames[: code.co_posonlyargcount]:
             c.fail(f"{fn.__name__} has no free parameter {key!r}", node)
         bound[key] = value
-    defaults = dict(zip(code.co_varnames[count - len(fn.__defaults__ or ()) : count], fn.__defaults__ or (), strict=True))
+    defaults = dict(
+        zip(code.co_varnames[count - len(fn.__defaults__ or ()) : count], fn.__defaults__ or (), strict=True)
+    )
     defaults.update(fn.__kwdefaults__ or {})
     for name in names:
         if name not in bound:
@@ -161,7 +165,9 @@ def inline(c: Compiler, fn: FunctionType, args: list[Front], kw: dict[str, Front
 
     path = c.frame.path
     if len(path) > MAX_DEPTH:
-        c.fail(f"{fn.__name__} calls itself, or calls nest more than {MAX_DEPTH} deep: programs have no recursion", node)
+        c.fail(
+            f"{fn.__name__} calls itself, or calls nest more than {MAX_DEPTH} deep: programs have no recursion", node
+        )
     bound = bind(c, fn, args, kw, node)
     outer, env, before = c.frame, c.b.state.env, c.b.at
     frame = Frame(fn, parsed_function(fn) or parse(fn), (*path, id(node)))
@@ -184,10 +190,10 @@ def inline(c: Compiler, fn: FunctionType, args: list[Front], kw: dict[str, Front
     if joined is None:
         c.fail(f"{fn.__name__} never returns", node)
     c.b.state = joined
-    value = joined.env.pop("$value")
-    if isinstance(value, Conflict):
-        c.fail(value.reason.replace("$value", f"the result of {fn.__name__}"), node)
-    return value
+    given: Front = joined.env.pop("$value")
+    if isinstance(given, Conflict):
+        c.fail(given.reason.replace("$value", f"the result of {fn.__name__}"), node)
+    return given
 
 
 _parsed: dict[Any, Any] = {}
@@ -239,10 +245,10 @@ def set_fields(c: Compiler, ref: Ref, args: list[Front], kw: dict[str, Front], n
 
 
 def _extreme(test: str) -> Callable[..., Front]:
-    def lower(c: Compiler, args: list[Front], kw: dict[str, Front], node: Any) -> Front:
+    def lower(c: Compiler, args: list[Front], kw: dict[str, Front], node: Any) -> Any:
         if kw or len(args) < 2:
             c.fail("min and max take two numbers or more", node)
-        best: Front = args[0].number(c, node)
+        best: Any = args[0].number(c, node)
         for other in args[1:]:
             b = other.number(c, node)
             if isinstance(best, Const) and isinstance(b, Const):
@@ -278,6 +284,7 @@ def _abs(c: Compiler, args: list[Front], kw: dict[str, Front], node: Any) -> Fro
     from .expressions import select
 
     yes, no = jump(c, "s<", 64, n.value, c.b.const(0))
+    assert yes is not None
     c.b.state = yes
     negated = result(c, "sub", c.b.const(0), n.value, n.type, interval("sub", 0, 0, lo, min(hi, -1)))
     yes = c.b.state
@@ -331,14 +338,14 @@ def _signed(op: str) -> Callable[..., Front]:
 
 def _swap(bits: int) -> Callable[..., Front]:
     def lower(c: Compiler, args: list[Front], kw: dict[str, Front], node: Any) -> Front:
-        from .. import types
+        from . import scalars as types
         from .refs import swap
 
         n = single(c, args, kw, node).number(c, node)
         kind = {16: types.u16, 32: types.u32, 64: types.u64}[bits]
         if isinstance(n, Const):
             return Const(swap(c, c.b.const(n.obj & (1 << bits) - 1), bits).aux)
-        return Int(swap(c, c.b.extend(n.value, bits, False) if bits < 64 else n.value, bits), kind)  # type: ignore[arg-type]
+        return Int(swap(c, c.b.extend(n.value, bits, False) if bits < 64 else n.value, bits), kind)
 
     return lower
 
@@ -352,7 +359,7 @@ def _bounded(c: Compiler, args: list[Front], kw: dict[str, Front], node: Any) ->
 
 
 def _print(c: Compiler, args: list[Front], kw: dict[str, Front], node: Any) -> Front:
-    c.fail("print is Python's: write printk(f\"...\"), which goes to the trace pipe", node)
+    c.fail('print is Python\'s: write printk(f"..."), which goes to the trace pipe', node)
 
 
 def _printk(c: Compiler, node: Any) -> Front:

@@ -40,7 +40,7 @@ class Unit:
         self.rodata = bytearray()
         self.strings: dict[bytes, int] = {}
         self.graphs: list[Graph] = []
-        self.functions: dict[Any, Graph] = {}
+        self.functions: dict[Any, tuple[Graph, Any]] = {}
         self.pending: list[Any] = []
 
     def symbol(self, spec: MapSpec, hint: str) -> str:
@@ -130,7 +130,9 @@ class Compiler:
     def context(self) -> Any:
         """The program's context, where helpers want it unasked."""
         if self.entry_context is None:
-            self.fail("this needs the context, which a @subprogram has only when it is given it as a parameter", self.b.at)
+            self.fail(
+                "this needs the context, which a @subprogram has only when it is given it as a parameter", self.b.at
+            )
         return self.entry_context
 
     # -- errors
@@ -155,7 +157,8 @@ class Compiler:
         handler = EXPR.get(node.__class__.__name__)
         if handler is None:
             self.refuse(node)
-        return handler(self, node)  # type: ignore[no-any-return]
+        found: Front = handler(self, node)
+        return found
 
     def body(self, nodes: list[Any]) -> None:
         """Statements in order; what follows a return, break or continue is never reached."""

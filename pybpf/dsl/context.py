@@ -5,7 +5,7 @@ Which fields there are, and what may be written, is asked of `pybpf.kernel` for 
 
 from __future__ import annotations
 
-from .. import types
+from . import scalars as types
 from .build import limits
 from .integers import convert, value_of
 from .layout import normal, sizeof
@@ -61,7 +61,13 @@ class Context(Front):
         if field is None or not _accessible(field, write):
             if field is not None:
                 can = [f.name for f in known.values() if _accessible(f, True)]
-                told = f"it can write {', '.join(can)}" if can and write else "nothing in it can be written" if write else ""
+                told = (
+                    f"it can write {', '.join(can)}"
+                    if can and write
+                    else "nothing in it can be written"
+                    if write
+                    else ""
+                )
                 c.fail(f"{kind.name} programs may not {'write' if write else 'read'} {name} of their context"
                        + (f"; {told}" if told else ""), node)  # fmt: skip
             readable = [f.name for f in known.values() if _accessible(f, False)]
@@ -73,7 +79,10 @@ class Context(Front):
         if found is not None:
             return found  # type: ignore[no-any-return]
         if name in ("data", "data_end", "data_meta") and c.unit.rules().packet:
-            c.fail(f"write ctx.packet(Header) for the packet's bytes, and len(ctx) for its length, instead of ctx.{name}", node)
+            c.fail(
+                f"write ctx.packet(Header) for the packet's bytes, and len(ctx) for its length, instead of ctx.{name}",
+                node,
+            )
         field = self.field(c, name, node)
         if field.count > 1:
             return Elements(self, field)
@@ -122,7 +131,10 @@ class Context(Front):
         """The packet's first byte and the byte behind its last."""
         rules = c.unit.rules()
         if not rules.packet:
-            c.fail(f"{c.unit.kind.name} programs cannot see the packet directly; helpers such as skb_load_bytes copy from it", node)
+            c.fail(
+                f"{c.unit.kind.name} programs cannot see the packet directly; helpers such as skb_load_bytes copy from it",
+                node,
+            )
         fields = rules.context.fields
         found = []
         tag = c.state.memory.get("place", 0)
@@ -164,12 +176,11 @@ class Context(Front):
             if not 0 <= lo <= MAX_OFFSET - size:
                 c.fail(f"the offset of a header is 0..{MAX_OFFSET - size}, not {lo}", node)
             return c.b.arith("add", base, value)
-        if lo < 0 or hi > MAX_OFFSET - size:
-            if not c.lenient():
-                c.fail(
-                    f"the offset may be {lo}..{hi}, and the kernel follows 0..{MAX_OFFSET - size}: bound it first, "
-                    f"for example `if offset > 1500: return ...`, or mask it with & 0x7ff", node
-                )  # fmt: skip
+        if (lo < 0 or hi > MAX_OFFSET - size) and not c.lenient():
+            c.fail(
+                f"the offset may be {lo}..{hi}, and the kernel follows 0..{MAX_OFFSET - size}: bound it first, "
+                f"for example `if offset > 1500: return ...`, or mask it with & 0x7ff", node
+            )  # fmt: skip
         # A constant part goes into the instructions that use the address.
         if value.op == "add" and value.args[1].op == "const" and value.args[1].aux >= 0 and value.bits == 64:
             moved = c.b.share("add", [base, value.args[0]], None, 64, 1, (1 << 64) - 1)
@@ -191,10 +202,12 @@ class Context(Front):
             at = c.b.arith("add", after.place, c.b.const(sizeof(after.type)))
         if "at" in kw:
             n = kw["at"].number(c, node)
-            at = c.b.arith("add", at, convert(c, n, types.u32, node, "at"))  # type: ignore[arg-type]
+            at = c.b.arith("add", at, convert(c, n, types.u32, node, "at"))
         place = c.slot(size, 8 if size >= 8 else size, getattr(type_, "__name__", "packet"))
         result = c.b.call("helper", 26, "skb_load_bytes", [self.value, at, place, c.b.const(size)])
-        view = Copied(place, 0, type_, "stack", check=("failed", result), writable=False, label="this copy of the packet")
+        view = Copied(
+            place, 0, type_, "stack", check=("failed", result), writable=False, label="this copy of the packet"
+        )
         view.place = at
         return view
 
@@ -202,7 +215,7 @@ class Context(Front):
         """`len(ctx)`: bytes of the packet."""
         if c.unit.rules().context.name in ("xdp_md",):
             start, end = self.ends(c, node)
-            return Int(c.b.share("sub", [end, start], None, 64, 0, (1 << 31) - 1), types.u64)  # type: ignore[arg-type]
+            return Int(c.b.share("sub", [end, start], None, 64, 0, (1 << 31) - 1), types.u64)
         for name in ("len", "size"):
             if name in c.unit.rules().context.fields:
                 return self.attribute(c, name, node)
@@ -222,9 +235,9 @@ class Context(Front):
                 c.fail(f"offset {n.obj} is outside of any packet", node)
             value = c.b.emit("ldabs", [self.value], (n.obj, size), 64, *limits(size * 8, False))
         else:
-            index = convert(c, n, types.u32, node, "the offset")  # type: ignore[arg-type]
+            index = convert(c, n, types.u32, node, "the offset")
             value = c.b.emit("ldind", [self.value, index], (0, size), 64, *limits(size * 8, False))
-        return Int(value, _INT[size])  # type: ignore[arg-type]
+        return Int(value, _INT[size])
 
     def method(self, c: Compiler, name: str, args: list[Front], kw: dict[str, Front], node: Any) -> Front:
         if name == "packet":

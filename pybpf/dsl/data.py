@@ -29,14 +29,14 @@ def place(c: Compiler, raw: bytes, type_: Any) -> Ref:
 
 
 def text(c: Compiler, raw: bytes) -> Ref:
-    from ..types import char
+    from .scalars import char
 
-    return place(c, raw, char[len(raw)])  # type: ignore[index]
+    return place(c, raw, char[len(raw)])
 
 
 def constant_table(c: Compiler, table: Any) -> Ref:
     """A tuple of numbers as an array of the narrowest type that holds them all."""
-    from .. import types
+    from . import scalars as types
     from .values import fits
 
     low, high = min(table), max(table)

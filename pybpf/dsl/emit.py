@@ -6,8 +6,8 @@ from ..asm.insn import Insn
 from ..errors import CompileError
 from .allocate import allocate
 from .ir import Graph
-from .machine import COPY, JA, JCOND, LD_IMM64, MBlock, Mi
-from .select import _OPPOSITE, TESTS, select
+from .machine import COPY, JA, JCOND, LD_IMM64, TESTS, MBlock, Mi
+from .select import _OPPOSITE, select
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,7 +61,12 @@ def compact(blocks: list[MBlock], assigned: dict[int, int]) -> list[MBlock]:
     for block in blocks:
         i = block.number
         seen = {i}
-        while not blocks[i].code and blocks[i].test is None and len(blocks[i].targets) == 1 and blocks[i].targets[0] not in seen:
+        while (
+            not blocks[i].code
+            and blocks[i].test is None
+            and len(blocks[i].targets) == 1
+            and blocks[i].targets[0] not in seen
+        ):
             i = blocks[i].targets[0]
             seen.add(i)
         final[block.number] = i
@@ -76,7 +81,9 @@ def compact(blocks: list[MBlock], assigned: dict[int, int]) -> list[MBlock]:
     return kept
 
 
-def emit(blocks: list[MBlock], assigned: dict[int, int], source: Callable[[Any], Source | None], prefix: str) -> list[Insn]:
+def emit(
+    blocks: list[MBlock], assigned: dict[int, int], source: Callable[[Any], Source | None], prefix: str
+) -> list[Insn]:
     out: list[Insn] = []
     labels: set[int] = set()
     starts: dict[int, int] = {}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _MISSING = object()
 
 
-def name(c: Compiler, node: Any) -> Front:
+def name(c: Compiler, node: Any) -> Any:
     found = c.state.env.get(node.id)
     if found is not None:
         if isinstance(found, Conflict):
@@ -154,7 +154,7 @@ def bool_op(c: Compiler, node: Any) -> Front:
 
 
 def _is_not(node: Any) -> bool:
-    return node.__class__.__name__ == "UnaryOp" and node.op.__class__.__name__ == "Not"
+    return bool(node.__class__.__name__ == "UnaryOp" and node.op.__class__.__name__ == "Not")
 
 
 def select(c: Compiler, arms: list[tuple[Any, Front]], node: Any, what: str) -> Front:

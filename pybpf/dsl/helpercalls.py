@@ -59,7 +59,10 @@ def check_allowed(c: Compiler, name: str, number: int, node: Any) -> None:
     told = f" (helper since Linux {first})" if first else ""
     if not kinds:
         c.fail(f"Linux {table.version} has no helper {name}{told}", node)
-    c.fail(f"{c.unit.kind.name} programs may not call {name}; these may on Linux {table.version}: {', '.join(kinds)}{told}", node)
+    c.fail(
+        f"{c.unit.kind.name} programs may not call {name}; these may on Linux {table.version}: {', '.join(kinds)}{told}",
+        node,
+    )
 
 
 def call_helper(c: Compiler, name: str, args: list[Front], kw: dict[str, Front], node: Any) -> Front:
@@ -85,14 +88,14 @@ def result_of(c: Compiler, rules: Any, value: Value, node: Any) -> Front:
     if rules.returns == "void":
         return Const(None)
     if rules.returns == "int":
-        from .. import types
+        from . import scalars as types
 
         lo, hi, kind = _RESULTS.get(rules.return_type, (S64_MIN, S64_MAX, "s64"))
         value.lo, value.hi = lo, hi
         if rules.name == "get_smp_processor_id":
             value.hi = (1 << 16) - 1
         if kind == "u32":
-            return Int(c.b.extend(c.b.retype(value, 0, (1 << 64) - 1), 32, False) if False else value, types.u32)  # type: ignore[arg-type]
+            return Int(c.b.extend(c.b.retype(value, 0, (1 << 64) - 1), 32, False) if False else value, types.u32)
         return Int(value, getattr(types, kind))
     from .kernelrefs import result_pointer
 
@@ -141,7 +144,9 @@ def is_ctx(front: Front) -> bool:
     return isinstance(front, Context)
 
 
-def argument(c: Compiler, rules: Any, i: int, front: Front, given: list[Front], temporary: list[Value], node: Any) -> Value:
+def argument(
+    c: Compiler, rules: Any, i: int, front: Front, given: list[Front], temporary: list[Value], node: Any
+) -> Value:
     arg = rules.args[i]
     kind = arg.kind
     where = f"{arg.name} of {rules.name}"
@@ -154,9 +159,8 @@ def argument(c: Compiler, rules: Any, i: int, front: Front, given: list[Front], 
             return c.b.const(buffer_size(c, given[arg.memory_arg], where, node))
         n = front.number(c, node)
         lo, hi = span(c, n)
-        if lo < 0 or hi >= 1 << 29:
-            if not c.lenient():
-                c.fail(f"{where} may be {lo}..{hi}: bound it first, for example min(n, {1 << 12})", node)
+        if (lo < 0 or hi >= 1 << 29) and not c.lenient():
+            c.fail(f"{where} may be {lo}..{hi}: bound it first, for example min(n, {1 << 12})", node)
         return value_of(c, n)
     if kind == "map":
         pointer = getattr(front, "pointer_value", None)
@@ -239,10 +243,17 @@ def memory(
         if arg.writes and not front.writable:
             c.fail(f"{where} is written, and {front.label or front.what()} is read-only", node)
         size = given[arg.size_arg] if arg.size_arg is not None else None
-        if isinstance(size, Const) and isinstance(size.obj, int) and size.obj > sizeof(front.type) and front.region != "kernel":
+        if (
+            isinstance(size, Const)
+            and isinstance(size.obj, int)
+            and size.obj > sizeof(front.type)
+            and front.region != "kernel"
+        ):
             c.fail(f"{where} has {sizeof(front.type)} bytes, and {size.obj} are asked for", node)
         if isinstance(size, Int) and span(c, size)[1] > sizeof(front.type) and not c.lenient():
-            c.fail(f"{where} has {sizeof(front.type)} bytes, and the size may be {span(c, size)[1]}: bound it first", node)
+            c.fail(
+                f"{where} has {sizeof(front.type)} bytes, and the size may be {span(c, size)[1]}: bound it first", node
+            )
         return front.pointer(c, node)
     if isinstance(front, Int) and not arg.writes:
         address = c.borrow(front.type.size, front.type.size, arg.name)

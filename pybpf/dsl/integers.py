@@ -10,8 +10,8 @@ What type does `a op b` have?
 
 from __future__ import annotations
 
-from .. import types
 from ..types import Scalar
+from . import scalars as types
 from .build import S64_MAX, S64_MIN, limits, wrap
 from .values import INT, Const, Front, Int, fits, native, span
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .ir import Value
 
 u32: Scalar
-u32, u64, s32, s64 = types.u32, types.u64, types.s32, types.s64  # type: ignore[assignment]
+u32, u64, s32, s64 = types.u32, types.u64, types.s32, types.s64
 
 OPS = {
     "Add": "add", "Sub": "sub", "Mult": "mul", "FloorDiv": "div", "Mod": "mod", "BitAnd": "and", "BitOr": "or",
@@ -68,7 +68,9 @@ def binary(c: Compiler, name: str, a: Front, b: Front, node: Any) -> Front:
     a, b = a.number(c, node), b.number(c, node)
     if name not in OPS:
         advice = {"Div": "write // for whole numbers", "Pow": "only constants can be raised to a power"}
-        c.fail(f"{SIGN[name]} is not available on numbers of a program: {advice.get(name, 'it has no meaning here')}", node)
+        c.fail(
+            f"{SIGN[name]} is not available on numbers of a program: {advice.get(name, 'it has no meaning here')}", node
+        )
     op = OPS[name]
     if op in ("shl", "shr"):
         return shift(c, op, a, b, node)
@@ -93,7 +95,9 @@ def result(c: Compiler, op: str, va: Value, vb: Value, type_: Scalar, exact: tup
         else:
             lo, hi = low, high
     if type_ is s32:
-        value = c.b.arith(op, va, vb, 64, *exact) if S64_MIN <= exact[0] and exact[1] <= S64_MAX else c.b.arith(op, va, vb)
+        value = (
+            c.b.arith(op, va, vb, 64, *exact) if exact[0] >= S64_MIN and exact[1] <= S64_MAX else c.b.arith(op, va, vb)
+        )
         if not fits(*exact, s32):
             value = c.b.extend(value, 32, True)
     else:
@@ -158,7 +162,10 @@ def shift(c: Compiler, op: str, a: Int | Const, b: Int | Const, node: Any) -> In
         if isinstance(b, Const):
             c.fail(f"a shift by {b.obj} of a {bits}-bit number: the distance is 0..{bits - 1}", node)
         if not c.lenient():
-            c.fail(f"the distance may be {blo}..{bhi}, and a {bits}-bit shift takes 0..{bits - 1}: write (n & {bits - 1})", node)
+            c.fail(
+                f"the distance may be {blo}..{bhi}, and a {bits}-bit shift takes 0..{bits - 1}: write (n & {bits - 1})",
+                node,
+            )
         blo, bhi = 0, bits - 1
     va, vb = value_of(c, a), value_of(c, b)
     if op == "shl":
@@ -213,8 +220,10 @@ def cast(c: Compiler, type_: Scalar, a: Front, node: Any) -> Front:
     """`u32(x)`: wrapped to the width, as calling the type does in Python."""
     n = a.number(c, node)
     if isinstance(n, Const):
-        return Const(wrap(int(n.obj), type_.bits, type_.signed)) if type_.bits < 32 else Int(
-            c.b.const(wrap(int(n.obj), type_.bits, type_.signed)), native(type_)
+        return (
+            Const(wrap(int(n.obj), type_.bits, type_.signed))
+            if type_.bits < 32
+            else Int(c.b.const(wrap(int(n.obj), type_.bits, type_.signed)), native(type_))
         )
     kind = native(type_)
     if fits(*span(c, n), kind):
@@ -246,7 +255,10 @@ def compare(c: Compiler, test: str, a: Front, b: Front, node: Any) -> tuple[str,
     signed = min(alo, blo) < 0
     if signed and max(ahi, bhi) > S64_MAX:
         if not c.lenient():
-            c.fail("a u64 is compared with a number that may be negative: write u64(...) or s64(...) around one of them", node)
+            c.fail(
+                "a u64 is compared with a number that may be negative: write u64(...) or s64(...) around one of them",
+                node,
+            )
         signed = False
     va, vb = value_of(c, na), value_of(c, nb)
     if va.op == "const":
@@ -311,7 +323,7 @@ def join_types(a: Scalar, alo: int, ahi: int, b: Scalar, blo: int, bhi: int) -> 
         fixed, lo, hi = (b, alo, ahi) if a is INT else (a, blo, bhi)
         if fits(lo, hi, fixed):
             return fixed
-        flo, fhi = limits(fixed.bits, fixed.signed)
+        fhi = limits(fixed.bits, fixed.signed)[1]
         return INT if fhi <= S64_MAX else None
     (la, ha), (lb, hb) = limits(a.bits, a.signed), limits(b.bits, b.signed)
     if la <= lb and hb <= ha:

@@ -33,8 +33,35 @@ if TYPE_CHECKING:
     from typing import Any
 
 PURE = frozenset(
-    "const param add sub mul div mod sdiv smod and or xor shl shr sar neg zext sext bswap retype stack map mapvalue "
-    "function ksym phi load".split()
+    [
+        "const",
+        "param",
+        "add",
+        "sub",
+        "mul",
+        "div",
+        "mod",
+        "sdiv",
+        "smod",
+        "and",
+        "or",
+        "xor",
+        "shl",
+        "shr",
+        "sar",
+        "neg",
+        "zext",
+        "sext",
+        "bswap",
+        "retype",
+        "stack",
+        "map",
+        "mapvalue",
+        "function",
+        "ksym",
+        "phi",
+        "load",
+    ]
 )
 """Operations that may be removed when nobody uses their result."""
 

@@ -6,7 +6,7 @@ from .build import State, limits
 from .integers import join_types, value_of
 from .ir import Block, Value
 from .refs import Ref
-from .values import INT, Conflict, Const, Front, Int, Tuple, native, span
+from .values import INT, Conflict, Const, Front, Int, Tuple, span
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,9 +49,13 @@ def merge(c: Compiler, states: list[State], node: Any) -> State | None:
     c.b.state = before
     facts: dict[Any, Any] = {}
     for key, value in states[0].facts.items():
-        others = [s.facts.get(key) for s in states[1:]]
-        if all(o is not None for o in others):
-            facts[key] = value if value is True else (min(value[0], *(o[0] for o in others)), max(value[1], *(o[1] for o in others)))
+        others: list[Any] = [s.facts.get(key) for s in states[1:]]
+        if None not in others:
+            facts[key] = (
+                value
+                if value is True
+                else (min(value[0], *(o[0] for o in others)), max(value[1], *(o[1] for o in others)))
+            )
     facts.update((("null", phi), True) for phi in block.phis if phi.aux == "nonnull")
     shared = states[0].shared
     for state in states[1:]:
@@ -68,7 +72,7 @@ def merge(c: Compiler, states: list[State], node: Any) -> State | None:
     return joined
 
 
-def join(c: Compiler, block: Block, states: list[State], fronts: list[Front | None], name: str) -> Front:
+def join(c: Compiler, block: Block, states: list[State], fronts: list[Front | None], name: str) -> Any:
     """One front-end value for a name that stands for different things on the ways into `block`."""
     if any(f is None for f in fronts):
         return Conflict(f"{name} may not have been assigned on every way to this line")
@@ -77,7 +81,7 @@ def join(c: Compiler, block: Block, states: list[State], fronts: list[Front | No
             return f
     first = fronts[0]
     if all(isinstance(f, Const) for f in fronts) and all(_same(first.obj, f.obj) for f in fronts):  # type: ignore[union-attr]
-        return first  # type: ignore[return-value]
+        return first
     if all(isinstance(f, Ref) or (isinstance(f, Const) and f.obj is None) for f in fronts):
         found = join_refs(c, block, states, fronts)
         if found is not None:
@@ -93,7 +97,7 @@ def join(c: Compiler, block: Block, states: list[State], fronts: list[Front | No
     if custom is not None and all(type(f) is type(first) for f in fronts):
         found = custom(c, block, states, fronts)
         if found is not None:
-            return found  # type: ignore[no-any-return]
+            return found
     kinds = " or ".join(dict.fromkeys(f.what() for f in fronts))  # type: ignore[union-attr]
     return Conflict(f"{name} stands for {kinds}, depending on the way to this line; use two names")
 
@@ -132,7 +136,9 @@ def join_numbers(c: Compiler, block: Block, states: list[State], fronts: list[An
         type_ = join_types(type_, lo, hi, own, nlo, nhi)
         if type_ is None:
             c.b.state = before
-            return Conflict(f"{name} is u64 on one way to this line and may be negative on another: write u64(...) or s64(...)")
+            return Conflict(
+                f"{name} is u64 on one way to this line and may be negative on another: write u64(...) or s64(...)"
+            )
         lo, hi = min(lo, nlo), max(hi, nhi)
     c.b.state = before
     assert type_ is not None
@@ -171,7 +177,7 @@ def settle(c: Compiler, state: State, ref: Ref) -> Ref:
     )  # fmt: skip
 
 
-def join_refs(c: Compiler, block: Block, states: list[State], fronts: list[Any]) -> Front | None:
+def join_refs(c: Compiler, block: Block, states: list[State], fronts: list[Any]) -> Any:
     refs = [f for f in fronts if isinstance(f, Ref)]
     if not refs:
         return fronts[0]
@@ -182,12 +188,17 @@ def join_refs(c: Compiler, block: Block, states: list[State], fronts: list[Any])
         ):  # fmt: skip
             return None
     if first.owner is not None or first.region == "stack":
-        return None if any(r.base is not first.base or r.off != first.off for r in refs) or len(refs) < len(fronts) else first
+        return (
+            None
+            if any(r.base is not first.base or r.off != first.off for r in refs) or len(refs) < len(fronts)
+            else first
+        )
     known = [
-        isinstance(f, Ref) and (f.check is None or f.check in state.facts) for state, f in zip(states, fronts, strict=True)
+        isinstance(f, Ref) and (f.check is None or f.check in state.facts)
+        for state, f in zip(states, fronts, strict=True)
     ]
     for i, (f, k) in enumerate(zip(fronts, known, strict=True)):
-        if isinstance(f, Ref) and not k and (f.check[0] != "null" or f.off):
+        if isinstance(f, Ref) and not k and f.check is not None and (f.check[0] != "null" or f.off):
             fronts[i] = settle(c, states[i], f)
     values = []
     before = c.b.state
@@ -198,7 +209,11 @@ def join_refs(c: Compiler, block: Block, states: list[State], fronts: list[Any])
         else:
             values.append(c.b.const(0))
     c.b.state = before
-    base = values[0] if all(v is values[0] for v in values) else phi(block, values, *limits(64, False), aux="nonnull" if all(known) else None)
+    base = (
+        values[0]
+        if all(v is values[0] for v in values)
+        else phi(block, values, *limits(64, False), aux="nonnull" if all(known) else None)
+    )
     return Ref(
         base, 0, first.type, first.region, check=("null", base), shared=first.shared, writable=first.writable,
         owner=first.owner, epoch=first.epoch, label=first.label,

@@ -5,7 +5,7 @@ A typed pointer may be read through directly (the kernel turns a bad access into
 
 from __future__ import annotations
 
-from .. import types
+from . import scalars as types
 from .build import limits
 from .refs import Ref
 from .values import Front, Int
@@ -91,7 +91,7 @@ def typed(c: Compiler, value: Value, type_: Any, *, direct: bool) -> Front:
         inner = plain.type.stripped
         if inner.kind in (Kind.STRUCT, Kind.UNION):
             return Kernel(value, inner, direct=direct)
-        return Int(value, types.u64)  # type: ignore[arg-type]
+        return Int(value, types.u64)
     scalar = scalar_of_btf(plain)
     if scalar is None or scalar.size == 8:
         kind: Any = scalar or types.u64
@@ -136,7 +136,7 @@ class Kernel(Front):
         return c.b.arith("add", self.value, c.b.const(self.off)) if self.off else self.value
 
     def number(self, c: Compiler, node: Any) -> Int:
-        return Int(self.pointer_value(c), types.u64)  # type: ignore[arg-type]
+        return Int(self.pointer_value(c), types.u64)
 
     def attribute(self, c: Compiler, name: str, node: Any) -> Front:
         if name not in self.struct:
@@ -213,10 +213,10 @@ class KernelArray(Front):
         if not isinstance(index, Const) or not 0 <= index.obj < self.type.count:
             c.fail(f"an array of the kernel is indexed by a constant 0..{self.type.count - 1}", node)
         kind = types.u8 if self.type.element is types.char else self.type.element
-        off = self.off + index.obj * kind.size  # type: ignore[attr-defined]
+        off = self.off + index.obj * kind.size
         if self.direct:
-            return Int(c.b.load(self.base, off, kind.size, kind.signed, "kernel"), kind)  # type: ignore[attr-defined,arg-type]
+            return Int(c.b.load(self.base, off, kind.size, kind.signed, "kernel"), kind)
         from .events import read_kernel
 
         address = c.b.arith("add", self.base, c.b.const(off))
-        return Int(read_kernel(c, address, kind.size, kind.signed), kind)  # type: ignore[attr-defined,arg-type]
+        return Int(read_kernel(c, address, kind.size, kind.signed), kind)

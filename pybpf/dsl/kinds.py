@@ -163,7 +163,9 @@ def make(kind: Kind) -> Callable[..., Any]:
 
     decorate.__name__ = decorate.__qualname__ = kind.name
     aim = f" of a {kind.target}" if kind.target else ""
-    decorate.__doc__ = f"Make a function a program for the hook {kind.name}{aim}; see `pybpf.dsl.kinds` for the options."
+    decorate.__doc__ = (
+        f"Make a function a program for the hook {kind.name}{aim}; see `pybpf.dsl.kinds` for the options."
+    )
     return decorate
 
 

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import ctypes
 
-from .. import types
-from ..types import Array, Scalar
+from ..types import Array, Scalar, ctype_of
+from . import scalars as types
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_NAMED = {
-    (s.size, s.signed, s.byteorder): s for s in vars(types).values() if isinstance(s, Scalar)
-}
+_NAMED = {(s.size, s.signed, s.byteorder): s for s in vars(types).values() if isinstance(s, Scalar)}
 _CODES = {
-    **{c: (1, False) for c in "?Bc"}, "b": (1, True), "H": (2, False), "h": (2, True), "I": (4, False), "i": (4, True),
+    **dict.fromkeys("?Bc", (1, False)), "b": (1, True), "H": (2, False), "h": (2, True), "I": (4, False), "i": (4, True),
     "L": (ctypes.sizeof(ctypes.c_ulong), False), "l": (ctypes.sizeof(ctypes.c_long), True), "Q": (8, False), "q": (8, True),
     "P": (8, False), "z": (8, False),
 }  # fmt: skip
@@ -51,7 +49,7 @@ def scalar_of(type_: Any) -> Scalar | None:
     found = None
     if isinstance(type_, type):
         if issubclass(type_, ctypes._SimpleCData):
-            size, signed = _CODES.get(type_._type_, (0, False))
+            size, signed = _CODES.get(getattr(type_, "_type_", ""), (0, False))
             swapped = size > 1 and hasattr(type_, "_swappedbytes_")
             order = {"little": "big", "big": "little"}[_native] if swapped else _native
             found = _NAMED.get((size, signed, order)) or (Scalar(type_.__name__, size, signed, order) if size else None)
@@ -63,7 +61,7 @@ def scalar_of(type_: Any) -> Scalar | None:
     return found
 
 
-_native = types.u32.byteorder  # type: ignore[attr-defined]
+_native = types.u32.byteorder
 
 
 def is_struct(type_: Any) -> bool:
@@ -100,7 +98,7 @@ def normal(type_: Any) -> Any:
 def sizeof(type_: Any) -> int:
     if isinstance(type_, Scalar):
         return type_.size
-    return ctypes.sizeof(types.ctype_of(type_)) if scalar_of(type_) is None else scalar_of(type_).size  # type: ignore[union-attr]
+    return ctypes.sizeof(ctype_of(type_)) if scalar_of(type_) is None else scalar_of(type_).size  # type: ignore[union-attr]
 
 
 def alignof(type_: Any) -> int:
@@ -108,7 +106,7 @@ def alignof(type_: Any) -> int:
     scalar = scalar_of(type_)
     if scalar is not None:
         return scalar.size
-    return ctypes.alignment(types.ctype_of(type_))
+    return ctypes.alignment(ctype_of(type_))
 
 
 def fields(struct: Any) -> dict[str, Field]:

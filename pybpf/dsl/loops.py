@@ -41,7 +41,7 @@ class Loop:
         self.continues: list[State] = []
 
 
-class Unstable(Exception):  # noqa: N818 (a signal inside of this module, never an error)
+class Unstable(Exception):
     """An assumption about a loop variable was too narrow."""
 
 
@@ -101,8 +101,14 @@ def counts(node: Any) -> bool:
 
 
 def repeat(
-    c: Compiler, node: Any, names: set[str], first: dict[str, Any], top: Callable[[], None], bottom: Callable[[], Any], guard: bool
-) -> tuple[list[State], list[State]]:
+    c: Compiler,
+    node: Any,
+    names: set[str],
+    first: dict[str, Any],
+    top: Callable[[], None],
+    bottom: Callable[[], Any],
+    guard: bool,
+) -> Any:
     """Lower the top of a round, the body and the bottom test, again until the assumptions about its variables hold.
 
     Gives the states that leave by the test, and those that leave by break.
@@ -132,7 +138,7 @@ def repeat(
             c.suppressed = suppressed or c.suppressed if depth else suppressed
         if found is not None and not doubt:
             return found
-        memo["$strict"] = doubt or memo.get("$strict")  # type: ignore[assignment]
+        memo["$strict"] = doubt or memo.get("$strict")
         del c.b.graph.blocks[blocks:]
         del c.frame.returns[returns:]
         c.free_slots[:] = slots
@@ -182,17 +188,25 @@ def _attempt(c: Compiler, node: Any, names: set[str], memo: dict[str, Any], top:
                 raise Unstable
             if again.owned.keys() != before.owned.keys():
                 odd = next(iter(again.owned.keys() ^ before.owned.keys()))
-                c.fail(f"{again.owned.get(odd) or before.owned.get(odd)} is not released in every round of this loop", node)
+                c.fail(
+                    f"{again.owned.get(odd) or before.owned.get(odd)} is not released in every round of this loop", node
+                )
             _close(c, header, phis, memo)
             c.b.end("jump", header)
     return outs, loop.breaks
 
 
 def _assume(
-    c: Compiler, header: Any, before: State, name: str, front: Front, memo: dict[str, Any], phis: dict[str, tuple[Value, Front]]
+    c: Compiler,
+    header: Any,
+    before: State,
+    name: str,
+    front: Front,
+    memo: dict[str, Any],
+    phis: dict[str, tuple[Value, Front]],
 ) -> Front:
     """What a variable stands for at the head of the loop."""
-    if isinstance(front, Const) and isinstance(front.obj, int) or isinstance(front, Int):
+    if (isinstance(front, Const) and isinstance(front.obj, int)) or isinstance(front, Int):
         n = front.number(c, None)
         if name in memo:
             type_, lo, hi = memo[name]
@@ -322,7 +336,11 @@ def count(c: Compiler, node: Any, args: list[Any], unrolling: bool) -> None:
         c.fail("the step of range must be a constant other than 0", node)
     if isinstance(start, Const) and isinstance(stop, Const) and not isinstance(stop.obj, Bounded):
         steps = range(start.obj, stop.obj, step.obj)
-        if unrolling or c.unit.kernel < BOUNDED_LOOPS or (len(steps) <= UNROLL_STEPS and len(steps) * weight(node.body) <= UNROLL_NODES):
+        if (
+            unrolling
+            or c.unit.kernel < BOUNDED_LOOPS
+            or (len(steps) <= UNROLL_STEPS and len(steps) * weight(node.body) <= UNROLL_NODES)
+        ):
             if len(steps) > MAX_UNROLL:
                 c.fail(f"unrolling {len(steps)} rounds would make too long a program", node)
             return unrolled(c, node, [Const(i) for i in steps])
@@ -390,8 +408,8 @@ def unrolled(c: Compiler, node: Any, items: list[Any]) -> None:
 
 def counted(c: Compiler, node: Any, start: Front, stop: Front, step: int, element: Any) -> None:
     """A loop over a hidden counter: assigning the visible variable in the body changes nothing, as in Python."""
-    from .statements import store
     from .lang import Bounded
+    from .statements import store
 
     most = None
     if isinstance(stop, Const) and isinstance(stop.obj, Bounded):
@@ -400,9 +418,11 @@ def counted(c: Compiler, node: Any, start: Front, stop: Front, step: int, elemen
     (alo, ahi), (blo, bhi) = span(c, first), span(c, last)
     reach = (bhi - alo if step > 0 else ahi - blo) // abs(step) + 1
     steps = reach if most is None else min(most, reach)
-    if most is None and reach > 1 << 20 and not (c.unit.kernel >= MAY_GOTO and bhi <= S64_MAX >> 1):
-        if not c.lenient():
-            c.fail(f"this loop may take {reach} rounds: write range(bounded(n, max=...)) with the most that it may take", node)
+    if most is None and reach > 1 << 20 and not (c.unit.kernel >= MAY_GOTO and bhi <= S64_MAX >> 1) and not c.lenient():
+        c.fail(
+            f"this loop may take {reach} rounds: write range(bounded(n, max=...)) with the most that it may take",
+            node,
+        )
     hidden = f"$counter{node.lineno}_{node.col_offset}_{len(c.frame.path)}"
     test = "<" if step > 0 else ">"
     n = value_of(c, first)
@@ -415,7 +435,7 @@ def counted(c: Compiler, node: Any, start: Front, stop: Front, step: int, elemen
     breaks: list[State] = []
     if yes is not None:
         c.b.state = yes
-        counter = Int(n, INT) if not (n.op == "const") else Const(n.aux)
+        counter = Const(n.aux) if n.op == "const" else Int(n, INT)
         yes.env[hidden] = counter
         if step > 0:
             low, high = alo, max(min(bhi - 1, S64_MAX), ahi)
@@ -427,7 +447,7 @@ def counted(c: Compiler, node: Any, start: Front, stop: Front, step: int, elemen
 
         def bottom() -> Any:
             now = c.b.state.env[hidden].number(c, node)
-            lo, hi = (low + step, high + step) if step > 0 else (low + step, high + step)
+            lo, hi = low + step, high + step
             value = c.b.arith("add", value_of(c, now), c.b.const(step), 64, max(lo, S64_MIN), min(hi, S64_MAX))
             following = Int(value, INT)
             c.b.state.env[hidden] = following
@@ -435,7 +455,13 @@ def counted(c: Compiler, node: Any, start: Front, stop: Front, step: int, elemen
                 turn = c.b.state.env[rounds].number(c, node)
                 c.b.state.env[rounds] = Int(c.b.arith("add", value_of(c, turn), c.b.const(1), 64, 1, most), INT)
                 outcome = compare(c, "<", c.b.state.env[rounds], Const(most), node)
-                in_bound, out = (c.b.state, None) if outcome is True else (None, c.b.state) if outcome is False else jump(c, *outcome)
+                in_bound, out = (
+                    (c.b.state, None)
+                    if outcome is True
+                    else (None, c.b.state)
+                    if outcome is False
+                    else jump(c, *outcome)
+                )
                 if in_bound is None:
                     return None, out
                 c.b.state = in_bound

@@ -58,7 +58,7 @@ class Mi:
         self.at = at
 
     def __repr__(self) -> str:
-        return f"Mi(0x{self.opcode & 0xFF:02x}, {self.dst}, {self.src}, {self.off}, {self.imm}, uses={self.uses}, defs={self.defs})"
+        return f"Mi(0x{self.opcode & 0xFF:02x}, {self.dst}, {self.src}, {self.off}, {self.imm}, {self.uses} -> {self.defs})"
 
 
 class MBlock:

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from .. import types
 from ..declared import Global, Ipv4Prefix
+from . import scalars as types
 from .integers import OPS, convert, value_of
 from .ir import Value
 from .joins import is_number, merge
@@ -24,13 +24,23 @@ if TYPE_CHECKING:
 HASH, ARRAY, PROG_ARRAY, PERF, PERCPU_HASH, PERCPU_ARRAY, STACK_TRACE, CGROUP_ARRAY = 1, 2, 3, 4, 5, 6, 7, 8
 LRU, LRU_PERCPU, LPM, ARRAY_OF_MAPS, HASH_OF_MAPS, DEVMAP, SOCKMAP, CPUMAP, XSKMAP = 9, 10, 11, 12, 13, 14, 15, 16, 17
 SOCKHASH, CGROUP_STORAGE, REUSEPORT, PERCPU_CGROUP_STORAGE, QUEUE, STACK = 18, 19, 20, 21, 22, 23
-SK_STORAGE, DEVMAP_HASH, STRUCT_OPS, RINGBUF, INODE_STORAGE, TASK_STORAGE, BLOOM, USER_RINGBUF = 24, 25, 26, 27, 28, 29, 30, 31
+SK_STORAGE, DEVMAP_HASH, STRUCT_OPS, RINGBUF, INODE_STORAGE, TASK_STORAGE, BLOOM, USER_RINGBUF = (
+    24,
+    25,
+    26,
+    27,
+    28,
+    29,
+    30,
+    31,
+)
 CGRP_STORAGE, ARENA = 32, 33
 
 KEYED = frozenset((HASH, ARRAY, PERCPU_HASH, PERCPU_ARRAY, LRU, LRU_PERCPU, LPM))
 ARRAYS = frozenset((ARRAY, PERCPU_ARRAY))
 PERCPU = frozenset((PERCPU_HASH, PERCPU_ARRAY, LRU_PERCPU, PERCPU_CGROUP_STORAGE))
 ANY, NOEXIST = 0, 1
+ZERO, FALSE, NOTHING = Const(0), Const(False), Const(None)
 DIRECT_VALUE = (5, 2)
 
 
@@ -86,7 +96,9 @@ class MapRef(Front):
 
     def keyed(self, c: Compiler, node: Any, verb: str) -> None:
         if self.spec.map_type not in KEYED:
-            c.fail(f"{self.what()} ({type(self.spec).__name__}) has no {verb}; it has {', '.join(self.methods())}", node)
+            c.fail(
+                f"{self.what()} ({type(self.spec).__name__}) has no {verb}; it has {', '.join(self.methods())}", node
+            )
 
     def methods(self) -> list[str]:
         return [name for name, (types, _) in OPERATIONS.items() if self.spec.map_type in types]
@@ -146,9 +158,10 @@ class MapRef(Front):
         return c.b.call("helper", number, name, args)
 
     def key(self, c: Compiler, index: Front, temporary: list[Value], node: Any) -> Value:
-        if self.spec.map_type in ARRAYS and isinstance(index, Const) and isinstance(index.obj, int):
-            if not 0 <= index.obj < self.spec.max_entries:
-                c.fail(f"{self.hint} has the entries 0..{self.spec.max_entries - 1}; {index.obj} is never found", node)
+        entries = self.spec.max_entries
+        constant = index.obj if isinstance(index, Const) and isinstance(index.obj, int) else 0
+        if self.spec.map_type in ARRAYS and not 0 <= constant < entries:
+            c.fail(f"{self.hint} has the entries 0..{entries - 1}; {constant} is never found", node)
         key_type = self.spec.key if self.spec.key is not None else self.spec.key_size
         if self.spec.map_type == LPM and key_type is Ipv4Prefix and is_number(index):
             return self.host(c, index, temporary, node)
@@ -160,9 +173,9 @@ class MapRef(Front):
         temporary.append(place)
         c.state.shared.pop(("content", place), None)
         ref = Ref(place, 0, Ipv4Prefix, "stack")
-        ref.raw_store(c, types.u32, c.b.const(32))  # type: ignore[arg-type]
-        number = convert(c, address, types.be32, node, "the key")  # type: ignore[arg-type]
-        ref.at(place, 4, types.be32).raw_store(c, types.be32, number)  # type: ignore[arg-type]
+        ref.raw_store(c, types.u32, c.b.const(32))
+        number = convert(c, address, types.be32, node, "the key")
+        ref.at(place, 4, types.be32).raw_store(c, types.be32, number)
         return place
 
     def set_item(self, c: Compiler, index: Front, value: Front, node: Any) -> None:
@@ -220,7 +233,10 @@ class MapRef(Front):
         self.keyed(c, node, "[key] += value")
         ref = self.find(c, index, node)
         if not ref.is_number():
-            c.fail(f"{type_name(ref.type)} is not a number: write x = {self.hint}.get(key), test it, and change a field", node)
+            c.fail(
+                f"{type_name(ref.type)} is not a number: write x = {self.hint}.get(key), test it, and change a field",
+                node,
+            )
         if ref.shared and op not in ATOMIC:
             ref.modify_atomic(c, op, scalar_of(ref.type), value, node)  # type: ignore[arg-type]
         # The value is worked out before the lookup's result is tested, so that it is known on both ways.
@@ -254,7 +270,10 @@ class MapRef(Front):
     def method(self, c: Compiler, name: str, args: list[Front], kw: dict[str, Front], node: Any) -> Front:
         row = OPERATIONS.get(name)
         if row is None or self.spec.map_type not in row[0]:
-            c.fail(f"{self.what()} ({type(self.spec).__name__}) has no method {name}; it has {', '.join(self.methods())}", node)
+            c.fail(
+                f"{self.what()} ({type(self.spec).__name__}) has no method {name}; it has {', '.join(self.methods())}",
+                node,
+            )
         if kw:
             names = row[1].__code__.co_varnames[3 : row[1].__code__.co_argcount]
             defaults = row[1].__defaults__ or ()
@@ -279,14 +298,21 @@ class MapRef(Front):
 def value_pointer(c: Compiler, front: Front, type_: Any, what: str, temporary: list[Value], node: Any) -> Value:
     """The address of a key or value in memory; numbers, tuples and constants are put on the stack."""
     type_ = normal(type_)
-    if isinstance(front, Ref) and (front.type is type_ or (not front.is_number() and sizeof(front.type) == sizeof(type_) and not is_struct(type_))):
-        if front.region in ("stack", "map", "rodata", "packet") and front.is_number() is (scalar_of(type_) is not None):
-            return front.pointer(c, node)
-        if front.region in ("ring", "mem"):
-            return front.pointer(c, node)
+    if (
+        isinstance(front, Ref)
+        and (
+            front.type is type_
+            or (not front.is_number() and sizeof(front.type) == sizeof(type_) and not is_struct(type_))
+        )
+        and front.region != "ctx"
+        and (front.region in ("ring", "mem") or front.is_number() is (scalar_of(type_) is not None))
+    ):
+        return front.pointer(c, node)
     size = sizeof(type_)
     scalar = scalar_of(type_)
-    if scalar is not None and not (isinstance(front, Const) and isinstance(front.obj, (bytes, str)) or _is_address(front)):
+    if scalar is not None and not (
+        (isinstance(front, Const) and isinstance(front.obj, (bytes, str))) or _is_address(front)
+    ):
         value = convert(c, front, scalar, node, f"the {what}")
         place = c.borrow(size, size, what)
         temporary.append(place)
@@ -359,11 +385,11 @@ def _get(c: Compiler, m: MapRef, node: Any, key: Front, default: Front | None = 
         return ref.number(c, node)
     assert some is not None
     c.b.state = some
-    found = ref.number(c, node)
-    return select(c, [(none, default), (c.b.state, found)], node, "this entry")
+    number = ref.number(c, node)
+    return select(c, [(none, default), (c.b.state, number)], node, "this entry")
 
 
-def _update(c: Compiler, m: MapRef, node: Any, key: Front, value: Front, flags: Front = Const(0)) -> Front:
+def _update(c: Compiler, m: MapRef, node: Any, key: Front, value: Front, flags: Front = ZERO) -> Front:
     return status(m.put(c, key, value, value_of(c, flags.number(c, node)), node))
 
 
@@ -373,7 +399,7 @@ def _delete(c: Compiler, m: MapRef, node: Any, key: Front) -> Front:
 
 def status(value: Value) -> Int:
     """What a helper says of its success: 0, or a negative errno."""
-    return Int(value, types.s64)  # type: ignore[arg-type]
+    return Int(value, types.s64)
 
 
 def _reserve(c: Compiler, m: MapRef, node: Any, type_: Front | None = None) -> Front:
@@ -411,7 +437,7 @@ class Record(Ref):
         return Const(None)
 
 
-def _output(c: Compiler, m: MapRef, node: Any, value: Front, flags: Front = Const(0)) -> Front:
+def _output(c: Compiler, m: MapRef, node: Any, value: Front, flags: Front = ZERO) -> Front:
     from .helpercalls import is_ctx
 
     temporary: list[Value] = []
@@ -431,11 +457,17 @@ def _output(c: Compiler, m: MapRef, node: Any, value: Front, flags: Front = Cons
     if isinstance(value, Ref) and value.region == "stack" and is_struct(value.type):
         pass  # made zeroed, so its padding tells nothing
     if m.spec.map_type == PERF:
-        where = value_of(c, flags.number(c, node)) if not (isinstance(flags, Const) and flags.obj == 0) else c.b.const(0xFFFFFFFF)
+        where = (
+            value_of(c, flags.number(c, node))
+            if not (isinstance(flags, Const) and flags.obj == 0)
+            else c.b.const(0xFFFFFFFF)
+        )
         args = [c.context().value, m.pointer_value(c), where, address, c.b.const(size)]
         result = m.call(c, "perf_event_output", perf_output(c), args)
     else:
-        result = m.call(c, "ringbuf_output", 130, [m.pointer_value(c), address, c.b.const(size), value_of(c, flags.number(c, node))])
+        result = m.call(
+            c, "ringbuf_output", 130, [m.pointer_value(c), address, c.b.const(size), value_of(c, flags.number(c, node))]
+        )
     for slot in temporary:
         c.release(slot)
     _ = is_ctx
@@ -447,7 +479,7 @@ def perf_output(c: Compiler) -> int:
     return 25
 
 
-def _push(c: Compiler, m: MapRef, node: Any, value: Front, flags: Front = Const(0)) -> Front:
+def _push(c: Compiler, m: MapRef, node: Any, value: Front, flags: Front = ZERO) -> Front:
     temporary: list[Value] = []
     place = value_pointer(c, value, m.spec.value, "value", temporary, node)
     result = m.call(c, "map_push_elem", 87, [m.pointer_value(c), place, value_of(c, flags.number(c, node))])
@@ -480,7 +512,7 @@ def tail_call(c: Compiler, m: MapRef, node: Any, first: Front, second: Front | N
     return Const(None)
 
 
-def _redirect(c: Compiler, m: MapRef, node: Any, key: Front, flags: Front = Const(0)) -> Front:
+def _redirect(c: Compiler, m: MapRef, node: Any, key: Front, flags: Front = ZERO) -> Front:
     kind = m.spec.map_type
     extra = value_of(c, flags.number(c, node))
     if kind in (SOCKMAP, SOCKHASH):
@@ -500,16 +532,18 @@ def _redirect(c: Compiler, m: MapRef, node: Any, key: Front, flags: Front = Cons
         n = key.number(c, node)
         result = m.call(c, "redirect_map", 51, [m.pointer_value(c), value_of(c, n), extra])
     result.lo, result.hi = -(1 << 31), (1 << 31) - 1
-    return Int(result, types.s64)  # type: ignore[arg-type]
+    return Int(result, types.s64)
 
 
-def _stack_id(c: Compiler, m: MapRef, node: Any, flags: Front = Const(0)) -> Front:
+def _stack_id(c: Compiler, m: MapRef, node: Any, flags: Front = ZERO) -> Front:
     """The id of the current stack trace, or a negative errno; flags 256 (BPF_F_USER_STACK) for user space."""
     result = m.call(c, "get_stackid", 27, [c.context().value, m.pointer_value(c), value_of(c, flags.number(c, node))])
     return status(result)
 
 
-def _for_each(c: Compiler, m: MapRef, node: Any, callback: Front, context: Front = Const(None), flags: Front = Const(0)) -> Front:
+def _for_each(
+    c: Compiler, m: MapRef, node: Any, callback: Front, context: Front = NOTHING, flags: Front = ZERO
+) -> Front:
     from .helpercalls import call_helper
 
     return call_helper(c, "for_each_map_elem", [m, callback, context, flags], {}, node)
@@ -525,15 +559,19 @@ def _storage(delete: bool) -> Any:
     names = {SK_STORAGE: ("sk_storage", 107, 108), INODE_STORAGE: ("inode_storage", 145, 147),
              TASK_STORAGE: ("task_storage", 156, 157), CGRP_STORAGE: ("cgrp_storage", 210, 211)}  # fmt: skip
 
-    def get(c: Compiler, m: MapRef, node: Any, owner: Front, create: Front = Const(False)) -> Front:
+    def get(c: Compiler, m: MapRef, node: Any, owner: Front, create: Front = FALSE) -> Front:
         """The value that belongs to a socket, task, inode or cgroup, or None; `create=True` makes it, zeroed."""
         name, number, _ = names[m.spec.map_type]
         if not isinstance(create, Const):
             c.fail("create is a constant", node)
         address = pointer_of(c, owner, node)
-        found = m.call(c, f"{name}_get", number, [m.pointer_value(c), address, c.b.const(0), c.b.const(int(bool(create.obj)))])
+        found = m.call(
+            c, f"{name}_get", number, [m.pointer_value(c), address, c.b.const(0), c.b.const(int(bool(create.obj)))]
+        )
         found.lo, found.hi = 0, (1 << 64) - 1
-        return Ref(found, 0, normal(m.spec.value), "map", check=("null", found), shared=True, label=f"{m.hint}.get(...)")
+        return Ref(
+            found, 0, normal(m.spec.value), "map", check=("null", found), shared=True, label=f"{m.hint}.get(...)"
+        )
 
     def remove(c: Compiler, m: MapRef, node: Any, owner: Front) -> Front:
         name, _, number = names[m.spec.map_type]
@@ -561,7 +599,9 @@ def _cgroup_storage(c: Compiler, m: MapRef, node: Any) -> Front:
 _STORAGES = frozenset((SK_STORAGE, INODE_STORAGE, TASK_STORAGE, CGRP_STORAGE))
 
 
-def _get_any(c: Compiler, m: MapRef, node: Any, key: Front, default: Front | None = None, create: Front = Const(False)) -> Front:
+def _get_any(
+    c: Compiler, m: MapRef, node: Any, key: Front, default: Front | None = None, create: Front = FALSE
+) -> Front:
     if m.spec.map_type in _STORAGES:
         return _storage(False)(c, m, node, key, default if default is not None else create)  # type: ignore[no-any-return]
     return _get(c, m, node, key, default)

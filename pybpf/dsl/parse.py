@@ -97,13 +97,13 @@ def _block(lines: tuple[str, ...], first: int, name: str) -> tuple[Any, int, int
     if indent:
         text = "if 1:\n" + text
     try:
-        body = compile(text, "<function>", "exec", _PyCF_ONLY_AST, dont_inherit=True).body  # type: ignore[attr-defined]
+        body = compile(text, "<function>", "exec", _PyCF_ONLY_AST, dont_inherit=True).body
     except (SyntaxError, ValueError):
         return None
     if indent:
         body = body[0].body
     node = body[0] if body else None
-    if type(node).__name__ not in ("FunctionDef", "AsyncFunctionDef") or node.name != name:
+    if node is None or type(node).__name__ not in ("FunctionDef", "AsyncFunctionDef") or node.name != name:
         return None
     return node, first - (2 if indent else 1), 0
 
@@ -117,7 +117,7 @@ def _whole(lines: tuple[str, ...], first: int, name: str, file: str) -> tuple[An
     while todo:
         node = todo.pop()
         if getattr(node, "name", None) == name and hasattr(node, "args"):
-            starts = [d.lineno for d in node.decorator_list] + [node.lineno]  # type: ignore[attr-defined]
+            starts = [d.lineno for d in node.decorator_list] + [node.lineno]
             if first in starts:
                 return node, 0, 0
         for field in getattr(node, "_fields", ()):

@@ -275,6 +275,7 @@ def returns(graph: Graph) -> None:
 def blocks(graph: Graph) -> None:
     """Skip blocks that only jump, and join a block to its only predecessor where that only goes there."""
     entry = graph.blocks[0]
+    gone: set[Block] = set()
     changed = True
     while changed:
         changed = False
@@ -285,7 +286,7 @@ def blocks(graph: Graph) -> None:
                 term[5].preds.remove(block)
                 block.term = term = ("jump", term[5])
                 changed = True
-            if term[0] != "jump" or block.preds == ["gone"]:
+            if term[0] != "jump" or block in gone:
                 continue
             target = term[1]
             if target is block:
@@ -301,9 +302,9 @@ def blocks(graph: Graph) -> None:
                     succ.preds = [block if p is target else p for p in succ.preds]
                 for value in target.values:
                     value.block = block
-                target.values, target.preds, target.term = [], ["gone"], ("jump", target)  # type: ignore[list-item]
+                gone.add(target)
                 changed = True
-        graph.blocks = [b for b in graph.blocks if b.preds != ["gone"]]
+        graph.blocks = [b for b in graph.blocks if b not in gone]
         if changed:
             reach(graph)
             copies(graph)

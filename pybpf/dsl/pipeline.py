@@ -115,7 +115,10 @@ def finish_returns(c: Compiler, parsed: Any) -> None:
         check_released(c, state, where)
         if isinstance(front, Const) and front.obj is None:
             if not kind.silent:
-                c.fail(f"this way through {c.graph.name} returns nothing, and a {kind.name} program returns a number: write return 0", where)
+                c.fail(
+                    f"this way through {c.graph.name} returns nothing, and {kind.name} programs return a number: write return 0",
+                    where,
+                )
             front = Const(0)
         c.b.end("return", result(c, front, where))
 
@@ -135,10 +138,10 @@ def result(c: Compiler, front: Front, node: Any) -> Value:
     if allowed is not None and not (allowed[0] <= lo and hi <= allowed[1]):
         shown = f"{lo}" if lo == hi else f"{lo}..{hi}"
         c.fail(f"a {c.unit.kind.name} program returns {allowed[0]}..{allowed[1]}, and this may be {shown}", node)
-    if not -(1 << 31) <= lo or hi >= 1 << 32:
+    if not lo >= -(1 << 31) or hi >= 1 << 32:
         if isinstance(n, Const):
             c.fail(f"a program returns 32 bits, and {lo} has more", node)
-        if not n.type.bits == 64:
+        if n.type.bits != 64:
             return value_of(c, n)
     return value_of(c, n)
 
@@ -159,8 +162,8 @@ def _sources(graph: Graph) -> Any:
 
 def describe(spec: Function, compiled: Compiled) -> tuple[bytes, tuple[Any, ...], tuple[Any, ...]]:
     """BTF of the program's functions, and which function and line each instruction belongs to."""
-    from ..btf.builder import STATIC, BtfBuilder, line_col
     from ..btf.builder import GLOBAL as EXPORTED
+    from ..btf.builder import STATIC, BtfBuilder, line_col
 
     btf = BtfBuilder()
     integer = btf.add_int("int", 4, True)
@@ -187,7 +190,9 @@ def describe(spec: Function, compiled: Compiled) -> tuple[bytes, tuple[Any, ...]
         if source is None or (source == last and i not in starts):
             continue
         last = source
-        lines.append((slots[i], btf.string(source.file), btf.string(source.text.strip()), line_col(source.line, source.column)))
+        lines.append(
+            (slots[i], btf.string(source.file), btf.string(source.text.strip()), line_col(source.line, source.column))
+        )
     return btf.to_bytes(), tuple(functions), tuple(lines)
 
 

@@ -33,7 +33,7 @@ class Function(ProgramSpec):
     one graph for each function) and `kernel`, the version that it is compiled for.  Calling it calls the Python function.
     """
 
-    function: FunctionType
+    function: Any
     kernel: str
     isa: int
     ir: str

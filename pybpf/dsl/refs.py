@@ -115,14 +115,19 @@ class Ref(Front):
         if not is_array(self.type):
             c.fail(f"{self.what()} cannot be indexed", node)
         array = as_array(self.type)
-        element = normal(array.element) if array.element is not None and getattr(array.element, "name", "") != "char" else _u8
+        element = (
+            normal(array.element) if array.element is not None and getattr(array.element, "name", "") != "char" else _u8
+        )
         step = sizeof(element)
         i = index.number(c, node)
         lo, hi = span(c, i)
         if lo < 0 or hi >= array.count:
             shown = f"{lo}" if lo == hi else f"{lo}..{hi}"
             if not c.lenient():
-                c.fail(f"the index may be {shown}, and {type_name(self.type)} has 0..{array.count - 1}: test it first", node)
+                c.fail(
+                    f"the index may be {shown}, and {type_name(self.type)} has 0..{array.count - 1}: test it first",
+                    node,
+                )
         value = value_of(c, i)
         if value.op == "const":
             return self.at(self.base, self.off + value.aux * step, element)
@@ -294,9 +299,15 @@ class Ref(Front):
             raw = constant_bytes(c, value.obj, self.type, node)
             step = chunk(self, size)
             for i, width in pieces(size, step):
-                c.b.store(self.base, self.off + i, width, c.b.const(int.from_bytes(raw[i : i + width], "little")), self.region)
+                c.b.store(
+                    self.base, self.off + i, width, c.b.const(int.from_bytes(raw[i : i + width], "little")), self.region
+                )
             return None
-        if not isinstance(value, Ref) or sizeof(value.type) != size or (is_struct(self.type) and value.type is not self.type):
+        if (
+            not isinstance(value, Ref)
+            or sizeof(value.type) != size
+            or (is_struct(self.type) and value.type is not self.type)
+        ):
             c.fail(f"{type_name(self.type)} is set from a value of the same type, not from {value.what()}", node)
         return copy(c, self, value, size, node)
 
@@ -307,7 +318,7 @@ class Ref(Front):
 def cast_bits(c: Compiler, n: Int | Const, width: int) -> Front:
     lo, hi = span(c, n)
     mask = (1 << width) - 1
-    if 0 <= lo and hi <= mask:
+    if lo >= 0 and hi <= mask:
         return n
     return Int(c.b.arith("and", value_of(c, n), c.b.const(mask), 64, 0, mask), INT)
 
@@ -375,6 +386,6 @@ def constant_bytes(c: Compiler, obj: Any, type_: Any, node: Any) -> bytes:
         c.fail(f"{obj!r} is not a {type_name(type_)}: {error}", node)
 
 
-from .. import types as _types  # noqa: E402
+from . import scalars as _types  # noqa: E402
 
 _u8 = _types.u8

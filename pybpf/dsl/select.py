@@ -10,8 +10,32 @@ from __future__ import annotations
 import sys
 
 from .ir import REMATERIALISED, Block, Graph, Slot, Value
-from .machine import ALU, ALU32, ALU64, ATOMIC, CALL, COPY, END, EXIT, FIRST_VIRTUAL, JA, JCOND, JMP, JMP32, LD_IMM64, LDX
-from .machine import MOV, NEG, SIZES, ST, STX, TESTS, MBlock, Mi, X
+from .machine import (
+    ALU,
+    ALU32,
+    ALU64,
+    ATOMIC,
+    CALL,
+    COPY,
+    END,
+    EXIT,
+    FIRST_VIRTUAL,
+    JA,
+    JCOND,
+    JMP,
+    JMP32,
+    LD_IMM64,
+    LDX,
+    MOV,
+    NEG,
+    SIZES,
+    ST,
+    STX,
+    TESTS,
+    MBlock,
+    Mi,
+    X,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +45,18 @@ S32_MIN, S32_MAX = -(1 << 31), (1 << 31) - 1
 _COMMUTES = frozenset(("add", "mul", "and", "or", "xor"))
 _OPPOSITE = {"==": "!=", "!=": "==", "<": ">=", "<=": ">", ">": "<=", ">=": "<", "s<": "s>=", "s<=": "s>", "s>": "s<=",
              "s>=": "s<"}  # fmt: skip
-_SWAPPED = {"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<=", "s<": "s>", "s<=": "s>=", "s>": "s<", "s>=": "s<="}
+_SWAPPED = {
+    "==": "==",
+    "!=": "!=",
+    "<": ">",
+    "<=": ">=",
+    ">": "<",
+    ">=": "<=",
+    "s<": "s>",
+    "s<=": "s>=",
+    "s>": "s<",
+    "s>=": "s<=",
+}
 
 
 class Selector:
@@ -269,7 +304,15 @@ class Selector:
         if callee.kind == "helper":
             self.emit(CALL, imm=callee.target, uses=used, defs=0, clobbers=True)
         else:
-            self.emit(CALL, src=1 if callee.kind == "local" else 2, imm=-1, symbol=callee.target, uses=used, defs=0, clobbers=True)
+            self.emit(
+                CALL,
+                src=1 if callee.kind == "local" else 2,
+                imm=-1,
+                symbol=callee.target,
+                uses=used,
+                defs=0,
+                clobbers=True,
+            )
         self.result(v)
 
     def result(self, v: Value) -> None:
@@ -304,7 +347,7 @@ class Selector:
             made.targets = (term[2].number, term[1].number)
         else:
             made.targets = (term[5].number, term[6].number)
-            made.test = self.test(*term[1:5], made)
+            made.test = self.test(term[1], term[2], term[3], term[4], made)
 
     def test(self, test: str, bits: int, a: Value, b: Value, made: MBlock) -> Mi:
         width = JMP if bits == 64 else JMP32
@@ -321,7 +364,14 @@ class Selector:
         old = self.isa < 2 and test.removeprefix("s") in ("<", "<=")
         if b.op == "const":
             n = b.aux
-            if not S32_MIN <= n <= S32_MAX and self.isa >= 3 and a.lo >= 0 and a.hi < 1 << 32 and 0 <= n < 1 << 32 and test[0] != "s":
+            if (
+                not S32_MIN <= n <= S32_MAX
+                and self.isa >= 3
+                and a.lo >= 0
+                and a.hi < 1 << 32
+                and 0 <= n < 1 << 32
+                and test[0] != "s"
+            ):
                 width, n = JMP32, _s32(n)
             if S32_MIN <= n <= S32_MAX:
                 if old:

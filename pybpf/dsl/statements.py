@@ -41,8 +41,8 @@ def ann_assign(c: Compiler, node: Any) -> None:
     value = c.expr(node.value)
     if not node.simple:
         return store(c, node.target, value)
-    from .layout import scalar_of
     from .integers import convert
+    from .layout import scalar_of
 
     wanted = c.expr(node.annotation)
     scalar = scalar_of(wanted.obj) if isinstance(wanted, Const) else None
@@ -189,7 +189,7 @@ def match(c: Compiler, node: Any) -> None:
             c.body(case.body)
             if c.b.state is not None:
                 after.append(c.b.state)
-        c.b.state = no  # type: ignore[assignment]
+        c.b.state = no
     if c.b.state is not None:
         after.append(c.b.state)
     c.b.state = merge(c, after, node)  # type: ignore[assignment]

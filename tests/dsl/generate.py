@@ -104,7 +104,9 @@ class Generator:
             op = self.random.choice(("//", "%"))
             return f"{kind}({self.expression(kind, depth - 1)} {op} ({self.expression(kind, depth - 1)} | 1))"
         if r < 0.85 and not self.inside:
-            return f"({self.expression(kind, depth - 1)} if {self.condition(1)} else {self.expression(kind, depth - 1)})"
+            return (
+                f"({self.expression(kind, depth - 1)} if {self.condition(1)} else {self.expression(kind, depth - 1)})"
+            )
         if r < 0.92 and not self.inside:
             pick = self.random.choice(("min", "max"))
             return f"{kind}({pick}({self.expression(kind, depth - 1)}, {self.expression(kind, depth - 1)}))"
@@ -122,11 +124,11 @@ class Generator:
         return f"{self.expression(kind, 1)} {op} {self.expression(kind, 1)}"
 
 
-WRAPPER = '''
+WRAPPER = """
 def program(ctx):
     p = ctx.packet(Input)
     if p is None:
         return 7
     out.value = body(p.a, p.b, p.c, p.d, p.e, p.f, p.g, p.h)
     return 0
-'''
+"""

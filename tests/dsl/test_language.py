@@ -172,7 +172,7 @@ def for_bounded(a, b):
 
 def for_variable(a, b):
     total = u64(0)
-    for i in range(a & 15):
+    for _i in range(a & 15):
         total += u64(b) & 0xFF
     return total
 

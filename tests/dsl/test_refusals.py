@@ -8,10 +8,9 @@ import sys
 
 import pytest
 
-from pybpf import Array, CompileError, HashMap, RingBuf, Struct, u8, u16, u32, u64, xdp
+from pybpf import Array, CompileError, HashMap, RingBuf, Struct, tracepoint, types, u32, u64, xdp
 from pybpf import helpers as bpf
 from pybpf.net import Ethernet, IPv4, Udp
-from pybpf.types import s64
 
 counts = HashMap(u32, u64, max_entries=8)
 slots = Array(u64, max_entries=8)
@@ -25,9 +24,9 @@ class Pair(Struct):
 pairs = HashMap(u32, Pair, max_entries=8)
 ring = RingBuf(Pair, size=4096)
 SCOPE = {
-    name: globals()[name]
-    for name in ("counts", "slots", "Pair", "pairs", "ring", "u8", "u16", "u32", "u64", "s64", "bpf", "Ethernet", "IPv4", "Udp")
-}
+    **vars(types), "counts": counts, "slots": slots, "Pair": Pair, "pairs": pairs, "ring": ring, "bpf": bpf,
+    "Ethernet": Ethernet, "IPv4": IPv4, "Udp": Udp,
+}  # fmt: skip
 
 
 def build(body: str, decorator=xdp, **options):
@@ -124,7 +123,7 @@ def test_every_node_is_compiled_or_refused(name):
     if row is None or (name == "TypeAlias" and sys.version_info < (3, 12)):
         return
     body, refused = row
-    node = compile(f"def f(ctx):\n" + "".join(f"    {x}\n" for x in body.splitlines()), "x", "exec", ast.PyCF_ONLY_AST)
+    node = compile("def f(ctx):\n" + "".join(f"    {x}\n" for x in body.splitlines()), "x", "exec", ast.PyCF_ONLY_AST)
     assert name in {type(n).__name__ for n in ast.walk(node)}
     if refused is None:
         assert build(body).insns
@@ -154,7 +153,10 @@ ERRORS = [
     ("return ctx.data", "ctx.packet"),
     ("e = ring.reserve()\nif e is None:\n    return 0\nreturn 0", "neither submitted nor discarded"),
     ("e = ring.reserve()\nif e is None:\n    return 0\ne.submit()\ne.a = 1\nreturn 0", "already submitted"),
-    ("e = ring.reserve()\nif e is None:\n    return 0\nif len(ctx) > 3:\n    e.submit()\nreturn 0", "released on one way"),
+    (
+        "e = ring.reserve()\nif e is None:\n    return 0\nif len(ctx) > 3:\n    e.submit()\nreturn 0",
+        "released on one way",
+    ),
     ("x = s64(bpf.ktime_get_ns())\nreturn x // 3", "rounds down"),
     ("x = s64(bpf.ktime_get_ns())\nreturn x % 3", "smod"),
     ("return 1 / len(ctx)", "//"),
@@ -207,10 +209,9 @@ def test_an_error_whole():
 
 def test_stack_overflow_lists_the_largest_users():
     body = "\n".join(f"x{i} = u64[16]()\nbpf.get_current_comm(x{i})" for i in range(5)) + "\nreturn 0"
+    spec = build(body, lambda **options: tracepoint("sched/sched_switch", **options))
     with pytest.raises(CompileError, match=r"640 bytes of stack.*u64\[16\] 128 bytes"):
-        from pybpf import tracepoint
-
-        _ = build(body, lambda **o: tracepoint("sched/sched_switch", **o)).insns
+        _ = spec.insns
 
 
 def test_source_is_needed():

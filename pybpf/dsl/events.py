@@ -1,0 +1,289 @@
+"""What tracing programs are given: fields of trace events, arguments of kernel functions.
+
+- `@tracepoint("cat/name")`: fields by name, from the event's format in tracefs; where there is none, from `tracepoints`
+  (system calls and the common events of Linux 6.18).
+- `@tp_btf`, `@fentry`, `@fexit`, `@lsm`: arguments by name and type from the kernel's BTF, `ctx.retval` in
+  fexit; readable field by field.
+- `@raw_tracepoint`, `@kprobe`: the same names, but fields are read with probe_read.  `@kretprobe`: `ctx.retval`.
+
+Arguments can also stand as parameters behind the context, by position: `def f(ctx, dfd, name)`.
+"""
+
+from __future__ import annotations
+
+from ..errors import BtfError
+from ..types import Array, Scalar
+from . import scalars as types
+from .build import limits
+from .layout import sizeof
+from .refs import Ref
+from .values import Const, Front, Int
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .compiler import Compiler
+    from .ir import Value
+
+TRACEFS = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
+RAW_TRACEPOINT, RAW_WRITABLE, TRACEPOINT, KPROBE, TRACING, LSM, STRUCT_OPS = 17, 24, 5, 2, 26, 29, 27
+FEXIT = 25
+# Registers of arguments and of the result in struct pt_regs, by machine (System V and AAPCS64 calling conventions).
+REGISTERS = {
+    "x86_64": ((112, 104, 96, 88, 72, 64), 80),
+    "aarch64": (tuple(range(0, 64, 8)), 0),
+}
+SYSCALL_REGISTERS = {"x86_64": (112, 104, 96, 56, 72, 64), "aarch64": tuple(range(0, 48, 8))}
+_formats: dict[str, dict[str, tuple[Any, int, str]]] = {}
+
+
+def argument(c: Compiler, context: Any, name: str, node: Any) -> Front | None:
+    """`ctx.<name>` of a tracing program; None where the context's own structure should be asked."""
+    kind = c.unit.kind
+    if kind.prog_type == TRACEPOINT:
+        return event_field(c, context, name, node)
+    target = c.unit.attach_to
+    if name == "args" and kind.prog_type in (RAW_TRACEPOINT, RAW_WRITABLE, TRACING, LSM):
+        return Arguments(context)
+    if name in ("retval", "ret") and (kind.name.startswith(("kret", "uret")) or kind.attach_type == FEXIT):
+        return returned(c, context, node)
+    if target is None:
+        return None
+    names = [p for p, _ in signature(c, node)] if kind.name not in ("uprobe", "uretprobe", "usdt") else []
+    if name in names:
+        return parameter(c, context, names.index(name), node)
+    if kind.prog_type == KPROBE:
+        return None
+    c.fail(f"{target} has no argument {name!r}; it has {', '.join(names) or 'none'}", node)
+
+
+def parameters(c: Compiler, context: Any, names: tuple[str, ...], node: Any) -> list[Front]:
+    """The parameters of the program behind its context, by position."""
+    kind = c.unit.kind
+    if kind.prog_type not in (KPROBE, RAW_TRACEPOINT, RAW_WRITABLE, TRACING, LSM, STRUCT_OPS):
+        c.fail(f"a {kind.name} program takes its context and nothing else", node)
+    return [parameter(c, context, i, node) for i in range(len(names))]
+
+
+# -- trace events
+
+
+def event_field(c: Compiler, context: Any, name: str, node: Any) -> Front:
+    target = c.unit.attach_to
+    if not isinstance(target, str):
+        c.fail('this program names no event: write @tracepoint("category/name")', node)
+    fields = event_format(target)
+    if fields is None:
+        c.fail(f"the event {target} is not known here: neither tracefs nor the table of common events has it", node)
+    if name not in fields:
+        shown = ", ".join(n for n in fields if not n.startswith("common_"))
+        c.fail(f"{target} has no field {name!r}; it has {shown}", node)
+    type_, offset, how = fields[name]
+    if how == "dynamic":
+        place = c.b.load(context.value, offset, 4, False, "ctx")
+        off = c.b.arith("and", place, c.b.const(0xFFFF), 64, 0, 0xFFFF)
+        return Int(c.b.arith("add", context.value, off, 64, 0, (1 << 64) - 1), types.u64)
+    if isinstance(type_, Scalar):
+        if offset < 8:
+            c.fail(f"{name} is in the first 8 bytes of the event, which programs may not read", node)
+        return Int(c.b.load(context.value, offset, type_.size, type_.signed, "ctx"), type_)
+    return Ref(context.value, offset, type_, "ctx", writable=False, label=f"ctx.{name}")
+
+
+def event_format(target: str) -> dict[str, tuple[Any, int, str]] | None:
+    """The fields of an event: name -> (type, offset, "plain" or "dynamic")."""
+    found = _formats.get(target)
+    if found is None:
+        text = None
+        for root in TRACEFS:
+            try:
+                with open(f"{root}/events/{target}/format", encoding="utf-8") as file:
+                    text = file.read()
+                break
+            except OSError:
+                continue
+        if text is not None:
+            found = parse_format(text)
+        else:
+            from .tracepoints import event
+
+            found = event(target)
+        if found is not None:
+            _formats[target] = found
+    return found
+
+
+def parse_format(text: str) -> dict[str, tuple[Any, int, str]]:
+    """The `format` file of an event."""
+    fields: dict[str, tuple[Any, int, str]] = {}
+    for line in text.splitlines():
+        line = line.strip()
+        if not line.startswith("field:"):
+            continue
+        parts = dict(part.strip().split(":", 1) for part in line.split(";") if ":" in part)
+        declaration, offset, size = parts["field"], int(parts["offset"]), int(parts["size"])
+        signed = parts.get("signed") == "1"
+        fields.update([field(declaration, offset, size, signed)])
+    return fields
+
+
+def field(declaration: str, offset: int, size: int, signed: bool) -> tuple[str, tuple[Any, int, str]]:
+    """One field from its C declaration: `char prev_comm[16]`, `__data_loc char[] name`, `const char * filename`."""
+    if declaration.startswith(("__data_loc", "__rel_loc")):
+        return declaration.split()[-1], (types.u32, offset, "dynamic")
+    head, _, rest = declaration.partition("[")
+    words = head.replace("*", "* ").split()
+    name = words[-1]
+    scalar = scalars().get((size, signed))
+    if rest:
+        count = rest.split("]")[0]
+        n = int(count) if count.isdigit() else size
+        each = size // n if n else 1
+        element: Any = (
+            types.char if words[0] == "char" or (each == 1 and "char" in words) else scalars().get((each, signed))
+        )
+        return name, (Array(element, n) if element is not None else Array(types.u8, size), offset, "plain")
+    return name, (scalar if scalar is not None else Array(types.u8, size), offset, "plain")
+
+
+def scalars() -> dict[tuple[int, bool], Scalar]:
+    from .layout import _NAMED, _native
+
+    return {(size, signed): s for (size, signed, order), s in _NAMED.items() if order == _native}
+
+
+# -- arguments of kernel functions
+
+
+def signature(c: Compiler, node: Any) -> list[tuple[str, Any]]:
+    """Names and BTF types of the arguments of what is traced."""
+    from ..btf import Btf
+
+    kind, target = c.unit.kind, str(c.unit.attach_to)
+    try:
+        btf = Btf.kernel()
+        if kind.prog_type in (RAW_TRACEPOINT, RAW_WRITABLE) or kind.attach_type == 23:
+            proto = btf.find(f"btf_trace_{target.split('/')[-1]}").type.type
+            params = list(proto.params)[1:]  # type: ignore[attr-defined]
+            names = _event_names(btf, target)
+            return [
+                (name or (names[i] if i < len(names) else f"arg{i}"), type_) for i, (name, type_) in enumerate(params)
+            ]
+        name = f"bpf_lsm_{target}" if kind.prog_type == LSM and not target.startswith("bpf_lsm_") else target
+        function = btf.find(name, 12)
+        return [(name or f"arg{i}", type_) for i, (name, type_) in enumerate(function.params)]  # type: ignore[attr-defined]
+    except (BtfError, OSError) as error:
+        c.fail(f"the arguments of {target} are not known: {error}", node)
+
+
+def _event_names(btf: Any, target: str) -> list[str]:
+    """The names of a tracepoint's arguments: those of the function that BTF has for it, if any (Linux 5.5)."""
+    for prefix in ("__bpf_trace_", "__traceiter_"):
+        try:
+            return [name for name, _ in btf.find(f"{prefix}{target.split('/')[-1]}", 12).params][1:]
+        except BtfError:
+            continue
+    return []
+
+
+def parameter(c: Compiler, context: Any, i: int, node: Any) -> Front:
+    kind = c.unit.kind
+    if kind.prog_type == KPROBE:
+        return probed(c, context, i, node)
+    params = signature(c, node) if c.unit.attach_to is not None else []
+    if kind.prog_type not in (RAW_TRACEPOINT, RAW_WRITABLE) and i >= len(params):
+        c.fail(f"{c.unit.attach_to} has {len(params)} arguments, and this is number {i + 1}", node)
+    value = c.b.load(context.value, 8 * i, 8, False, "ctx")
+    if i >= len(params):
+        return Int(value, types.u64)
+    from .kernelrefs import typed
+
+    return typed(c, value, params[i][1], direct=kind.prog_type in (TRACING, LSM, STRUCT_OPS))
+
+
+def returned(c: Compiler, context: Any, node: Any) -> Front:
+    kind = c.unit.kind
+    if kind.prog_type == KPROBE:
+        return Int(c.b.load(context.value, machine(c, node)[1], 8, False, "ctx"), types.u64)
+    from .kernelrefs import typed
+
+    params = signature(c, node)
+    value = c.b.load(context.value, 8 * len(params), 8, False, "ctx")
+    from ..btf import Btf
+
+    ret = Btf.kernel().find(str(c.unit.attach_to), 12).ret  # type: ignore[attr-defined]
+    return typed(c, value, ret, direct=True)
+
+
+def machine(c: Compiler, node: Any) -> Any:
+    import os
+
+    name = os.uname().machine if hasattr(os, "uname") else "x86_64"
+    if name not in REGISTERS:
+        c.fail(f"arguments in registers are not known for {name}: read the fields of struct pt_regs by name", node)
+    return REGISTERS[name]
+
+
+def probed(c: Compiler, context: Any, i: int, node: Any) -> Front:
+    """Argument i of the function that a kprobe, uprobe or ksyscall stopped at."""
+    registers, _ = machine(c, node)
+    if i >= len(registers):
+        c.fail(
+            f"arguments behind the first {len(registers)} are on the stack of the function: read them with probe_read",
+            node,
+        )
+    name = c.unit.kind.name
+    if name == "ksyscall":
+        import os
+
+        inner = c.b.load(context.value, registers[0], 8, False, "ctx")
+        offset = SYSCALL_REGISTERS[os.uname().machine][i]
+        return Int(read_kernel(c, c.b.arith("add", inner, c.b.const(offset)), 8, False), types.u64)
+    value = c.b.load(context.value, registers[i], 8, False, "ctx")
+    if name.startswith("kprobe") and name != "kprobe_multi" and c.unit.attach_to is not None:
+        params = _quiet_signature(c)
+        if i < len(params):
+            from .kernelrefs import typed
+
+            return typed(c, value, params[i][1], direct=False)
+    return Int(value, types.u64)
+
+
+def _quiet_signature(c: Compiler) -> list[tuple[str, Any]]:
+    """As `signature`, but nothing when the kernel has no BTF for the function: arguments are plain numbers then."""
+    from ..btf import Btf
+
+    try:
+        function = Btf.kernel().find(str(c.unit.attach_to), 12)
+        return [(name or f"arg{i}", type_) for i, (name, type_) in enumerate(function.params)]  # type: ignore[attr-defined]
+    except (BtfError, OSError):
+        return []
+
+
+def read_kernel(c: Compiler, address: Value, size: int, signed: bool) -> Value:
+    """A number from kernel memory by probe_read_kernel; 0 where the address is bad."""
+    place = c.borrow(size, size, "probe_read")
+    c.state.shared.pop(("content", place), None)
+    c.b.store(place, 0, size, c.b.const(0), "stack")
+    c.b.call("helper", 113, "probe_read_kernel", [place, c.b.const(size), address])
+    value = c.b.load(place, 0, size, signed, "stack")
+    c.release(place)
+    return value
+
+
+class Arguments(Front):
+    """`ctx.args`: the raw arguments, 64 bits each."""
+
+    __slots__ = ("context",)
+
+    def __init__(self, context: Any) -> None:
+        self.context = context
+
+    def item(self, c: Compiler, index: Front, node: Any) -> Front:
+        if not isinstance(index, Const) or not 0 <= index.obj < 12:
+            c.fail("arguments are indexed by a constant 0..11", node)
+        return Int(c.b.load(self.context.value, 8 * index.obj, 8, False, "ctx"), types.u64)
+
+
+__all__ = ["argument", "event_format", "limits", "parameters", "parse_format", "read_kernel", "sizeof"]
