@@ -60,6 +60,7 @@ class Image:
         self.executed = 0
         self.refused = False
         self.surprises = 0
+        self.sound: set[int] = set()  # slots of instructions that were found well formed
         self.functions: dict[Any, dict[int, Callable[..., int]]] = {}
 
     @property

@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 
 _SIZES = {int(code): size for code, size in SIZE_BYTES.items()}
 
+# As plain ints: an enum member is looked up and compared much more slowly.
+_LD, _LDX, _ST, _ALU, _JMP, _JMP32, _ALU64 = map(
+    int, (Class.LD, Class.LDX, Class.ST, Class.ALU, Class.JMP, Class.JMP32, Class.ALU64)
+)
+_MOV, _END, _JA, _JCOND, _X, _ATOMIC = map(int, (Alu.MOV, Alu.END, Jmp.JA, Jmp.JCOND, Src.X, Mode.ATOMIC))
+
 Registers = list["int | None"]
 
 
@@ -34,37 +40,44 @@ def execute(run: Run, image: Image, pc: int, regs: Registers) -> int:
             insn = image.code[pc] if 0 <= pc < len(image.code) else None
             if insn is None:
                 raise VmFault("control runs out of the program" if pc >= len(image.code) else "jump into nowhere")
-            wrong = defect(insn)
-            if wrong:
-                raise VmFault(wrong)
+            if pc not in image.sound:
+                wrong = defect(insn)
+                if wrong:
+                    raise VmFault(wrong)
+                image.sound.add(pc)
             run.insns += 1
             if run.insns > run.budget:
                 raise run.out_of_budget()
             if run.visit is not None:
                 run.visit(image, pc, insn, regs)
-            cls = insn.opcode & 7
-            if insn.opcode == EXIT:
+            opcode = insn[0]
+            cls = opcode & 7
+            if opcode == EXIT:
                 return _read(regs, 0)
-            if cls in (Class.ALU, Class.ALU64):
-                _alu(insn, regs, 64 if cls == Class.ALU64 else 32)
-            elif insn.opcode == CALL:
+            if cls == _ALU64:
+                _alu(insn, regs, 64)
+            elif cls == _ALU:
+                _alu(insn, regs, 32)
+            elif opcode == CALL:
                 if _call(run, image, pc, insn, regs):
                     return _read(regs, 0)
-            elif cls in (Class.JMP, Class.JMP32):
-                pc += _jump(run, insn, regs, 64 if cls == Class.JMP else 32)
-            elif insn.opcode == LD_IMM64:
+            elif cls == _JMP:
+                pc += _jump(run, insn, regs, 64)
+            elif cls == _JMP32:
+                pc += _jump(run, insn, regs, 32)
+            elif opcode == LD_IMM64:
                 regs[insn.dst] = _wide(run, image, pc, insn)
-            elif cls == Class.LD:
+            elif cls == _LD:
                 if not _packet_load(run, insn, regs):
                     return 0  # out of the packet: the program ends, as classic BPF does
-            elif cls == Class.LDX:
+            elif cls == _LDX:
                 _load(run, insn, regs)
-            elif insn.opcode & 0xE0 == Mode.ATOMIC:
+            elif opcode & 0xE0 == _ATOMIC:
                 _atomic(run, insn, regs)
             else:
-                value = insn.imm & MASK64 if cls == Class.ST else _read(regs, insn.src)
-                run.store((_read(regs, insn.dst) + insn.off) & MASK64, _SIZES[insn.opcode & 0x18], value)
-            pc += insn.slots
+                value = insn.imm & MASK64 if cls == _ST else _read(regs, insn.src)
+                run.store((_read(regs, insn.dst) + insn.off) & MASK64, _SIZES[opcode & 0x18], value)
+            pc += 1 if insn[5] is None else 2
     except VmFault as fault:
         if fault.insn is None:
             fault.insn, fault.source = pc, image.source(pc)
@@ -78,41 +91,38 @@ def _read(regs: Registers, number: int) -> int:
     return value
 
 
-def _operand(insn: Insn, regs: Registers) -> int:
-    """The second operand: the register, or the immediate with its sign extended to 64 bits."""
-    return _read(regs, insn.src) if insn.opcode & Src.X else insn.imm & MASK64
-
-
 def _alu(insn: Insn, regs: Registers, bits: int) -> None:
-    mask = (1 << bits) - 1
-    op = insn.opcode & 0xF0
-    if op == Alu.END:
-        value = _read(regs, insn.dst)
-        if bits == 64 or insn.opcode & Src.X:  # bswap, and to big endian; the machine is little-endian
-            regs[insn.dst] = swap(value, insn.imm)
+    opcode, dst, src, off, imm, _ = insn
+    mask = MASK64 if bits == 64 else MASK32
+    op = opcode & 0xF0
+    if op == _MOV:
+        b = _read(regs, src) if opcode & _X else imm
+        regs[dst] = (signed(b, off) if off else b) & mask
+        return
+    a = _read(regs, dst)
+    if op == _END:
+        if bits == 64 or opcode & _X:  # bswap, and to big endian; the machine is little-endian
+            regs[dst] = swap(a, imm)
         else:
-            regs[insn.dst] = value & ((1 << insn.imm) - 1)
+            regs[dst] = a & ((1 << imm) - 1)
         return
-    b = 0 if op == Alu.NEG else _operand(insn, regs)
-    if op == Alu.MOV:
-        regs[insn.dst] = (signed(b, insn.off) if insn.off else b) & mask
-        return
-    table = SIGNED_ALU if insn.off else ALU
-    regs[insn.dst] = table[op](_read(regs, insn.dst) & mask, b & mask, bits) & mask
+    b = _read(regs, src) if opcode & _X else imm
+    regs[dst] = (SIGNED_ALU if off else ALU)[op](a & mask, b & mask, bits) & mask
 
 
 def _jump(run: Run, insn: Insn, regs: Registers, bits: int) -> int:
     """How many slots a jump adds beyond the next instruction."""
-    op = insn.opcode & 0xF0
-    if op == Jmp.JA:
-        return insn.off if bits == 64 else insn.imm
-    if op == Jmp.JCOND:
-        return insn.off if run.may_goto_ends() else 0
-    mask = (1 << bits) - 1
-    a, b = _read(regs, insn.dst) & mask, _operand(insn, regs) & mask
+    opcode, dst, src, off, imm, _ = insn
+    op = opcode & 0xF0
+    if op == _JA:
+        return off if bits == 64 else imm
+    if op == _JCOND:
+        return off if run.may_goto_ends() else 0
+    mask = MASK64 if bits == 64 else MASK32
+    a, b = _read(regs, dst) & mask, (_read(regs, src) if opcode & _X else imm) & mask
     if op in SIGNED_JUMPS:
         a, b = signed(a, bits), signed(b, bits)
-    return insn.off if JUMPS[op](a, b) else 0
+    return off if JUMPS[op](a, b) else 0
 
 
 def _wide(run: Run, image: Image, pc: int, insn: Insn) -> int:

@@ -68,7 +68,7 @@ JUMPS: dict[int, Callable[[int, int], bool]] = {
     Jmp.JSLT: lambda a, b: a < b,
     Jmp.JSLE: lambda a, b: a <= b,
 }
-SIGNED_JUMPS = frozenset((Jmp.JSGT, Jmp.JSGE, Jmp.JSLT, Jmp.JSLE))
+SIGNED_JUMPS = frozenset(map(int, (Jmp.JSGT, Jmp.JSGE, Jmp.JSLT, Jmp.JSLE)))
 
 # (old value, operand) -> new value, before it is cut to its width.
 ATOMICS: dict[int, Callable[[int, int], int]] = {
