@@ -15,10 +15,16 @@ from ..errors import BpfError
 COMMANDS: dict[str, str] = {
     "asm": "assemble text into eBPF bytes",
     "disasm": "print eBPF bytes as text",
+    "doctor": "can I use BPF here? what is missing, and the remedy",
+    "feature": "what this kernel can do",
     "filter": "compile pcap expressions, print classic filters, watch what they match",
     "gen": "write a typed Python module for a BPF object file",
+    "link": "links in the kernel: list, show, detach",
+    "map": "maps in the kernel: list, show, dump",
     "probe": "ask the running kernel for its rules, and compare them with the tables",
+    "prog": "programs in the kernel: list, show, dump",
     "run": "run programs offline, on packets and captures",
+    "trace-pipe": "print what programs write with bpf_trace_printk",
     "verify": "check programs offline, as the kernel would",
 }
 

@@ -1,0 +1,111 @@
+"""Programs in the kernel, whoever loaded them: list them, show one, dump its instructions."""
+
+from __future__ import annotations
+
+import argparse
+from ctypes import addressof, create_string_buffer, sizeof
+
+from ..errors import SpecError
+from ..program import Program, programs
+from ..syscall.objects import obj_info
+from ..uapi import ProgInfo, ProgType
+from . import table
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+EPILOG = """examples:
+  pybpf prog list
+  pybpf prog show 42 --json
+  pybpf prog dump 42            the translated instructions, as the kernel runs them
+  pybpf prog dump /sys/fs/bpf/mine
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.epilog = EPILOG
+    parser.add_argument("action", choices=("list", "show", "dump"), nargs="?", default="list")
+    parser.add_argument("program", nargs="?", help="an id, or the path of a pin")
+    parser.add_argument("--raw", action="store_true", help="dump the bytes, not text")
+    table.add_json(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    if args.action == "list":
+        rows = []
+        for prog in programs():
+            with prog:
+                rows.append({**_summary(prog.info), "maps": len(_map_ids(prog))})
+        table.show(rows, args.json, "no programs")
+        return 0
+    with open_one(args.program) as prog:
+        if args.action == "show":
+            info = prog.info
+            table.details({**_summary(info), **_more(prog, info)}, args.json)
+        else:
+            _dump(prog, args)
+    return 0
+
+
+def open_one(what: str | None) -> Program:
+    """The program that an id or a path names.  SyscallError when there is none."""
+    if what is None:
+        raise SpecError("which program? give an id or the path of a pin")
+    return Program.from_id(int(what)) if what.isdigit() else Program.from_pin(what)
+
+
+def _summary(info: Any) -> dict[str, Any]:
+    return {
+        "id": info.id,
+        "type": table.name(ProgType, info.type),
+        "name": info.name.decode(errors="replace"),
+        "tag": bytes(info.tag).hex(),
+        "gpl": bool(info.gpl_compatible),
+        "insns": info.xlated_prog_len // 8,
+        "jited": info.jited_prog_len,
+    }
+
+
+def _more(prog: Program, info: Any) -> dict[str, Any]:
+    return {
+        "uid": info.created_by_uid,
+        "loaded": f"{info.load_time / 1e9:.3f} s after boot",
+        "map_ids": _map_ids(prog),
+        "btf_id": info.btf_id or None,
+        "ifindex": info.ifindex or None,
+        "verified_insns": getattr(info, "verified_insns", 0) or None,
+        "run_count": info.run_cnt or None,
+        "run_time_ns": info.run_time_ns or None,
+        "recursion_misses": getattr(info, "recursion_misses", 0) or None,
+    }
+
+
+def _filled(prog: Program, count: str, where: str, length: int) -> bytes:
+    """An array that the kernel writes when its length and place are given: `length` bytes."""
+    if not length:
+        return b""
+    memory = create_string_buffer(length)
+    asked = ProgInfo(**{count: length if count.endswith("_len") else length // 4, where: addressof(memory)})
+    obj_info(prog.fileno(), sizeof(ProgInfo), bytes(asked))
+    return memory.raw
+
+
+def _map_ids(prog: Program) -> list[int]:
+    raw = _filled(prog, "nr_map_ids", "map_ids", prog.info.nr_map_ids * 4)
+    return [int.from_bytes(raw[i : i + 4], "little") for i in range(0, len(raw), 4)]
+
+
+def _dump(prog: Program, args: argparse.Namespace) -> None:
+    import json
+    import sys
+
+    from ..asm import disassemble
+
+    raw = _filled(prog, "xlated_prog_len", "xlated_prog_insns", prog.info.xlated_prog_len)
+    if args.raw:
+        sys.stdout.buffer.write(raw)
+    elif args.json:
+        print(json.dumps(disassemble(raw).splitlines()))
+    else:
+        print(disassemble(raw, numbers=True))
