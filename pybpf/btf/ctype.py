@@ -54,8 +54,8 @@ def _ctype(t: Type, made: dict[int, Any], depth: int) -> Any:
         return _ctype(t.element, made, depth + 1) * t.count
     if isinstance(t, Int) and t.is_bool and t.size == 1:
         return ctypes.c_bool
-    if isinstance(t, Int) and t.is_char:
-        return ctypes.c_char
+    if isinstance(t, Int) and t.size == 1 and (t.is_char or t.name == "char"):
+        return ctypes.c_char  # compilers seldom set the flag; the name says it
     if isinstance(t, (Int, Enum)) or t.kind == Kind.PTR:
         signed = t.kind != Kind.PTR and t.signed  # type: ignore[attr-defined]
         plain = _INTS.get((t.size, signed))

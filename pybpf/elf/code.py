@@ -177,7 +177,11 @@ def relocate_code(elf: ElfFile, linker: Linker, externs: dict[str, str], data: d
     for section, rows in elf.relocations():
         if not section.executable:
             continue
+        last = -1
         for offset, _, symbol in rows:
+            if offset == last:
+                raise elf.error(f"two relocations at {offset} of {section.name!r}")
+            last = offset
             function = linker.holding(section.index, offset // 8)
             if function is None or offset % 8:
                 raise elf.error(f"relocation at {offset} of {section.name!r} is in no function")

@@ -314,6 +314,8 @@ class _Writer:
 
     def _write_externs(self) -> None:
         groups: dict[str, list[tuple[int, int, int]]] = {}
+        if self.externs:
+            self.btf.add_int("int", 4, True)  # libbpf puts it in the place of what it cannot describe to the kernel
         for name, (kind, weak, raw) in self.externs.items():
             section = KCONFIG if kind == "kconfig" else KSYMS
             size = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import shutil
 import subprocess
@@ -10,7 +11,7 @@ import sys
 
 import pytest
 
-from pybpf import HashMap, MapSpec, Struct, load_collection, open_elf, u32, u64
+from pybpf import HashMap, MapSpec, Struct, load_collection, open_elf, u32, u64, write_elf
 from pybpf.asm import Call, Pseudo
 from pybpf.btf import Btf
 from pybpf.cli import main
@@ -148,6 +149,24 @@ def test_loading_edited_objects(build):
         assert sum(live["counter"][0]) > 0
 
 
+@pytest.mark.kernel
+def test_bpftool_shows_names_and_lines_of_loaded_objects(build, bpftool):
+    obj = open_elf(build("maps"))
+    with load_collection(obj["entry"], obj["leaf"]) as live:
+        live["events"][3] = obj.maps["events"].value(pid=77, when=5, comm=b"me")
+        map_id, prog_id = str(live["events"].info.id), str(live["entry"].info.id)
+        dump = json.loads(subprocess.check_output([bpftool, "-j", "map", "dump", "id", map_id]))
+        assert dump[0]["formatted"]["value"]["pid"] == 77
+        shown = subprocess.check_output([bpftool, "prog", "dump", "xlated", "id", prog_id, "linum"], text=True)
+        assert "int entry(struct xdp_md * ctx)" in shown.replace("*ctx", "* ctx")
+        assert "bpf_tail_call(ctx, &jumps, 2);" in shown
+        assert "line_num:" in shown
+        rodata = json.loads(
+            subprocess.check_output([bpftool, "-j", "map", "dump", "id", str(live[obj.maps[".rodata"]].info.id)])
+        )
+        assert "threshold" in json.dumps(rodata)
+
+
 # -- old and odd
 
 
@@ -216,6 +235,9 @@ def test_struct_ops(build):
         "flags": 5,
     }
     assert obj["undo"].attach_to == "tcp_congestion_ops/undo_cwnd"
+    again = open_elf(write_elf(None, obj), name=obj.name)
+    assert again["undo"].insns == obj["undo"].insns
+    assert set(again.maps["mine"].contents[0][1]) == set(values)
 
 
 @pytest.mark.parametrize("cpu", ["v1", "v2", "v3", "v4"])
