@@ -10,7 +10,7 @@ from ..asm.opcodes import ADDR_SPACE_CAST, Alu, Class
 from ..uapi.map import MapType
 from . import num as numbers
 from .arith import apply
-from .num import Num, byte_swap, sign_extend, sign_extend32, sync, truncate, zero_extend
+from .num import Num, byte_swap, s32, sign_extend, sign_extend32, sync, truncate, zero_extend
 from .pointers import OPERATORS
 from .pointers import result as pointer_result
 from .reject import Reject
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Step = Callable[[Run, State], int]
 
 _new = tuple.__new__
-ADD = int(Alu.ADD)
+ADD, SUB = int(Alu.ADD), int(Alu.SUB)
 
 
 def unread(reg: int) -> Reject:
@@ -259,16 +259,26 @@ def _cast(slot: int, dst: int, src: int, imm: int) -> Step:
     return step
 
 
+def _distance(kind: int, wide: bool, constant: Num) -> tuple[int, bool] | None:
+    """By how much adding or subtracting a constant moves a number, and in which width; None where that is not followed."""
+    if kind not in (ADD, SUB):
+        return None
+    value = constant[4] if wide else s32(constant[0])
+    if kind == SUB:
+        value = -value
+    return (value, wide) if -(1 << 31) <= value < 1 << 31 and not (kind == SUB and value == 1 << 31) else None
+
+
 def _binary_constant(slot: int, kind: int, wide: bool, dst: int, constant: Num) -> Step:
     after = slot + 1
-    addend = constant[4] if kind == ADD and wide and 0 <= constant[4] else None
+    distance = _distance(kind, wide, constant)
 
     def step(run: Run, state: State) -> int:
         regs = state.frames[-1].regs
         a = regs[dst]
         if a.type == SCALAR:
-            if addend is not None and a.id and a.data is None:
-                regs[dst] = Reg(SCALAR, apply(kind, wide, a.num, constant), 0, a.id, 0, addend)
+            if distance is not None and a.id and a.data is None and run.links(a.num, kind, wide, distance[0]):
+                regs[dst] = Reg(SCALAR, apply(kind, wide, a.num, constant), 0, a.id, 0, distance)
             else:
                 regs[dst] = Reg(SCALAR, apply(kind, wide, a.num, constant))
         elif not a.type:
@@ -291,9 +301,14 @@ def _binary(slot: int, kind: int, wide: bool, dst: int, src: int) -> Step:
         a = regs[dst]
         if a.type == SCALAR:
             if b.type == SCALAR:
-                id, data = 0, None
-                if kind == ADD and wide and a.id and a.data is None and not b.num[1] and b.num[0] < 1 << 31:
-                    id, data = a.id, b.num[0]
+                id = 0
+                data: tuple[int, bool] | None = None
+                if a.id and a.data is None and not (b.num[1] if wide else b.num[1] & U32):
+                    data = _distance(kind, wide, b.num)
+                    if data is not None and run.links(a.num, kind, wide, data[0]):
+                        id = a.id
+                    else:
+                        data = None
                 regs[dst] = Reg(SCALAR, apply(kind, wide, a.num, b.num), 0, id, 0, data)
             else:
                 run.mark_precise(state, dst)

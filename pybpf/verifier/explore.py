@@ -20,6 +20,7 @@ from .liveness import Registers, Stack
 from .program import CALL, MAX_INSNS
 from .reject import Reject
 from .state import Frame, State
+from .tnum import U32
 from .values import ANY, CTX, SCALAR, STACK, UNINIT, Reg
 
 TYPE_CHECKING = False
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from ..btf import Btf
     from .alu import Step
     from .context import Setting
+    from .num import Num
     from .program import Program
 
 MAX_DEPTH = 8192
@@ -83,6 +85,15 @@ class Run:
 
     def count_jump(self) -> None:
         self._jumps += 1
+
+    def links(self, before: Num, kind: int, wide: bool, distance: int) -> bool:
+        """Whether a number that moved by a constant stays linked with those that it equalled.
+
+        Linux 6.10 follows additions on x registers; 6.18.y also subtractions, and w registers that hold all of the number.
+        """
+        if wide and kind == 0 and distance >= 0:
+            return self.setting.at_least("6.10")
+        return self.setting.at_least("6.18") and (wide or before.umax <= U32)
 
     def frame_of(self, reg: Reg) -> Frame:
         """The frame that a stack pointer points into."""

@@ -8,7 +8,8 @@ from .alu import failing, reserved, unread
 from ..uapi.map import MapType
 from .arith import apply
 from .compare import FLIPPED, INVERSE, outcome, refine
-from .num import Num
+from . import tnum
+from .num import Num, sync
 from .program import JA, JA32, MAY_GOTO
 from .reject import Reject
 from .state import SPILL, Slot, State
@@ -126,7 +127,9 @@ def _conditional(slot: int, target: int, kind: int, wide: bool, dst: int, src: i
             yes, yes_b = refine(kind, wide, a.num, b.num)
             no, no_b = refine(INVERSE[kind], wide, a.num, b.num)
             other_regs = other.frames[-1].regs
-            if constant is None:
+            if constant is None and src == dst:
+                yes, no = _both(yes, yes_b), _both(no, no_b)
+            elif constant is None:
                 _learn(other, other_regs, src, b, yes_b, linked)
                 _learn(state, regs, src, b, no_b, linked)
             _learn(other, other_regs, dst, a, yes, linked)
@@ -225,10 +228,27 @@ def _learn(
 
 def _shifted(known: Reg, reg: Reg) -> Reg:
     """`reg`, which differs from `known` by a constant, with what is known of that."""
-    distance = (reg.data or 0) - (known.data or 0)
-    if not distance:
+    moved, wide = reg.data or (0, True)
+    known_moved, known_wide = known.data or (0, True)
+    if moved == known_moved and (known_wide == wide or not moved):
         return known
-    return Reg(SCALAR, apply(ADD, True, known.num, numbers.const(distance)), 0, reg.id, 0, reg.data)
+    if reg.data is None:
+        wide = known_wide
+    elif known.data is not None and known_wide != wide:
+        base = apply(ADD, known_wide, known.num, numbers.const(-known_moved))
+        return Reg(SCALAR, apply(ADD, wide, base, numbers.const(moved)), 0, reg.id, 0, reg.data)
+    return Reg(SCALAR, apply(ADD, wide, known.num, numbers.const(moved - known_moved)), 0, reg.id, 0, reg.data)
+
+
+def _both(a: Num, b: Num) -> Num:
+    """A number compared with itself learns as its left side, then as its right."""
+    low, high = _narrower(a, b)
+    return sync(tuple.__new__(Num, (*tnum.intersect(a[:2], b[:2]), *(x for pair in zip(low, high, strict=True) for x in pair))))
+
+
+def _narrower(a: Num, b: Num) -> tuple[list[int], list[int]]:
+    """The greater lower bounds and the lesser upper bounds, range by range."""
+    return [max(a[i], b[i]) for i in (2, 4, 6, 8)], [min(a[i], b[i]) for i in (3, 5, 7, 9)]
 
 
 # -- NULL

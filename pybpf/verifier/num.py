@@ -101,6 +101,9 @@ def sync(n: Num) -> Num:
     """The number with each range tightened by what the others say."""
     v, m, umin, umax, smin, smax, ul, uh, sl, sh = n
     umin, umax, smin, smax, ul, uh, sl, sh = _from_bits(v, m, umin, umax, smin, smax, ul, uh, sl, sh)
+    only = _only_member(v, m, umin, umax)
+    if only is not None:
+        return const(only)
     bounds = (v, m, umin, umax, smin, smax, ul, uh, sl, sh)
     for _ in range(3):  # the kernel settles for three rounds
         tighter = _deduce(*bounds)
@@ -111,7 +114,24 @@ def sync(n: Num) -> Num:
     wide = tnum.intersect((v, m), tnum.from_range(umin, umax))
     low = tnum.intersect(tnum.subreg(wide), tnum.from_range(ul, uh))
     v, m = tnum.with_subreg(wide, low)
+    only = _only_member(v, m, umin, umax)
+    if only is not None:
+        return const(only)
     return _new(Num, (v, m, *_from_bits(v, m, umin, umax, smin, smax, ul, uh, sl, sh)))
+
+
+def _only_member(v: int, m: int, umin: int, umax: int) -> int | None:
+    """The one number that fits both the known bits and the unsigned range, when there is but one (Linux 6.18.y)."""
+    if not m or m == U64 or umin > umax or (umin == 0 and v == 0 and not umax < 1 << (m & -m).bit_length() - 1):
+        return None
+    bits = (v, m)
+    inside = umin & ~m == v
+    after = tnum.following(bits, umin)
+    if inside:
+        return umin if after > umax or after == umin else None
+    if after == v | m:
+        return after if after <= umax else None
+    return after if after <= umax < tnum.following(bits, after) else None
 
 
 def _from_bits(
@@ -283,23 +303,31 @@ _LOADS = {size: truncate(UNKNOWN, size) for size in (1, 2, 4)} | {8: UNKNOWN}
 
 
 def text(n: Num) -> str:
-    """Its bounds as the kernel's log prints them: those that say something, without what follows from others."""
+    """Its bounds as the kernel's log prints them: those that say something, equal ones joined."""
     if n.const:
-        return str(s64(n.value)) if abs(s64(n.value)) < 1 << 16 else hex(n.value)
-    parts = []
-    for name, bound, trivial in zip(_NAMES, (n[4], n[5], n[2], n[3], n[8], n[9], n[6], n[7]), _TRIVIAL, strict=True):
-        if bound == trivial:
+        return _number(s64(n.value), True)
+    # A large signed 32-bit bound is shown, and compared, as the unsigned one.
+    low, high = (x if -(1 << 15) <= x < 1 << 15 else x & U32 for x in n[8:10])
+    bounds = (n[4], n[5], n[2], n[3], low, high, n[6], n[7])
+    told = [bound == trivial for bound, trivial in zip((*n[4:6], *n[2:4], *n[8:10], *n[6:8]), _TRIVIAL, strict=True)]
+    shown = []
+    for i, bound in enumerate(bounds):
+        if told[i]:
             continue
-        for i, (key, other) in enumerate(parts):
-            if other == bound and key.count("=") < 3:
-                parts[i] = (f"{key}={name}", bound)
-                break
-        else:
-            parts.append((name, bound))
-    shown = [f"{key}={bound if abs(bound) < 1 << 16 else hex(bound)}" for key, bound in parts]
+        names = [_NAMES[i]]
+        for j in range(i + 2, 8, 2):
+            if not told[j] and bounds[j] == bound:
+                told[j] = True
+                names.append(_NAMES[j])
+        shown.append("=".join([*names, _number(bound, names[0][0] == "s")]))
     if n.mask != U64:
         shown.append(f"var_off={tnum.text(n.tnum)}")
     return ",".join(shown)
+
+
+def _number(x: int, signed: bool) -> str:
+    small = -(1 << 15) <= x < 1 << 15 if signed else x < 1 << 16
+    return str(x) if small else hex(x & U64)
 
 
 _NAMES = ("smin", "smax", "umin", "umax", "smin32", "smax32", "umin32", "umax32")

@@ -109,6 +109,29 @@ def overlap(a: Tnum, b: Tnum) -> bool:
     return a[0] & known == b[0] & known
 
 
+def following(a: Tnum, x: int) -> int:
+    """The smallest member greater than `x`; the greatest member when none is greater."""
+    value, mask = a
+    top = value | mask
+    if x >= top:
+        return top
+    if x < value:
+        return value
+    # The member with the longest prefix of x that is greater: some unknown bit set where x has none, the lower ones clear.
+    best = top
+    for bit in range(64):
+        one = 1 << bit
+        if x & one:
+            continue
+        high = ~(one - 1) & U64
+        wanted = (x | one) & high
+        if wanted & ~mask & high == value & high and (mask | value) & one:
+            candidate = wanted | value & (one - 1)
+            if x < candidate < best:
+                best = candidate
+    return best
+
+
 def within(outer: Tnum, inner: Tnum) -> bool:
     """Whether every value of `inner` is one of `outer`."""
     return not inner[1] & ~outer[1] and outer[0] == inner[0] & ~outer[1]

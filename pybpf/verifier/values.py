@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # Kinds, the low byte of a type.                  data                        extra
 NOT_INIT = 0  #
-SCALAR = 1  #                                     distance to its id or None
+SCALAR = 1  #                                     (distance to the id, on x)
 CTX = 2  #
 MAP_PTR = 3  #                                    the Map                     uid of the inner map
 MAP_VALUE = 4  #                                  the Map                     uid of the inner map
@@ -177,7 +177,8 @@ def text(reg: Reg) -> str:
     if kind == SCALAR:
         if reg.num.const:
             return numbers.text(reg.num)
-        parts = [f"id={reg.id}"] if reg.id else []
+        moved = f"{reg.data[0]:+d}" if reg.data is not None else ""
+        parts = [f"id={reg.id}{moved}"] if reg.id else []
         return f"scalar({','.join([*parts, *filter(None, [numbers.text(reg.num)])])})"
     if kind == STACK and reg.fixed:
         frame = f"[{reg.extra}]" if reg.extra else ""
