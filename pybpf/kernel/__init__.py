@@ -3,13 +3,13 @@
     rules = kernel.rules("6.18")                        # or 5.10, 6.1, 6.12, 7.2, or the file of `pybpf probe`
     xdp = rules.program(ProgType.XDP)
     xdp.context.fields["data"].offset                   # 0
-    xdp.context.load(0, 4)                              # "pkt": what a load of 4 bytes at offset 0 gives; None = refused
+    xdp.context.load(0, 4)                              # "pkt": what 4 bytes at offset 0 are; None = refused
     xdp.allows("redirect_map")                          # True
     kernel.helper("map_lookup_elem").args               # what the verifier wants of each argument
 
-What differs between kernels was asked of running kernels (tools/probe_kernel.py, `pybpf probe`) and stands in `linux_*.py`; what a kernel
-cannot be asked (which argument is the size of which buffer, what is acquired and released) stands in `signatures.py`
-by hand, and the tests compare it with the kernel's own messages.  Nothing here touches a kernel.
+What differs between kernels was asked of running kernels by `pybpf probe` and stands in `linux_*.py`.  What a kernel cannot
+be asked (which argument is the size of which buffer, what is acquired and released) stands in `signatures.py` by hand,
+and the tests compare it with the kernel's own messages.  Nothing here touches a kernel.
 """
 
 from __future__ import annotations

@@ -4,7 +4,6 @@ Do not edit.
 """
 
 # fmt: off
-# ruff: noqa: E501
 TABLE = {
     'version': '6.18',
     'release': '6.18.44-pybpf-0',

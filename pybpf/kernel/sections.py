@@ -196,13 +196,13 @@ def section_name(prog_type: int, attach_type: int | None = None, target: str = "
     shown = flags & (SLEEPABLE | FRAGS)
     if prog_type == P.SYSCALL:
         shown = SLEEPABLE  # such programs always may sleep
-    wanted = attach_type or None
-    rows = [row for row in _TABLE if row[1] == prog_type]
-    for hook, extra in ((wanted, shown), (wanted, 0)):
+    rows = [row for row in _TABLE if row[1] == prog_type and (row[4] or not target)]
+    hooks = {row[2] for row in rows}
+    if attach_type not in hooks and not attach_type:
+        # Number 0 is an attach type of its own; for types that lack it, and for None, it stands for "the one there is".
+        attach_type = None if None in hooks else next((row[2] for row in rows), None)
+    for extra in (shown, 0):
         for row in rows:
-            if (row[2] or None) == hook and row[3] == extra and (row[4] or not target):
+            if row[2] == attach_type and row[3] == extra:
                 return str(Section(row, target))
-    only = {row[2] for row in rows}
-    if wanted is None and rows and None not in only:
-        return str(Section(next((row for row in rows if row[3] == shown), rows[0]), target if rows[0][4] else ""))
     raise SpecError(f"no section name for program type {prog_type} with attach type {attach_type}")

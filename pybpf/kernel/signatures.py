@@ -24,8 +24,9 @@ A line is `name: argument ... -> result [effects]`.  Arguments, in the verifier'
     record         what ringbuf_reserve gave
     dynptr dynptr.new dynptr.rb   a dynptr on the stack; one to be made; one of a ring buffer
 
-`?` behind an argument or result: may be NULL; `!` behind an argument: the call releases what it refers to.  Effects: `packet` (pointers into the
-packet are void after the call), `acquire` (the result must be released), `sleep` (sleepable programs only).
+`?` behind an argument or result: may be NULL; `!` behind an argument: the call releases what it refers to.
+Effects: `packet` (pointers into the packet are void after the call), `acquire` (the result must be released), `sleep`
+(sleepable programs only).
 """
 
 from __future__ import annotations
@@ -265,9 +266,9 @@ _VARIANTS: dict[str, tuple[tuple[frozenset[int], str], ...]] = {
 class Arg:
     """One argument of a helper: its `kind` (as in the table above, without suffixes), `name` and C `type`.
 
-    `nullable`: NULL may be given.  `reads`, `writes`: what is done with the memory.  `releases`: the call gives back what it refers to.
-    `size`: bytes of a fixed-size buffer, else 0.  `size_arg`: index of the argument that tells the buffer's size, else None.
-    `memory_arg`: of a size, the index of its buffer.
+    `nullable`: NULL may be given.  `reads`, `writes`: what is done with the memory.  `releases`: the call gives back what
+    it refers to.  `size`: bytes of a fixed-size buffer, else 0.  `size_arg`: index of the argument that tells the buffer's
+    size, else None.  `memory_arg`: of a size, the index of its buffer.  `struct`: of a BTF pointer, the structure's name.
     """
 
     __slots__ = (

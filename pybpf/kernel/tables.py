@@ -8,6 +8,7 @@ from .context import Context
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 
@@ -78,18 +79,32 @@ class MapRules:
         return f"<MapRules {_map_name(self.map_type)}>"
 
 
-class Rules:
-    """The rules of one kernel: `version` ("6.18") and `origin`, where its table comes from, in words."""
+# What the kernel takes a program without expected_attach_type for (bpf_prog_load_fixup_attach_type); XDP programs
+# for devmaps and cpumaps are told from plain ones by theirs.
+_HOOK_OF_NONE = {6: 37, 9: 2, 21: 39}
 
-    def __init__(self, table: dict[str, Any]) -> None:
+
+class Rules:
+    """The rules of one kernel: `version` ("6.18") and `origin`, where its table comes from, in words.
+
+    A kernel is asked as it was built.  What its build lacked and an older release had (`older`: tracing by trampolines, LSM
+    programs) is answered from that one: the kernel takes no program type, map or helper away again.
+    """
+
+    def __init__(self, table: dict[str, Any], older: Callable[[], Rules] | None = None) -> None:
         self._table = table
+        self._find_older = older
         self._programs: dict[tuple[int, int | None, bool], ProgRules] = {}
         self._contexts: dict[int, Context] = {}
         self.version: str = table["version"]
         self.origin: str = f"asked of Linux {table['release']} ({table['machine']}) by pybpf probe"
 
+    @property
+    def _older(self) -> Rules | None:
+        return self._find_older() if self._find_older else None
+
     def programs(self) -> tuple[tuple[int, int | None, bool], ...]:
-        """All `(prog type, attach type or None, sleepable)` that this kernel loads."""
+        """All `(prog type, attach type or None, sleepable)` that this kernel loaded when it was asked."""
         return tuple(self._table["programs"])
 
     def program(self, prog_type: int, attach_type: int | None = None, *, sleepable: bool = False) -> ProgRules:
@@ -97,7 +112,16 @@ class Rules:
 
         NotSupportedError when this kernel has no such program type, attach type, or sleepable form.
         """
-        key = self._key(int(prog_type), None if attach_type is None else int(attach_type), sleepable)
+        try:
+            key = self._key(int(prog_type), None if attach_type is None else int(attach_type), sleepable)
+        except NotSupportedError:
+            if self._older is None:
+                raise
+            try:
+                return self._older.program(prog_type, attach_type, sleepable=sleepable)
+            except NotSupportedError:
+                pass
+            raise
         found = self._programs.get(key)
         if found is None:
             found = self._programs[key] = self._build(key)
@@ -106,7 +130,8 @@ class Rules:
     def _key(self, prog_type: int, attach_type: int | None, sleepable: bool) -> tuple[int, int | None, bool]:
         """The row of the table that stands for a program kind.
 
-        Types with one hook have one row, under None; an attach type that is not in the table, or none, selects the type's first row.
+        Types with one hook have one row, under None.  No attach type, or 0 for a type without that one, selects the
+        type's default.
         """
         rows: dict[tuple[int, int | None, bool], Any] = self._table["programs"]
         for key in ((prog_type, attach_type, sleepable), (prog_type, None, sleepable)):
@@ -119,8 +144,9 @@ class Rules:
         if not fitting:
             kind = "sleepable" if sleepable else "non-sleepable"
             raise NotSupportedError(f"a {kind} {_prog_name(prog_type)} program on Linux {self.version}")
-        if attach_type in (None, 0):
-            return fitting[0]
+        if not attach_type:
+            usual = (prog_type, _HOOK_OF_NONE.get(prog_type), sleepable)
+            return usual if usual in rows else fitting[0]
         raise NotSupportedError(
             f"{_prog_name(prog_type)} with attach type {_attach_name(attach_type)} on Linux {self.version}",
             since=_since("attach", attach_type),
@@ -166,18 +192,24 @@ class Rules:
     def map_allows(self, map_type: int, helper: int | str) -> bool:
         """May this helper be given a map of this type?"""
         row = self._table["maps"].get(int(map_type))
-        return row is not None and bool(row[-1] >> _number(helper) & 1)
+        here = row is not None and bool(row[-1] >> _number(helper) & 1)
+        return here or (self._older is not None and self._older.map_allows(map_type, helper))
 
     def gpl_only(self, helper: int | str) -> bool:
         """Is this helper for programs with a GPL-compatible licence only?"""
-        return bool(self._table["gpl_only"] >> _number(helper) & 1)
+        number = _number(helper)
+        if number not in self._table["expected"] and self._older is not None:
+            return self._older.gpl_only(number)
+        return bool(self._table["gpl_only"] >> number & 1)
 
     def expected(self, helper: int | str) -> tuple[str | None, ...]:
         """The verifier's own words for what it expects of each argument: "map_ptr", "fp, pkt, pkt_meta, ...", "" for any
         number; None where it was not asked.
         """
-        words = self._table["words"]
-        row = self._table["expected"].get(_number(helper), ())
+        number = _number(helper)
+        if number not in self._table["expected"] and self._older is not None:
+            return self._older.expected(number)
+        words, row = self._table["words"], self._table["expected"].get(number, ())
         return tuple(None if i is None else words[i] for i in row)
 
     def __repr__(self) -> str:
@@ -188,14 +220,20 @@ _loaded: dict[str, Rules] = {}
 
 
 def rules(kernel: str | None = None) -> Rules:
-    """The rules of a kernel: "5.10", "6.1", "6.12", "6.18" or "7.2", the path of a file that `pybpf probe` wrote, or None for
-    the default.  A version between two tables takes the older one, for what it has, the newer kernel has too.
+    """The rules of a kernel.
+
+    `kernel` is "5.10", "6.1", "6.12", "6.18" or "7.2", the path of a file that `pybpf probe` wrote, or None for the
+    default.  A version between two tables takes the older one, for what it has, the newer kernel has too.
 
     NotSupportedError for a kernel older than every table, SpecError for a file that is not a table.
     """
     name = DEFAULT if kernel is None else str(kernel)
     if name not in _loaded:
-        _loaded[name] = Rules(_read_file(name) if "/" in name or name.endswith(".py") else _module(_nearest(name)))
+        if "/" in name or name.endswith(".py"):
+            _loaded[name] = Rules(_read_file(name))  # the user's own kernel: what it says, and nothing else
+        else:
+            place = KERNELS.index(_nearest(name))
+            _loaded[name] = Rules(_module(KERNELS[place]), (lambda: rules(KERNELS[place - 1])) if place else None)
     return _loaded[name]
 
 

@@ -101,7 +101,7 @@ def test_helper_names_and_prototypes_go_by_id():
         ("bpf_sock_ops", 224, {"args": 4, "reply": 4, "skb_data": 192, "skb_hwtstamp": 216}),
         ("bpf_sockopt", 40, {"optval_end": 16, "retval": 36}),
         ("bpf_fib_lookup", 64, {"ipv4_src": 16, "smac": 52}),
-        ("perf_event_attr", 144, {"config": 8, "sample_type": 24, "sample_max_stack": 104}),
+        ("perf_event_attr", 144, {"config": 8, "sample_type": 24, "sample_max_stack": 108}),
         ("ProgInfo", 232, {"gpl_compatible": None, "netns_dev": 88, "run_time_ns": 192}),
         ("MapInfo", 104, {"map_extra": 80}),
         ("ProgLoadAttr", 168, {"attach_btf_id": 108, "fd_array": 120}),

@@ -12,7 +12,7 @@ from .door import EXIT, Kernel, Variant, call, copy, imm64, insn, mov
 from .maps import MAP_FOR_HELPER, Maps
 
 CTX, SOCK, RESULT = 6, 7, 8  # registers that a prologue leaves things in
-BUFFER, BUFFER_SIZE = -256, 192  # a zeroed place on the stack that stands for memory of any kind
+BUFFER, BUFFER_SIZE = -128, 64  # a zeroed place on the stack that stands for memory of any kind
 FRESH, DYNPTR = -16, -32  # stack slots for a dynptr to be made, and for one that is
 _PSEUDO_MAP_FD, _PSEUDO_MAP_VALUE, _PSEUDO_FUNC = 1, 2, 4
 

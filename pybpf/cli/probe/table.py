@@ -126,7 +126,6 @@ def render(table: dict[str, Any]) -> str:
         '"""',
         "",
         "# fmt: off",
-        "# ruff: noqa: E501",
         "TABLE = {",
     ]
     for name, value in table.items():
