@@ -20,12 +20,14 @@ from .types import Struct, codec, s32, u8, u32, u64
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from typing import Any, Generic, NoReturn, TypedDict, TypeVar, Unpack, overload
+    from typing import Any, Generic, NoReturn, TypedDict, Unpack, overload
+
+    from typing_extensions import TypeVar  # for checkers alone: they bring it with them
 
     from .types import Codec
 
-    K = TypeVar("K")
-    V = TypeVar("V")
+    K = TypeVar("K", default=Any)  # a ring buffer, say, has no key to tell it by
+    V = TypeVar("V", default=Any)
 
     class Options(TypedDict, total=False):
         """What every declaration takes: see `MapSpec`."""
@@ -417,7 +419,7 @@ class StackTrace(Declared[K, V]):
 
     def __init__(self, max_entries: int, depth: int = 127, **options: Unpack[Options]) -> None:
         step: Any = 32 if options.get("flags", 0) & STACK_BUILD_ID else u64
-        value: Any = u64[depth] if step is u64 else step * depth  # type: ignore[valid-type]
+        value: Any = u64[depth] if step is u64 else step * depth  # type: ignore[misc]
         self._declare(u32, value, max_entries, options)
 
 

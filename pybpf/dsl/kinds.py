@@ -13,9 +13,102 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FunctionType
-    from typing import Any
+    from typing import Any, Protocol, overload
 
     from .program import Function
+
+    class Decorator(Protocol):
+        """How each decorator may be used: bare, or with a target and options."""
+
+        @overload
+        def __call__(self, function: Callable[..., Any], /) -> Function: ...
+        @overload
+        def __call__(
+            self, target: str | None = None, /, **options: Any
+        ) -> Callable[[Callable[..., Any]], Function]: ...
+
+    bpf_iter: Decorator
+    bpf_syscall: Decorator
+    cgroup_bind4: Decorator
+    cgroup_bind6: Decorator
+    cgroup_connect4: Decorator
+    cgroup_connect6: Decorator
+    cgroup_connect_unix: Decorator
+    cgroup_device: Decorator
+    cgroup_egress: Decorator
+    cgroup_getpeername4: Decorator
+    cgroup_getpeername6: Decorator
+    cgroup_getpeername_unix: Decorator
+    cgroup_getsockname4: Decorator
+    cgroup_getsockname6: Decorator
+    cgroup_getsockname_unix: Decorator
+    cgroup_getsockopt: Decorator
+    cgroup_ingress: Decorator
+    cgroup_post_bind4: Decorator
+    cgroup_post_bind6: Decorator
+    cgroup_recvmsg4: Decorator
+    cgroup_recvmsg6: Decorator
+    cgroup_recvmsg_unix: Decorator
+    cgroup_sendmsg4: Decorator
+    cgroup_sendmsg6: Decorator
+    cgroup_sendmsg_unix: Decorator
+    cgroup_setsockopt: Decorator
+    cgroup_skb: Decorator
+    cgroup_sock_create: Decorator
+    cgroup_sock_release: Decorator
+    cgroup_sysctl: Decorator
+    fentry: Decorator
+    fentry_sleepable: Decorator
+    fexit: Decorator
+    fexit_sleepable: Decorator
+    flow_dissector: Decorator
+    fmod_ret: Decorator
+    freplace: Decorator
+    kprobe: Decorator
+    kprobe_multi: Decorator
+    kprobe_session: Decorator
+    kretprobe: Decorator
+    kretsyscall: Decorator
+    ksyscall: Decorator
+    lirc_mode2: Decorator
+    lsm: Decorator
+    lsm_cgroup: Decorator
+    lsm_sleepable: Decorator
+    lwt_in: Decorator
+    lwt_out: Decorator
+    lwt_seg6local: Decorator
+    lwt_xmit: Decorator
+    netfilter: Decorator
+    netkit_peer: Decorator
+    netkit_primary: Decorator
+    perf_event: Decorator
+    raw_tracepoint: Decorator
+    raw_tracepoint_writable: Decorator
+    sched_act: Decorator
+    sched_cls: Decorator
+    sk_lookup: Decorator
+    sk_msg: Decorator
+    sk_reuseport: Decorator
+    sk_reuseport_migrate: Decorator
+    sk_skb: Decorator
+    sk_skb_parser: Decorator
+    sk_skb_verdict: Decorator
+    sock_ops: Decorator
+    socket_filter: Decorator
+    struct_ops: Decorator
+    tc: Decorator
+    tcx_egress: Decorator
+    tcx_ingress: Decorator
+    tp_btf: Decorator
+    tracepoint: Decorator
+    uprobe: Decorator
+    uprobe_multi: Decorator
+    uretprobe: Decorator
+    usdt: Decorator
+    xdp: Decorator
+    xdp_cpumap: Decorator
+    xdp_devmap: Decorator
+    xdp_frags: Decorator
 
 SLEEPABLE = 1 << 4
 XDP_FRAGS = 1 << 5
