@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 class Environment:
     """What helpers tell a program about its machine.
 
-    Time is in nanoseconds: `time_ns` since boot (`ktime_get_ns` and the boot, coarse and jiffies clocks),
-    `tai_offset` and `real_offset` are added for the TAI and real-time clocks; nothing moves unless the test (or
-    `vm.advance`) moves it. `pid` is the thread and `tgid` the process (the same unless given), `comm` its name,
-    `cpu` of `cpus` where it runs. `stack` and `user_stack` are addresses for the stack helpers, innermost first.
-    `routes` answers `bpf_fib_lookup` (see `Route`), `sockets` the socket look-ups, `devices` maps an ifindex to its
-    MTU.
+    Time is in nanoseconds: `time_ns` since boot, to which `tai_offset` is added for the TAI clock; it stands still
+    unless the test (or `vm.advance`) moves it.  `pid` is the thread and `tgid` the process (the same unless given),
+    `comm` its name, `cpu` of `cpus` where it runs, `stack` and `user_stack` what the stack helpers see, innermost
+    address first.  `routes` answers `bpf_fib_lookup` (see `Route`), `sockets` the socket look-ups, `devices` maps an
+    ifindex to its MTU, `kallsyms` and `variables` map names of the kernel to addresses.  `sysctl` holds what the sysctl
+    helpers read and write ("name", "current", "new"), `socket_options` options by (level, name) of sockets that are
+    not pseudo ones.
     """
 
     def __init__(
@@ -39,7 +40,6 @@ class Environment:
         **fields: Any,
     ) -> None:
         self.time_ns = time_ns
-        self.real_offset = 0
         self.tai_offset = 0
         self.pid = pid
         self.tgid = pid if tgid is None else tgid
@@ -62,7 +62,8 @@ class Environment:
         self.routes: list[Route] = []
         self.sockets: list[PseudoSocket] = []
         self.devices: dict[int, int] = {}
-        self.kernel_config: Mapping[str, int] = {}
+        self.sysctl: dict[str, bytes] = {}
+        self.socket_options: dict[tuple[int, int], bytes] = {}
         self.variables: dict[str, int] = {}
         self.kallsyms: Mapping[str, int] = {}
         self.attach_cookie = 0

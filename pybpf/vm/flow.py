@@ -27,7 +27,7 @@ class Block:
     out of the function: whoever gets there is sent to the interpreter, which raises the fault.
     """
 
-    __slots__ = ("broken", "code", "fall", "first", "jump", "live")
+    __slots__ = ("broken", "code", "fall", "first", "jump", "live", "next")
 
     def __init__(self, first: int) -> None:
         self.first = first
@@ -36,10 +36,7 @@ class Block:
         self.jump: int | None = None
         self.broken: int | None = None
         self.live = 0
-
-    @property
-    def next(self) -> tuple[int, ...]:
-        return tuple(s for s in (self.fall, self.jump) if s is not None)
+        self.next: tuple[int, ...] = ()
 
 
 def target_of(slot: int, insn: Insn) -> int | None:
@@ -91,10 +88,8 @@ def blocks_of(image: Image, start: int, end: int) -> dict[int, Block]:
             if slot in leaders:
                 block.fall = slot
                 break
-        if block.jump is not None:
-            todo.append(block.jump)
-        if block.fall is not None:
-            todo.append(block.fall)
+        block.next = tuple(s for s in (block.fall, block.jump) if s is not None)
+        todo.extend(reversed(block.next))
     return blocks
 
 

@@ -47,8 +47,6 @@ class Run:
         self.printk: list[str] = []
         self.seq = bytearray()
         self.actions: list[tuple[Any, ...]] = []
-        self.socket_options: dict[tuple[int, int], bytes] = {}
-        self.strings: dict[str, bytes] = {}
         self._spins = 0
         packet = ctx.packet
         data = -2 if packet is None else -1 if packet.slots is None else packet.slots[0]
@@ -193,13 +191,9 @@ class Run:
         return self.vm.current_task()
 
     def context_socket(self) -> object:
-        """The pseudo socket behind the context, or None."""
-        for address in self.ctx.pointers.values():
-            owner = self.mem.owner(address)
-            if owner is not None:
-                return owner
-        sk = self.ctx.data[184:192] if len(self.ctx.data) >= 192 else b""
-        return self.mem.owner(int.from_bytes(sk, "little"))
+        """The pseudo socket in the context's field `sk`, or None."""
+        field = getattr(self.ctx.layout, "sk", None)
+        return None if field is None else self.mem.owner(self.ctx.load(field.offset, 8))
 
     def record(self, *action: object) -> None:
         """Remember what the program asked to be done (a redirect, a signal)."""

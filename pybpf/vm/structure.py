@@ -55,7 +55,7 @@ def write(image: Image, start: int, shape: Shape, arguments: list[Value]) -> Fun
     writer = _Writer(function, blocks, sequence, texts)
     try:
         writer.structured()
-    except _TooDeepError:
+    except (_TooDeepError, RecursionError):  # the writer's own recursion goes as deep as the chain of blocks
         function.lines = []
         writer.flat()
     return function

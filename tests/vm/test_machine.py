@@ -439,3 +439,59 @@ def test_command(tmp_path, capsys):
     assert "drop: returned 1 (DROP)" in capsys.readouterr().out
     assert main(["run", str(text), "--data", FRAME.hex()]) == 1
     assert "--type" in capsys.readouterr().err
+
+
+def test_sysctl_and_socket_options():
+    text = """
+        r6 = r1
+        r2 = r10
+        r2 += -16
+        r3 = 16
+        r4 = 0
+        call bpf_sysctl_get_name
+        r0 = *(u8 *)(r10 - 16)
+        exit
+    """
+    vm = VM(program(text, ProgType.CGROUP_SYSCTL))
+    vm.env.sysctl["name"] = b"net/ipv4/ip_forward"
+    assert vm.run(ctx={"write": 0}).retval == ord("n")
+    sock = PseudoSocket(cookie=77)
+    cookie = program(
+        "r1 = *(u64 *)(r1 + 184)\nif r1 == 0 goto none\ncall bpf_get_socket_cookie\nexit\nnone: r0 = 0\nexit",
+        ProgType.SOCK_OPS,
+    )
+    assert VM(cookie).run(ctx={"sk": sock}).retval == 77
+
+
+def test_open_coded_iterator_and_dynptr():
+    loop = """
+        r1 = r10
+        r1 += -8
+        r2 = 3
+        r3 = 7
+        call bpf_iter_num_new
+        r6 = 0
+        next: r1 = r10
+        r1 += -8
+        call bpf_iter_num_next
+        if r0 == 0 goto done
+        r1 = *(s32 *)(r0 + 0)
+        r6 += r1
+        goto next
+        done: r1 = r10
+        r1 += -8
+        call bpf_iter_num_destroy
+        r0 = r6
+        exit
+    """
+    for engine in ("interpreter", "translator"):
+        assert VM(program(loop, ProgType.XDP), engine=engine).run(data=FRAME).retval == 3 + 4 + 5 + 6
+
+
+def test_replaced_kfunc_and_missing_kfunc():
+    spec = program("call bpf_some_kfunc\nexit", ProgType.XDP)
+    with pytest.raises(NotSupportedError, match="bpf_some_kfunc"):
+        VM(spec).run(data=FRAME)
+    vm = VM(spec)
+    vm.helper("bpf_some_kfunc", lambda: 9)
+    assert vm.run(data=FRAME).retval == 9

@@ -147,24 +147,24 @@ def this_cpu_ptr(run: Run, percpu_ptr: int) -> int:
 
 @model
 def sysctl_get_name(run: Run, ctx: int, buf: int, buf_len: int, flags: int) -> int:
-    return _text(run, buf, buf_len, run.strings.get("name", b""))
+    return _text(run, buf, buf_len, run.env.sysctl.get("name", b""))
 
 
 @model
 def sysctl_get_current_value(run: Run, ctx: int, buf: int, buf_len: int) -> int:
-    return _text(run, buf, buf_len, run.strings.get("current", b""))
+    return _text(run, buf, buf_len, run.env.sysctl.get("current", b""))
 
 
 @model
 def sysctl_get_new_value(run: Run, ctx: int, buf: int, buf_len: int) -> int:
-    return _text(run, buf, buf_len, run.strings["new"]) if "new" in run.strings else -EINVAL
+    return _text(run, buf, buf_len, run.env.sysctl["new"]) if "new" in run.env.sysctl else -EINVAL
 
 
 @model
 def sysctl_set_new_value(run: Run, ctx: int, buf: int, buf_len: int) -> int:
-    if "new" not in run.strings:
+    if "new" not in run.env.sysctl:
         return -EPERM
-    run.strings["new"] = run.mem.read(buf, buf_len)
+    run.env.sysctl["new"] = run.mem.read(buf, buf_len)
     return 0
 
 

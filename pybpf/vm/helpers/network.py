@@ -245,7 +245,7 @@ def sk_cgroup_id(run: Run, sk: int) -> int:
 
 def _options(run: Run, bpf_socket: int) -> dict[tuple[int, int], bytes]:
     owner = run.mem.owner(bpf_socket)
-    return owner.options if isinstance(owner, PseudoSocket) else run.socket_options
+    return owner.options if isinstance(owner, PseudoSocket) else run.env.socket_options
 
 
 @model

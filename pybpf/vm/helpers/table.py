@@ -11,8 +11,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..run import Run
-
     Model = Callable[..., "int | None"]
 
 MODELS: dict[str, Model] = {}
@@ -108,13 +106,3 @@ def arity_of(number: int) -> int:
 def name_of(number: int) -> str | None:
     """The helper's name without its prefix; None for a number that is none."""
     return HELPER_NAMES[number] if 0 < number < len(HELPER_NAMES) else None
-
-
-def errors(status: int) -> int:
-    """A status as it is; here so that models read alike."""
-    return status
-
-
-def is_quiet(run: Run, number: int) -> bool:
-    name = name_of(number)
-    return name in QUIET and name not in run.vm.replaced

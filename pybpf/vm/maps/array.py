@@ -259,6 +259,3 @@ class HashedTable(Table):
     """DEVMAP_HASH: a `Table` with any number as key."""
 
     hashed = True
-
-    def _prepare(self) -> None:
-        super()._prepare()

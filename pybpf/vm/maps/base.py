@@ -49,9 +49,6 @@ class OfflineMap:
             kind = named(MapType, self.spec.map_type)
             raise SpecError(f"map {self.name} ({getattr(kind, 'name', kind)}): {what}")
 
-    def _value(self, key_text: str) -> bytearray | bytes:
-        return bytearray(self.value_size)
-
     # What a program calls; a map type implements what the kernel lets it.
 
     def lookup(self, key: bytes) -> int:
