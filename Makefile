@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check bench clean
+.PHONY: demo test test-kernels check bench clean
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -16,6 +16,10 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# The kernel tests on Debian's kernels 5.10 to 7.2, emulated, and on this one; writes docs/kernel-support.md.
+test-kernels: $(READY)
+	$(BIN)/python -m tools.guests.matrix
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -158,12 +158,11 @@ def _uncompressed(boot: bytes) -> bytes:
 
 
 def _initrd(modules: Path, config: Path) -> bytes:
-    """A cpio archive: busybox, the modules in the order they load, and the init script beside this file."""
+    """A cpio archive: busybox, and the modules in the order in which they load."""
     busybox = shutil.which("busybox")
     if busybox is None:
         raise ImageUnavailable("there is no busybox here (apt-get install busybox-static)")
     files = {
-        "init": (0o755, (Path(__file__).parent / "init.sh").read_bytes()),
         "bin/busybox": (0o755, Path(busybox).read_bytes()),
         "config": (0o644, config.read_bytes()),
     }
@@ -173,6 +172,11 @@ def _initrd(modules: Path, config: Path) -> bytes:
     entries = [(name, 0o040755, b"") for name in directories]
     entries += [(name, 0o100000 | mode, content) for name, (mode, content) in files.items()]
     return b"".join(_cpio(entries))
+
+
+def init_archive() -> bytes:
+    """The init script beside this file, as an archive of its own: the kernel takes several, one behind the other."""
+    return b"".join(_cpio([("init", 0o100755, (Path(__file__).parent / "init.sh").read_bytes())]))
 
 
 def _with_dependencies(modules: Path, wanted: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:

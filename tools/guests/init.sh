@@ -34,6 +34,7 @@ $B ip link set lo up
 $B hostname guest
 
 # A login shell's limits: what a kernel gives to a process by default (64 KB of locked memory on old ones).
+$B touch run/guest/started
 $B chroot /new /bin/sh /run/guest/command >run/guest/stdout 2>run/guest/stderr <dev/null
 echo $? >run/guest/status
 $B sync

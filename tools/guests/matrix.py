@@ -1,0 +1,150 @@
+"""`make test-kernels`: the kernel tests on five kernels, and docs/kernel-support.md from what they saw.
+
+    python -m tools.guests.matrix                 boot all guests, test on this machine too, write the page
+    python -m tools.guests.matrix 6.1 host        only these; the others keep their last results
+    python -m tools.guests.matrix --page          only write the page from the last results
+
+Results are kept in .cache/guests/results, one JSON file a kernel.  The exit status is 1 when a test failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from pybpf.uapi import Cmd, LinkType, MapType, ProgType
+
+from . import boot, images
+
+ROOT = Path(__file__).resolve().parents[2]
+RESULTS = images.CACHE / "results"
+PAGE = ROOT / "docs" / "kernel-support.md"
+
+HOST = "6.18"
+COLUMNS = ("5.10", "6.1", "6.12", HOST, "7.2")
+TESTS = ("tests/links", "tests/features", "tests/maps", "tests/program", "tests/events", "tests/syscall")
+# Emulated, a guest needs about ten times as long as this machine; two at a time stay below 20 minutes in all.
+SECONDS = 540
+AT_ONCE = 2
+
+TABLES = (
+    ("Program types", "program type", ProgType),
+    ("Map types", "map type", MapType),
+    ("Links", "link type", LinkType),
+    ("Commands of bpf(2)", "command", Cmd),
+)
+
+
+def pytest_command(results: str) -> list[str]:
+    options = f"-q -p no:cacheprovider -p tools.guests.seen --seen {results} -m kernel --tb=short --timeout 60"
+    return [str(ROOT / ".venv" / "bin" / "python"), "-m", "pytest", *options.split(), *TESTS]
+
+
+def test(kernel: str) -> str:
+    """Run the tests on a kernel, leave its results, and give a line about it."""
+    target = RESULTS / f"{kernel}.json"
+    target.unlink(missing_ok=True)
+    try:
+        if kernel == HOST:
+            subprocess.run(pytest_command(str(target)), cwd=ROOT, capture_output=True, timeout=SECONDS)
+            log = ""
+        else:
+            share = RESULTS / kernel
+            share.mkdir(exist_ok=True)
+            result = boot.run(
+                kernel, pytest_command("/run/guest/seen.json"), share=share, cwd=ROOT, timeout=SECONDS, memory=2048
+            )
+            log = result.stdout
+            if (share / "seen.json").exists():
+                (share / "seen.json").rename(target)
+    except images.ImageUnavailable as why:
+        target.write_text(json.dumps({"missing": str(why)}))
+    except subprocess.TimeoutExpired:
+        pass
+    return report(kernel, log)
+
+
+def report(kernel: str, log: str = "") -> str:
+    row = read(kernel)
+    if row is None:
+        return f"{kernel}: not run: it ended before the first test\n{log[-2000:]}"
+    if "missing" in row:
+        return f"{kernel}: not run: {row['missing']}"
+    counts = ", ".join(f"{number} {outcome}" for outcome, number in row["tests"].items())
+    cut = "" if row["whole"] else f" (cut short after {SECONDS} s)"
+    return "\n  ".join([f"{kernel} ({row['release']}): {counts}{cut}", *row["failed"]])
+
+
+def read(kernel: str) -> dict | None:
+    path = RESULTS / f"{kernel}.json"
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def page() -> str:
+    """The page, from the results that there are."""
+    rows = {kernel: read(kernel) for kernel in COLUMNS}
+    lines = [
+        "# Kernel support",
+        "",
+        "Written by `make test-kernels` from what its tests saw; no cell is filled by hand.",
+        "",
+        "- **yes**: a test that passed on this kernel used it.",
+        "- *probed*: the kernel has it, as its probe says, but no test used it there.",
+        "- \N{EN DASH}: the kernel, as it is built, does not have it.",
+        "- ?: the kernel could not be run.",
+        "",
+        "| kernel | release | passed | failed | skipped |",
+        "|---|---|---|---|---|",
+    ]
+    for kernel, row in rows.items():
+        if row is None or "missing" in row:
+            lines.append(f"| {kernel} | not run{': ' + row['missing'] if row else ''} | | | |")
+        else:
+            tests = row["tests"]
+            lines.append(
+                f"| {kernel} | {row['release'].split('-fc')[0]} | {tests['passed']} | {tests['failed']} | {tests['skipped']} |"
+            )
+    for title, kind, enum in TABLES:
+        lines += ["", f"## {title}", "", f"| | {' | '.join(COLUMNS)} |", "|---" * (len(COLUMNS) + 1) + "|"]
+        for member in enum:
+            if member.name != "UNSPEC":
+                cells = " | ".join(cell(rows[kernel], kind, int(member)) for kernel in COLUMNS)
+                lines.append(f"| `{member.name}` | {cells} |")
+    return "\n".join(lines) + "\n"
+
+
+def cell(row: dict | None, kind: str, number: int) -> str:
+    if row is None or "missing" in row:
+        return "?"
+    if number in row["seen"].get(kind, ()):
+        return "**yes**"
+    return "*probed*" if number in row["probed"][kind] else "\N{EN DASH}"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.guests.matrix", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("kernels", nargs="*", help=f"{', '.join(images.KERNELS)}, or host")
+    parser.add_argument("--page", action="store_true", help="only write the page")
+    args = parser.parse_args()
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    wanted = [HOST if name == "host" else name for name in args.kernels] or [*images.KERNELS, HOST]
+    unknown = set(wanted) - set(COLUMNS)
+    if unknown:
+        parser.error(f"no kernel {unknown.pop()!r}")
+    if not args.page:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            for line in pool.map(test, wanted):
+                print(line, flush=True)
+    PAGE.write_text(page())
+    rows = [read(kernel) for kernel in wanted]
+    return int(any(row is None or row.get("failed") for row in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
