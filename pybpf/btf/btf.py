@@ -191,7 +191,7 @@ class Btf:
             if offset == 0:
                 return ""
             raise BtfError(f"string offset {offset} is outside the {self._end_string} bytes of strings")
-        return self._strings[at : self._strings.index(b"\0", at)].decode("utf-8", "surrogateescape")
+        return self._strings[at : self._strings.index(b"\0", at)].decode("utf-8", "backslashreplace")
 
     # -- verbs
 
@@ -200,6 +200,12 @@ class Btf:
         from .check import check
 
         check(self)
+
+    def dedup(self) -> Btf:
+        """These types with each one once; `pybpf.btf.dedup` also says where each id went."""
+        from .merge import dedup
+
+        return dedup(self)[0]
 
     def c_header(self, names: Iterable[str] | None = None) -> str:
         """C declarations of the named types and of all that they need, in an order that compiles; None for all."""

@@ -128,8 +128,15 @@ class Resolver:
             return answer
         name = root.kind, root.name
         if name not in self._candidates:
-            self._candidates[name] = candidates(root, self.target)
+            self._candidates[name] = candidates(root, self.target) or self._in_modules(root)
         return _decide(kind, path, self._candidates[name])
+
+    def _in_modules(self, root: Type) -> list[Type]:
+        """What the running kernel itself lacks may be in one of its modules."""
+        btf = type(self.target)
+        if self.target is not btf._kernel or not root.name:
+            return []
+        return [t for name in btf.kernel_modules() for t in candidates(root, btf.of_module(name))]
 
 
 def candidates(root: Type, target: Btf) -> list[Type]:

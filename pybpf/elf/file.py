@@ -129,7 +129,7 @@ class ElfFile:
             raise self.error(
                 f"{what}: offset {offset} is outside the {len(table.data)} bytes of {table.name or 'names'}"
             )
-        return table.data[offset : max(end, offset)].decode("utf-8", "surrogateescape")
+        return table.data[offset : max(end, offset)].decode("utf-8", "backslashreplace")
 
     def _read_symbols(self) -> list[Symbol]:
         table = next((s for s in self.sections if s.type == SHT_SYMTAB), None)
