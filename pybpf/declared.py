@@ -419,7 +419,7 @@ class StackTrace(Declared[K, V]):
 
     def __init__(self, max_entries: int, depth: int = 127, **options: Unpack[Options]) -> None:
         step: Any = 32 if options.get("flags", 0) & STACK_BUILD_ID else u64
-        value: Any = u64[depth] if step is u64 else step * depth  # type: ignore[misc]
+        value: Any = u64[depth] if step is u64 else step * depth  # type: ignore[misc, valid-type]
         self._declare(u32, value, max_entries, options)
 
 
