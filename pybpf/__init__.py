@@ -388,6 +388,9 @@ def __getattr__(name: str) -> object:
 
     module = import_module(f".{home or name}", __name__)
     value = getattr(module, name) if home else module
+    if home == "program":
+        # Importing the module of that name has put it where the decorator @program belongs.
+        globals().pop("program", None)
     globals()[name] = value
     return value
 
