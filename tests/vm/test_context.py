@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pybpf import VM, BpfError, ProgramSpec, SpecError, SyscallError, VerifierError, load
+from pybpf import VM, Array, BpfError, ProgramSpec, SpecError, SyscallError, VerifierError, load, u64
 from pybpf.asm import Insn
-from pybpf.uapi import AttachType, ProgType, xdp_md
+from pybpf.uapi import AttachType, ProgType, bpf_sk_lookup, xdp_md
 from pybpf.uapi import __sk_buff as sk_buff
 
 TYPES = (
@@ -132,6 +132,58 @@ def test_raw_tracepoint_and_syscall():
 
 
 @pytest.mark.kernel
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"family": 2, "protocol": 6, "remote_ip4": 0x0100007F, "remote_port": 0x1234, "local_ip4": 5, "local_port": 80},
+        {"family": 10, "protocol": 17, "remote_port": 7, "local_port": 80},
+        {"family": 2, "ingress_ifindex": 1},
+        {"family": 2, "local_port": 65536},
+        {"family": 2, "cookie": 1},
+        {"family": 3},
+        {},
+    ],
+    ids=str,
+)
+def test_socket_lookup(fields):
+    """Every 32-bit field, through a map: the return value is only a verdict."""
+    for offset in range(8, 64, 4):
+        code = [
+            Insn(0x61, 6, 1, offset),
+            Insn(0x62, 10, 0, -4, 0),
+            Insn(0x18, 1, 1, 0, 0, 0, symbol="seen"),
+            Insn(0xBF, 2, 10),
+            Insn(0x07, 2, imm=-4),
+            Insn(0x85, imm=1),
+            Insn(0x15, 0, off=1),
+            Insn(0x7B, 0, 6),
+            Insn(0xB7, 0, imm=1),
+            Insn(0x95),
+        ]
+        seen = Array(u64, max_entries=1, name="seen")
+        spec = ProgramSpec(code, ProgType.SK_LOOKUP, expected_attach_type=AttachType.SK_LOOKUP, maps={"seen": seen})
+        try:
+            prog = load(spec)
+        except VerifierError:
+            continue
+        vm = VM(spec)
+        with prog:
+            ctx = bpf_sk_lookup(**fields)
+            try:
+                kernel = prog.test_run(ctx=ctx)
+            except SyscallError:
+                with pytest.raises(SpecError):
+                    vm.run(ctx=ctx)
+                continue
+            offline = vm.run(ctx=ctx)
+            assert (offline.retval, bytes(offline.ctx), vm[seen][0]) == (
+                kernel.retval,
+                bytes(kernel.ctx),
+                prog[seen][0],
+            )
+
+
+@pytest.mark.kernel
 def test_flow_dissector():
     code = [
         Insn(0x79, 2, 1, 144),
@@ -156,7 +208,7 @@ def test_flow_dissector():
         (ProgType.CGROUP_SYSCTL, {"write": 1}, 0, 0x61, 1),
         (ProgType.CGROUP_DEVICE, {"major": 5}, 4, 0x61, 5),
         (ProgType.SOCK_OPS, {"op": 4}, 0, 0x61, 4),
-        (ProgType.SK_LOOKUP, {"local_port": 53}, 60, 0x61, 53),
+        (ProgType.SK_LOOKUP, {"family": 2, "local_port": 53}, 60, 0x61, 53),
         (ProgType.KPROBE, {"di": 77}, 112, 0x79, 77),
         (ProgType.KPROBE, {"args": [1, 77]}, 104, 0x79, 77),
         (ProgType.KPROBE, {"retval": 77}, 80, 0x79, 77),

@@ -9,7 +9,6 @@ from ...uapi import (
     ProgType,
     bpf_cgroup_dev_ctx,
     bpf_perf_event_data,
-    bpf_sk_lookup,
     bpf_sock,
     bpf_sock_addr,
     bpf_sysctl,
@@ -57,7 +56,7 @@ MAKERS: dict[int, Maker] = {
     ProgType.CGROUP_SOCK_ADDR: _typed(partial(flat, bpf_sock_addr)),
     ProgType.CGROUP_DEVICE: _typed(partial(flat, bpf_cgroup_dev_ctx)),
     ProgType.CGROUP_SYSCTL: _typed(partial(flat, bpf_sysctl)),
-    ProgType.SK_LOOKUP: _typed(partial(flat, bpf_sk_lookup)),
+    ProgType.SK_LOOKUP: special.sk_lookup,
     **dict.fromkeys(
         (ProgType.SK_MSG, ProgType.SK_REUSEPORT, ProgType.SOCK_OPS, ProgType.CGROUP_SOCKOPT), special.with_packet
     ),

@@ -7,7 +7,16 @@ from __future__ import annotations
 import ctypes
 
 from ...errors import SpecError
-from ...uapi import ProgType, bpf_flow_keys, bpf_nf_ctx, bpf_sock_ops, bpf_sockopt, sk_msg_md, sk_reuseport_md
+from ...uapi import (
+    ProgType,
+    bpf_flow_keys,
+    bpf_nf_ctx,
+    bpf_sk_lookup,
+    bpf_sock_ops,
+    bpf_sockopt,
+    sk_msg_md,
+    sk_reuseport_md,
+)
 from ...uapi import __sk_buff as sk_buff
 from .base import Context, offset_of, structure
 from .packet import ETH_HLEN, Packet
@@ -20,6 +29,7 @@ if TYPE_CHECKING:
     from ..environment import Environment
     from ..memory import Memory
 
+_AF_INET, _AF_INET6 = 2, 10
 _WITH_PACKET: dict[int, tuple[Any, str, str, str]] = {
     ProgType.SK_MSG: (sk_msg_md, "data", "data_end", "size"),
     ProgType.SK_REUSEPORT: (sk_reuseport_md, "data", "data_end", "len"),
@@ -82,3 +92,15 @@ def netfilter(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data
     made = PacketContext(bytearray(bytes(fields)), {}, "struct bpf_nf_ctx", bpf_nf_ctx)
     made.packet = Packet(mem, b"" if data is None else data, writable=False)
     return made
+
+
+def sk_lookup(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: bytes | None) -> Context:
+    """A socket look-up; SpecError for fields that TEST_RUN refuses (`bpf_prog_test_run_sk_lookup`)."""
+    fields = structure(bpf_sk_lookup, given, mem)
+    if data:
+        raise SpecError("a program on socket look-ups takes no packet data")
+    if fields.family not in (_AF_INET, _AF_INET6):
+        raise SpecError(f"ctx: family is {fields.family}: expected {_AF_INET} (IPv4) or {_AF_INET6} (IPv6)")
+    if fields.cookie or fields.ingress_ifindex or fields.local_port > 65535:
+        raise SpecError("ctx: cookie and ingress_ifindex cannot be given, and local_port is at most 65535")
+    return Context(bytearray(bytes(fields)), name="struct bpf_sk_lookup", layout=bpf_sk_lookup)
