@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from errno import E2BIG
 from struct import Struct
 
 from ..errors import BtfError, SyscallError
@@ -85,9 +86,17 @@ class BtfObject(Fd):
     def __init__(self, fd: int) -> None:
         super().__init__(fd)
         name = bytearray(128)
-        info = _INFO.unpack(obj_info(fd, _INFO.size, _INFO.pack(0, 0, 0, address(buffer_of(name)), len(name), 0)))
+        try:
+            info = self._info(0, 0, 0, address(buffer_of(name)), len(name), 0)
+        except SyscallError as error:
+            if error.errno != E2BIG:
+                raise
+            info = self._info(0, 0, 0, 0, 0, 0)  # names came with Linux 5.11
         self._size, self.id, self.of_kernel = info[1], info[2], bool(info[5])
         self.name = name[: name.find(0)].decode()
+
+    def _info(self, *before: int) -> tuple[int, ...]:
+        return _INFO.unpack(obj_info(self.fileno(), _INFO.size, _INFO.pack(*before)).ljust(_INFO.size, b"\0"))
 
     @classmethod
     def from_id(cls, id_: int) -> BtfObject:
@@ -98,7 +107,7 @@ class BtfObject(Fd):
     def raw(self) -> bytes:
         """The bytes of the BTF."""
         data = bytearray(self._size)
-        obj_info(self.fileno(), _INFO.size, _INFO.pack(address(buffer_of(data)), len(data), 0, 0, 0, 0))
+        self._info(address(buffer_of(data)), len(data), 0, 0, 0, 0)
         return bytes(data)
 
     def __repr__(self) -> str:
