@@ -19,11 +19,14 @@ class Verdict(NamedTuple):
     log: str = ""
 
 
+_OWNED = frozenset((3, 14, 16, 25))  # PROG_ARRAY, DEVMAP, CPUMAP, DEVMAP_HASH
+
+
 class Kernel:
     """Loads specs; keeps the maps that it made until it is closed."""
 
     def __init__(self) -> None:
-        self._maps: dict[int, tuple[MapSpec, int]] = {}
+        self._maps: dict[tuple, tuple[MapSpec, int]] = {}
         self._btfs: dict[bytes, int] = {}
 
     def __enter__(self) -> Kernel:
@@ -35,8 +38,10 @@ class Kernel:
         for fd in self._btfs.values():
             os.close(fd)
 
-    def map(self, spec: MapSpec) -> int:
-        if id(spec) not in self._maps:
+    def map(self, spec: MapSpec, owner: tuple = ()) -> int:
+        """The descriptor of a map; maps that hold programs belong to programs of one kind, their `owner`."""
+        key = (id(spec), owner if spec.map_type in _OWNED else ())
+        if key not in self._maps:
             inner = self.map(spec.inner) if spec.inner is not None else 0
             btf = self.btf(bytes(spec.btf)) if spec.btf and spec.btf_value else 0
             fd = map_create(
@@ -50,8 +55,8 @@ class Kernel:
                 btf_key_type_id=spec.btf_key if btf else 0,
                 btf_value_type_id=spec.btf_value if btf else 0,
             )
-            self._maps[id(spec)] = (spec, fd)
-        return self._maps[id(spec)][1]
+            self._maps[key] = (spec, fd)
+        return self._maps[key][1]
 
     def btf(self, raw: bytes) -> int:
         if raw not in self._btfs:
@@ -85,7 +90,7 @@ class Kernel:
         for insn in spec.insns:
             opcode, dst, src, off, imm, high = insn
             if high is not None and insn.symbol is not None and insn.symbol in spec.maps:
-                imm = self.map(spec.maps[insn.symbol])
+                imm = self.map(spec.maps[insn.symbol], (spec.prog_type, spec.expected_attach_type, spec.flags))
             raw += struct.pack("<BBhi", opcode, dst | src << 4, off, imm)
             if high is not None:
                 raw += struct.pack("<BBhi", 0, 0, 0, high)
