@@ -109,7 +109,7 @@ class Run:
         """Run the program from its beginning `times` times, on the same context; the last r0."""
         frame = self.frame
         memory, top = frame.bytes, frame.top
-        self.depths.append(image.depths[0])
+        self.depths.append(image.depths.get(0, 0))
         function = self._function(image, 0)
         r0 = 0
         for _ in range(times):

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pybpf import VM, SyscallError, VerifierError, load
+from pybpf import VM, ProgramSpec, SyscallError, VerifierError, load
+from pybpf.asm import Insn
 from pybpf.errors import BpfError
 from pybpf.uapi import MapType, ProgType
 
@@ -110,3 +111,32 @@ def test_shrinking(generate, data):
             return data.draw(st.integers(low, high))
 
     compare(generate.program(Drawn(None), data.draw(st.integers(1, 12))))
+
+
+NUMBERS = (b"12", b"-5", b" 7", b"0x1f", b"0777", b"12abc", b"-", b"+3", b"99999999999999", b"0x", b"08", b"zz", b"0xg")
+
+
+@pytest.mark.parametrize("helper", [105, 106], ids=["strtol", "strtoul"])
+@pytest.mark.parametrize("text", NUMBERS)
+def test_numbers_in_text(text, helper):
+    raw = text.ljust(16, b"\0")
+    for base in (0, 8, 10, 16, 2):
+        code = [
+            Insn.ld_imm64(1, int.from_bytes(raw[:8], "little")),
+            Insn(0x7B, 10, 1, -16),
+            Insn.ld_imm64(1, int.from_bytes(raw[8:], "little")),
+            Insn(0x7B, 10, 1, -8),
+            Insn(0x7A, 10, 0, -24),
+            Insn(0xBF, 1, 10),
+            Insn(0x07, 1, imm=-16),
+            Insn(0xB7, 2, imm=len(text)),
+            Insn(0xB7, 3, imm=base),
+            Insn(0xBF, 4, 10),
+            Insn(0x07, 4, imm=-24),
+            Insn(0x85, imm=helper),
+            Insn(0x27, 0, imm=31),
+            Insn(0x79, 1, 10, -24),
+            Insn(0xAF, 0, 1),
+            Insn(0x95),
+        ]
+        assert compare(ProgramSpec(code, ProgType.SCHED_CLS))

@@ -495,3 +495,19 @@ def test_replaced_kfunc_and_missing_kfunc():
     vm = VM(spec)
     vm.helper("bpf_some_kfunc", lambda: 9)
     assert vm.run(data=FRAME).retval == 9
+
+
+@ENGINES
+def test_empty_program(engine):
+    with pytest.raises(VmFault, match="runs out"):
+        VM(ProgramSpec([], ProgType.XDP), engine=engine).run(data=FRAME)
+
+
+def test_raw_bytes_with_maps():
+    counts = Array(u64, max_entries=1)
+    raw = asm.encode(asm.assemble("r1 = 0 ll\nr0 = *(u64 *)(r1 + 0)\nexit"))
+    vm = VM(ProgramSpec.from_bytes(raw, ProgType.XDP, maps={0: (counts, 0)}))
+    vm[counts][0] = 77
+    assert vm.run(data=bytearray(FRAME)).retval == 77
+    with pytest.raises(SpecError, match="map by number"):
+        VM(ProgramSpec([asm.Insn(0x18, 1, 1, 0, 5, 0), asm.Insn(0x95)], ProgType.XDP))

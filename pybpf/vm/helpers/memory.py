@@ -12,6 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..run import Run
 
+_HEX = b"0123456789abcdefABCDEF"
+
 
 def _probe(run: Run, dst: int, size: int, source: int, user: bool | None) -> int:
     """Copy, or fill with zeros and answer EFAULT when the source is not mapped (or of the wrong kind)."""
@@ -178,7 +180,7 @@ def _digits(run: Run, buf: int, buf_len: int, flags: int) -> tuple[int, int, boo
     lead = 0
     if base == 0:
         base = 8 if rest[:1] == b"0" else 10
-        if rest[:2].lower() == b"0x" and rest[2:3].isalnum():
+        if rest[:2].lower() == b"0x" and rest[2:3].isalnum() and rest[2:3] in _HEX:
             base = 16
     if base == 16 and rest[:2].lower() == b"0x":
         lead = 2
