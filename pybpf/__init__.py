@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from .declared import UserRingBuf as UserRingBuf
     from .declared import XskMap as XskMap
     from .dsl.functions import Subprogram as Subprogram
+    from .dsl.functions import kfunc as kfunc
     from .dsl.functions import subprogram as subprogram
     from .dsl.kinds import bpf_iter as bpf_iter
     from .dsl.kinds import bpf_syscall as bpf_syscall
@@ -289,7 +290,7 @@ _HOME = {
         "dsl.kinds",
     ),
     **dict.fromkeys(
-        ("Subprogram", "subprogram"),
+        ("Subprogram", "kfunc", "subprogram"),
         "dsl.functions",
     ),
     **dict.fromkeys(

@@ -222,6 +222,54 @@ def close(inner: Compiler, wanted: Any, parsed: Any) -> Any:
     return "none" if void else kind
 
 
+# -- functions of the kernel
+
+
+class Kfunc:
+    """A function of the kernel that programs may call, by its name; its prototype comes from the kernel's BTF."""
+
+    def __init__(self, name: str) -> None:
+        self.__name__ = name
+
+    def __bpf_call__(self, c: Compiler, args: list[Front], kw: dict[str, Front], node: Any) -> Front:
+        return call_kernel(c, self.__name__, args, kw, node)
+
+
+def kfunc(name: str) -> Kfunc:
+    """`iter_new = kfunc("bpf_iter_num_new")`: a kernel function to call inside programs (Linux 5.13)."""
+    return Kfunc(name)
+
+
+def call_kernel(c: Compiler, name: str, args: list[Front], kw: dict[str, Front], node: Any) -> Front:
+    from ..btf import Btf
+    from ..errors import BtfError
+    from .kernelrefs import scalar_of_btf, typed
+    from .maps import pointer_of
+
+    try:
+        function: Any = Btf.kernel().find(name, 12)
+    except (BtfError, OSError) as error:
+        c.fail(f"the kernel function {name} is not known here: {error}", node)
+    if kw or len(args) != len(function.params):
+        c.fail(f"{name} takes ({', '.join(n for n, _ in function.params)}), {len(args) + len(kw)} given", node)
+    values = []
+    for front, (parameter, type_) in zip(args, function.params, strict=True):
+        scalar = scalar_of_btf(type_.stripped)
+        if scalar is not None:
+            values.append(convert(c, front, scalar, node, f"{parameter} of {name}"))
+        elif isinstance(front, Const) and front.obj is None:
+            values.append(c.b.const(0))
+        else:
+            values.append(pointer_of(c, front, node))
+    value = c.b.call("kfunc", name, name, values)
+    if str(function.ret) == "void":
+        return Const(None)
+    found = typed(c, value, function.ret, direct=True)
+    if hasattr(found, "struct"):
+        value.lo, value.hi = 0, (1 << 64) - 1
+    return found
+
+
 # -- callbacks
 
 
@@ -309,4 +357,4 @@ class DynptrArgument(Front):
         return self.value
 
 
-__all__ = ["Subprogram", "callback", "subprogram", "value_of"]
+__all__ = ["Kfunc", "Subprogram", "callback", "kfunc", "subprogram", "value_of"]
