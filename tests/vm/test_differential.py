@@ -140,3 +140,28 @@ def test_numbers_in_text(text, helper):
             Insn(0x95),
         ]
         assert compare(ProgramSpec(code, ProgType.SCHED_CLS))
+
+
+FORMATS = (
+    (b"%d", (5,)),
+    (b"%5d|%-5d|%05d", (1, 2, 3)),
+    (b"%lld %llu %llx", (-5, -5, -5)),
+    (b"%x %X %i", (-1, -1, -1)),
+    (b"%3c|%c", (65, 66)),
+    (b"%+d % d %+05d", (5, 5, 5)),
+    (b"%s|%5s", (0, 0)),
+    (b"100%%", ()),
+    *((bad, (1, 2, 3)) for bad in (b"%", b"%q", b"%.3d", b"%#x", b"%hd", b"%l", b"a\x01", b"%d %d %d %d")),
+)
+
+
+@pytest.mark.parametrize(("text", "args"), FORMATS, ids=[str(text) for text, _ in FORMATS])
+def test_lengths_of_formatted_output(text, args):
+    raw = (text + b"\0").ljust(24, b"\0")
+    code = []
+    for at in range(0, 24, 8):
+        word = int.from_bytes(raw[at : at + 8], "little")
+        code += [Insn.ld_imm64(1, word), Insn(0x7B, 10, 1, -24 + at)]
+    code += [Insn(0xBF, 1, 10), Insn(0x07, 1, imm=-24), Insn(0xB7, 2, imm=len(text) + 1)]
+    code += [Insn.ld_imm64(3 + i, arg & (1 << 64) - 1) for i, arg in enumerate(args)]
+    assert compare(ProgramSpec([*code, Insn(0x85, imm=6), Insn(0x95)], ProgType.SCHED_CLS))

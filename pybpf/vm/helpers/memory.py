@@ -106,7 +106,7 @@ def trace_printk(run: Run, fmt: int, fmt_size: int, *args: int) -> int:
     if not text or text[-1]:
         return -EINVAL
     given = list(args[:3])
-    if bad_format(text[:-1]):
+    if bad_format(text[:-1], 3):
         return -EINVAL
     line = sprintf(run, text[:-1], given)
     run.printk.append(line.decode(errors="replace").rstrip("\n"))
@@ -116,7 +116,7 @@ def trace_printk(run: Run, fmt: int, fmt_size: int, *args: int) -> int:
 @model
 def trace_vprintk(run: Run, fmt: int, fmt_size: int, data: int, data_len: int) -> int:
     text = run.mem.read(fmt, fmt_size & 0xFFFFFFFF)
-    if not text or text[-1] or data_len % 8 or data_len > 96 or bad_format(text[:-1]):
+    if not text or text[-1] or data_len % 8 or data_len > 96 or bad_format(text[:-1], data_len // 8):
         return -EINVAL
     line = sprintf(run, text[:-1], _words(run, data, data_len))
     run.printk.append(line.decode(errors="replace").rstrip("\n"))
@@ -129,7 +129,7 @@ def snprintf(run: Run, str: int, str_size: int, fmt: int, data: int, data_len: i
     if data_len % 8 or data_len > 96:
         return -EINVAL
     text = run.mem.string(fmt)
-    if bad_format(text):
+    if bad_format(text, data_len // 8):
         return -EINVAL
     line = sprintf(run, text, _words(run, data, data_len))
     if str_size:
@@ -140,7 +140,7 @@ def snprintf(run: Run, str: int, str_size: int, fmt: int, data: int, data_len: i
 @model
 def seq_printf(run: Run, m: int, fmt: int, fmt_size: int, data: int, data_len: int) -> int:
     text = run.mem.read(fmt, fmt_size & 0xFFFFFFFF)
-    if not text or text[-1] or data_len % 8 or data_len > 96 or bad_format(text[:-1]):
+    if not text or text[-1] or data_len % 8 or data_len > 96 or bad_format(text[:-1], data_len // 8):
         return -EINVAL
     run.seq.extend(sprintf(run, text[:-1], _words(run, data, data_len)))
     return 0

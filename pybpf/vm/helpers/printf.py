@@ -12,17 +12,18 @@ if TYPE_CHECKING:
     from ..run import Run
 
 _CONVERSION = re.compile(
-    rb"%(?P<flags>[-+ #0]*)(?P<width>\d*)(?P<precision>\.\d*)?"
-    rb"(?:(?P<percent>%)|(?P<pointer>p(?:[iI][46]|k[s]?|u[s]?|[BKxsSF])?)|(?P<length>ll|l|h|hh)?(?P<kind>[diuxXcs]))"
+    rb"%(?:(?P<percent>%)|(?P<flags>[-+ 0]*)(?P<width>\d*)"
+    rb"(?:(?P<pointer>p(?:[iI][46]|[ku]s|[BKxsS])?)|(?P<length>ll?)?(?P<kind>[diuxX])|(?P<text>[cs])))"
 )
-_BITS = {b"ll": 64, b"l": 64, b"": 32, b"h": 32, b"hh": 32}
+_BITS = {b"ll": 64, b"l": 64, b"": 32}
 
 
-def bad_format(text: bytes) -> bool:
-    """Whether the kernel refuses this format: a conversion that it does not know, or bytes that are no ASCII."""
-    return b"%" in _CONVERSION.sub(b"", text) or any(
-        c > 126 or (c < 32 and c not in b"\t\n\r\v\f\a\b\x1b") for c in text
-    )
+def bad_format(text: bytes, args: int) -> bool:
+    """Whether the kernel refuses this format with EINVAL: a conversion that it does not know, a control character, or
+    more conversions than arguments."""
+    wanted = sum(match["percent"] is None for match in _CONVERSION.finditer(text))
+    left = _CONVERSION.sub(b"", text)
+    return wanted > args or b"%" in left or any((c < 32 and c not in b"\t\n\r\v\f") or c == 127 for c in left)
 
 
 def sprintf(run: Run, text: bytes, args: list[int]) -> bytes:
@@ -35,17 +36,17 @@ def sprintf(run: Run, text: bytes, args: list[int]) -> bytes:
         value = next(rest, 0)
         if match["pointer"]:
             out = _pointer(run, match["pointer"], value)
-        elif match["kind"] == b"s":
+        elif match["text"] == b"s":
             out = _string(run, value, None)
-        elif match["kind"] == b"c":
+        elif match["text"] == b"c":
             out = bytes((value & 0xFF,))
         else:
             out = _number(match, value)
         width = int(match["width"] or 0)
         if b"-" in match["flags"]:
             return out.ljust(width)
-        if b"0" in match["flags"] and match["kind"] in (b"d", b"i", b"u", b"x", b"X"):
-            sign = out[:1] if out[:1] in (b"-", b"+") else b""
+        if b"0" in match["flags"] and match["kind"]:
+            sign = out[:1] if out[:1] in (b"-", b"+", b" ") else b""
             return sign + out[len(sign) :].rjust(width - len(sign), b"0")
         return out.rjust(width)
 
@@ -58,10 +59,10 @@ def _number(match: re.Match[bytes], value: int) -> bytes:
     kind = match["kind"]
     if kind in b"di":
         value -= (value >> (bits - 1)) << bits
-        return (b"+" if b"+" in match["flags"] and value >= 0 else b"") + str(value).encode()
+        sign = b"" if value < 0 else b"+" if b"+" in match["flags"] else b" " if b" " in match["flags"] else b""
+        return sign + str(value).encode()
     if kind in b"xX":
-        prefix = "0x" if b"#" in match["flags"] else ""
-        out = prefix + format(value, "x")
+        out = format(value, "x")
         return (out.upper() if kind == b"X" else out).encode()
     return str(value).encode()
 
