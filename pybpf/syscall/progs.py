@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from errno import ENOSPC
+from errno import EINVAL, ENOSPC
 from struct import Struct
 
 from ..errors import VerifierError
@@ -210,7 +210,7 @@ def prog_detach(
 
 def prog_query(target: int, attach_type: int, flags: int = 0) -> tuple[list[tuple[int, int, int]], int, int]:
     """BPF_PROG_QUERY: `([(program id, link id or 0, attach flags), ...], attach flags of the target, revision)`."""
-    room = 64
+    room, modern = 64, True
     while True:
         progs, prog_flags, links, link_flags = (buffer_of(bytearray(4 * room)) for _ in range(4))
         multi = attach_type in _TCX
@@ -223,20 +223,23 @@ def prog_query(target: int, attach_type: int, flags: int = 0) -> tuple[list[tupl
                 address(progs),
                 room,
                 # Only the net hooks take the link arrays, and effective queries take no flags.
-                0 if flags else address(prog_flags),
+                address(prog_flags) if modern and not flags else 0,
                 address(links) if multi else 0,
                 address(link_flags) if multi else 0,
                 0,
             )
         )
         result = call(PROG_QUERY, attr)
-        count = QUERY.unpack(attr)[5]
+        if result == -EINVAL and modern:
+            modern = False  # before Linux 6.1 there were no flags of each program
+            continue
+        fields = QUERY.unpack(attr)
+        count = fields[5]
         if result == -ENOSPC and count > room:
             room = count
             continue
         if result < 0:
             raise failure(-result, PROG_QUERY)
-        fields = QUERY.unpack(attr)
         columns = (_numbers(progs, count), _numbers(links, count), _numbers(prog_flags, count))
         return list(zip(*columns, strict=True)), fields[3], fields[9]
 

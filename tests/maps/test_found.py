@@ -135,7 +135,9 @@ def test_what_the_kernel_holds():
         assert [m.name for m in pybpf.maps() if m.id == made.id] == ["found_map"]
         found = list(pybpf.maps())
         assert made.id in [m.id for m in found]  # all of them open at once
-        assert any(b.name == "vmlinux" and b.of_kernel for b in pybpf.btfs())
+        named = [b for b in pybpf.btfs() if b.name]
+        assert not named or any(b.name == "vmlinux" and b.of_kernel for b in named)  # no names before Linux 5.11
+        del named
         assert made.info.btf_id in [b.id for b in pybpf.btfs()]
         for link in pybpf.links():
             assert link.id > 0

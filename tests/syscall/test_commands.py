@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from pybpf import ProgramSpec, SyscallError, VerifierError, asm, load
+from pybpf import ProgramSpec, SyscallError, VerifierError, asm, features, load
 from pybpf.btf import BtfBuilder
 from pybpf.syscall import (
     Fd,
@@ -66,7 +66,10 @@ def test_elements():
         assert map_lookup_elem(map_, key(1), 4) == b"abcd"
         assert map_get_next_key(map_, None, 4) == key(1)
         assert map_get_next_key(map_, key(1), 4) is None
-        assert map_lookup_and_delete_elem(map_, key(1), 4) == b"abcd"
+        if features.have_map_type(BLOOM):  # hashes take it since Linux 5.14, a little before
+            assert map_lookup_and_delete_elem(map_, key(1), 4) == b"abcd"
+        else:
+            assert map_delete_elem(map_, key(1)) == 0
         assert map_delete_elem(map_, key(1)) == errno.ENOENT
         assert map_update_elem(map_, key(1), b"abcd", 1 << 40) == errno.EINVAL
 
@@ -93,6 +96,8 @@ def test_maps_without_keys():
         assert map_lookup_elem(fd.fileno(), None, 4) == b"abcd"
         assert map_lookup_and_delete_elem(fd.fileno(), None, 4) == b"abcd"
         assert map_lookup_and_delete_elem(fd.fileno(), None, 4) is None
+    if not features.have_map_type(BLOOM):
+        pytest.skip("this kernel has no bloom filters")
     with Fd(map_create(BLOOM, 0, 4, 10)) as fd:
         assert not map_contains(fd.fileno(), b"abcd")
         assert map_update_elem(fd.fileno(), None, b"abcd") == 0
@@ -189,6 +194,8 @@ def test_query():
 
 
 def test_streams():
+    if not features.have_program_type(31):
+        pytest.skip("this kernel has no programs of type SYSCALL")
     with Fd(prog_load(31, RETURN_0, flags=1 << 4)[0]) as prog:
         try:
             assert prog_stream_read(prog.fileno(), 1, 100) == b""
