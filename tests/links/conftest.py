@@ -92,7 +92,7 @@ def pair():
 
 @pytest.fixture
 def cgroup():
-    """A fresh cgroup v2; `cgroup.join()` moves this process into it until the end of the test."""
+    """A fresh cgroup v2 that holds this process until the end of the test."""
     from pybpf.features.host import mounts
 
     places = mounts("cgroup2")

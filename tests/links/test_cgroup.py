@@ -196,9 +196,9 @@ def test_effective_programs_come_from_above(cgroup, counting):
 def test_order(cgroup, counting):
     first, _ = counting(P.CGROUP_SOCK_ADDR, A.CGROUP_INET4_CONNECT, returns=1)
     second, _ = counting(P.CGROUP_SOCK_ADDR, A.CGROUP_INET4_CONNECT, returns=1)
-    with first.attach(cgroup):
+    with first.attach(cgroup) as there:
         try:
-            link = second.attach(cgroup, before=first)
+            link = second.attach(cgroup, before=there)
         except SyscallError as why:
             pytest.skip(f"this kernel does not order cgroup programs: {why.strerror}")
         with link:

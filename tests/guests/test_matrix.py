@@ -1,0 +1,56 @@
+"""The page of kernel support, from results made up here."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pybpf.uapi import ProgType
+from tools.guests import matrix
+
+XDP = int(ProgType.XDP)
+KINDS = ("program type", "map type", "link type", "command")
+
+
+def result(seen, probed):
+    return {
+        "release": "6.1.0-1-amd64",
+        "whole": True,
+        "tests": {"passed": 3, "failed": 1, "skipped": 2},
+        "failed": ["tests/x.py::test_y"],
+        "seen": {"program type": seen},
+        "probed": {**dict.fromkeys(KINDS, []), "program type": probed},
+    }
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        (result([XDP], [XDP]), "**yes**"),
+        (result([], [XDP]), "*probed*"),
+        (result([], []), "\N{EN DASH}"),
+        ({"missing": "no mirror"}, "?"),
+        (None, "?"),
+    ],
+)
+def test_cells_say_what_was_seen(row, expected):
+    assert matrix.cell(row, "program type", XDP) == expected
+
+
+def test_the_page(tmp_path, monkeypatch):
+    monkeypatch.setattr(matrix, "RESULTS", tmp_path)
+    (tmp_path / "6.1.json").write_text(json.dumps(result([XDP], [XDP])))
+    (tmp_path / "6.12.json").write_text(json.dumps({"missing": "no mirror"}))
+    page = matrix.page()
+    assert "| 6.1 | 6.1.0-1-amd64 | 3 | 1 | 2 |" in page
+    assert "| 6.12 | not run: no mirror | | | |" in page
+    assert "| `XDP` | ? | **yes** | ? | ? | ? |" in page
+    assert "UNSPEC" not in page
+
+
+def test_failures_are_listed(tmp_path, monkeypatch):
+    monkeypatch.setattr(matrix, "RESULTS", tmp_path)
+    (tmp_path / "6.1.json").write_text(json.dumps(result([], [])))
+    assert "tests/x.py::test_y" in matrix.report("6.1")
+    assert "not run" in matrix.report("5.10")
