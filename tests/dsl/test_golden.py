@@ -1,4 +1,7 @@
-"""The code that is made of known programs, as it was reviewed.  After a change that is meant: PYBPF_GOLDEN=write pytest tests/dsl/test_golden.py"""
+"""The code that is made of known programs, as it was reviewed.
+
+After a change that is meant: PYBPF_GOLDEN=write pytest tests/dsl/test_golden.py
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,8 @@ def test_code_is_as_reviewed(example, name):
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
-    made = getattr(module, name).disassemble(helpers=True) + "\n"
+    lines = getattr(module, name).disassemble(helpers=True).splitlines()
+    made = "\n".join(line for line in lines if not line.lstrip().startswith(";")) + "\n"  # without paths
     path = HERE / "golden" / f"{example}.txt"
     if os.environ.get("PYBPF_GOLDEN") == "write":
         path.write_text(made)
