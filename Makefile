@@ -2,16 +2,22 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
 READY := $(VENV)/.ready
 
-.PHONY: demo test test-kernels check bench clean
+.PHONY: demo test test-kernels check docs bench clean
 
-$(READY): pyproject.toml
+# The package alone, which needs nothing else: enough for the demo.
+$(INSTALLED): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -e .
+	touch $@
+
+$(READY): $(INSTALLED)
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
 	touch $@
 
-demo: $(READY)
+demo: $(INSTALLED)
 	$(BIN)/python examples/demo.py
 
 test: $(READY)
@@ -26,6 +32,12 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python tools/gen_uapi.py --check
+	$(BIN)/python tools/gen_syscalls.py --check
+	$(BIN)/python tools/gen_docs.py --check
+	$(MAKE) docs
+
+docs: $(READY)
+	$(BIN)/sphinx-build -q -W -b html docs docs/_build/html
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks
