@@ -176,6 +176,10 @@ class Rules:
         sets = self._table["helper_sets"]
         return tuple(key for key, row in self._table["programs"].items() if sets[row[1]] >> number & 1)
 
+    def kfuncs(self) -> tuple[str, ...]:
+        """Names of the kernel functions that some kind of program may call; modules are not asked for theirs."""
+        return tuple(self._table["kfuncs"])
+
     def map_types(self) -> tuple[int, ...]:
         """The map types that this kernel creates."""
         return tuple(self._table["maps"])

@@ -62,6 +62,9 @@ class Calls:
             code += self._argument(rules, arg, i + 1, map_type)
         if wrong is not None:
             code += copy(wrong + 1, 10 if rules.args[wrong].kind == "ctx" else CTX)
+            # Since 7.x a buffer and its size are looked at together.
+            after = enumerate(rules.args[wrong + 1 :], wrong + 2)
+            code += b"".join(mov(register, _NUMBERS[arg.kind]) for register, arg in after if arg.kind in _NUMBERS)
         code += call(rules.id) + self.variant.end
         if callback is None:
             return self.kernel.says(self.variant, code)

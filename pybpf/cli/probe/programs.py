@@ -12,6 +12,7 @@ from typing import Any
 from ...btf import Btf
 from ...btf.kinds import Kind
 from ...errors import BtfError
+from ...kernel import KERNELS, rules
 from ...kernel.context import allows
 from ...kernel.sections import sections
 from ...uapi import AttachType, Cmd, ProgFlags, ProgType
@@ -72,7 +73,10 @@ _STRUCT_OPS: tuple[tuple[str, str], ...] = (
 )
 _NOT_SUPPORTED = (524, 95)  # ENOTSUPP is the kernel's own, EOPNOTSUPP
 # Contexts that are alike from end to end: the beginning and the last word are asked about, not every byte between.
-_LONG = {_P.SYSCALL: 1 << 15, _P.TRACEPOINT: 8192}  # what the offset of an instruction reaches; PERF_MAX_TRACE_SIZE
+_LONG: dict[int, int] = {
+    _P.SYSCALL: 1 << 15,
+    _P.TRACEPOINT: 8192,
+}  # what the offset of an instruction reaches; PERF_MAX_TRACE_SIZE
 _KFUNC_REFUSED = re.compile(r"is not allowed|not found|not supported|cannot call kernel function|sleepable")
 _REFUSED = re.compile(r"cannot use helper|unknown func|invalid func|might sleep|is not supported|sleepable helper")
 
@@ -228,12 +232,18 @@ class Programs:
         return -result not in _NOT_SUPPORTED
 
     def kfuncs(self, variants: list[Variant]) -> dict[str, frozenset[Key]]:
-        """name -> the kinds that may call it, for the kernel functions that BTF marks as callable."""
+        """name -> the kinds that may call it, for the kernel functions that BTF marks as callable.
+
+        Kernels before 6.9 mark none: they are asked about those that any table knows.
+        """
         if self.btf is None:
             return {}
-        tagged = [tag.type for tag in self.btf.find_all("bpf_kfunc", Kind.DECL_TAG)]
+        functions = [tag.type for tag in self.btf.find_all("bpf_kfunc", Kind.DECL_TAG)]
+        if not functions:
+            names = {name for version in KERNELS for name in rules(version).kfuncs()}
+            functions = [found for name in names for found in self.btf.find_all(name, Kind.FUNC)]
         found = {}
-        for function in sorted(tagged, key=lambda f: f.name):
+        for function in sorted(functions, key=lambda f: f.name):
             able = []
             for variant in variants:
                 accepted, log = self.kernel.says(variant, call(function.id, 2) + variant.end)
