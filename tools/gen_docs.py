@@ -8,11 +8,13 @@ Each page begins with a head written by hand; what stands below the marker is ma
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pybpf import kernel
+from pybpf.dsl.kinds import TABLE as DECORATORS
 from pybpf.kernel.sections import sections
 from pybpf.uapi import AttachType, MapFlags, MapType, ProgType, named
 from pybpf.uapi.helper_names import HELPER_NAMES
@@ -20,7 +22,8 @@ from pybpf.uapi.protos import HELPER_PROTOS
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 MARKER = "<!-- below: written by tools/gen_docs.py from the tables in pybpf/kernel -->"
-RULES = kernel.rules()
+ORDER = (kernel.DEFAULT, *reversed(kernel.KERNELS))
+"""Kernels in the order in which they are asked for facts: some types are missing in some."""
 
 Key = tuple[int, int | None, bool]
 
@@ -42,6 +45,10 @@ def table(header: Iterable[str], rows: Iterable[Iterable[object]]) -> Iterator[s
     yield ""
 
 
+def origin(what: str, rules: kernel.Rules) -> str:
+    return f"*{what} as Linux {rules.version} answers.*"
+
+
 def code_list(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in names) or "none"
 
@@ -50,16 +57,25 @@ def code_list(names: Iterable[str]) -> str:
 
 
 def program_facts(prog_type: ProgType) -> Iterator[str]:
-    keys = [key for key in RULES.programs() if key[0] == prog_type]
+    rules = next(
+        (r for r in map(kernel.rules, ORDER) if any(key[0] == prog_type for key in r.programs())), kernel.rules()
+    )
+    keys = [key for key in rules.programs() if key[0] == prog_type]
     known = [version for version in kernel.KERNELS if has_program(version, prog_type)]
+    yield from gallery(prog_type)
     yield "## Facts"
     yield ""
     rows: list[tuple[object, object]] = [("number", int(prog_type))]
     since = kernel.since("prog", prog_type)
     rows.append(("first kernel", since or "not recorded"))
-    rows.append(("asked of kernels", ", ".join(known) or "none of those that were asked"))
+    rows.append(
+        (
+            "loaded by",
+            f"Linux {', '.join(known)}" if known else f"none of Linux {', '.join(kernel.KERNELS)} as they were built",
+        )
+    )
     if keys:
-        programs = [RULES.program(t, a, sleepable=s) for t, a, s in keys]
+        programs = [rules.program(t, a, sleepable=s) for t, a, s in keys]
         rows.append(("sleepable form", "yes" if any(key[2] for key in keys) else "no"))
         rows.append(
             ("direct packet access", {"": "no", "r": "reading", "rw": "reading and writing"}[programs[0].packet])
@@ -71,13 +87,27 @@ def program_facts(prog_type: ProgType) -> Iterator[str]:
     yield from table(("", ""), rows)
     yield from section_names(prog_type)
     if not keys:
-        yield f"The kernel that the other tables were asked of ({RULES.version}) does not load this type."
-        yield ""
         return
-    yield from contexts(keys)
-    yield from returns(keys)
-    yield from helpers_of(keys)
-    yield from kfuncs_of(keys)
+    yield from contexts(rules, keys)
+    yield from returns(rules, keys)
+    yield from helpers_of(rules, keys)
+    yield from kfuncs_of(rules, keys)
+    yield origin("Context, return values and helpers", rules)
+
+
+def gallery(prog_type: ProgType) -> Iterator[str]:
+    """The examples that use a decorator of this type."""
+    names = {name for name, row in DECORATORS.items() if row[0] == prog_type}
+    found = []
+    for path in sorted((DOCS.parent / "examples").rglob("*.py")):
+        used = set(re.findall(r"^@(\w+)", path.read_text(), re.MULTILINE))
+        if used & names:
+            found.append(path.relative_to(DOCS.parent))
+    if found:
+        yield "## In the gallery"
+        yield ""
+        yield code_list(str(path) for path in found) + "."
+        yield ""
 
 
 def has_program(version: str, prog_type: int) -> bool:
@@ -102,10 +132,10 @@ def section_names(prog_type: ProgType) -> Iterator[str]:
         yield from table(("section", "attach type", "sleepable"), rows)
 
 
-def contexts(keys: list[Key]) -> Iterator[str]:
+def contexts(rules: kernel.Rules, keys: list[Key]) -> Iterator[str]:
     groups: dict[tuple[object, ...], list[str]] = {}
     for prog_type, attach_type, sleepable in keys:
-        context = RULES.program(prog_type, attach_type, sleepable=sleepable).context
+        context = rules.program(prog_type, attach_type, sleepable=sleepable).context
         rows = tuple(
             (
                 f"`{field.name}`",
@@ -130,10 +160,10 @@ def contexts(keys: list[Key]) -> Iterator[str]:
         yield from table(("field", "offset", "bytes", "access", "a load gives"), rows)
 
 
-def returns(keys: list[Key]) -> Iterator[str]:
+def returns(rules: kernel.Rules, keys: list[Key]) -> Iterator[str]:
     groups: dict[str, list[str]] = {}
     for prog_type, attach_type, sleepable in keys:
-        limits = RULES.program(prog_type, attach_type, sleepable=sleepable).returns
+        limits = rules.program(prog_type, attach_type, sleepable=sleepable).returns
         said = (
             "any number"
             if limits is None
@@ -151,8 +181,8 @@ def returns(keys: list[Key]) -> Iterator[str]:
         yield from table(("range", "attach types"), ((k, ", ".join(dict.fromkeys(v))) for k, v in groups.items()))
 
 
-def helpers_of(keys: list[Key]) -> Iterator[str]:
-    sets = {key: RULES.program(key[0], key[1], sleepable=key[2]).helpers for key in keys}
+def helpers_of(rules: kernel.Rules, keys: list[Key]) -> Iterator[str]:
+    sets = {key: rules.program(key[0], key[1], sleepable=key[2]).helpers for key in keys}
     common = frozenset.intersection(*sets.values())
     yield f"## Helpers: {len(common)}"
     yield ""
@@ -167,10 +197,10 @@ def helpers_of(keys: list[Key]) -> Iterator[str]:
         yield ""
 
 
-def kfuncs_of(keys: list[Key]) -> Iterator[str]:
+def kfuncs_of(rules: kernel.Rules, keys: list[Key]) -> Iterator[str]:
     names: set[str] = set()
     for key in keys:
-        names |= RULES.program(key[0], key[1], sleepable=key[2]).kfuncs
+        names |= rules.program(key[0], key[1], sleepable=key[2]).kfuncs
     if names:
         yield f"## Kernel functions (kfuncs): {len(names)}"
         yield ""
@@ -189,9 +219,15 @@ def map_facts(map_type: MapType) -> Iterator[str]:
         ("number", int(map_type)),
         ("first kernel", kernel.since("map", map_type) or "not recorded"),
     ]
-    rows.append(("asked of kernels", ", ".join(known) or "none of those that were asked"))
-    if map_type in RULES.map_types():
-        rules = RULES.map(map_type)
+    rows.append(
+        (
+            "loaded by",
+            f"Linux {', '.join(known)}" if known else f"none of Linux {', '.join(kernel.KERNELS)} as they were built",
+        )
+    )
+    asked = next((r for r in map(kernel.rules, ORDER) if map_type in r.map_types()), None)
+    if asked is not None:
+        rules = asked.map(map_type)
         rows.append(("key bytes", span(rules.key_sizes)))
         rows.append(("value bytes", span(rules.value_sizes)))
         rows.append(
@@ -207,6 +243,8 @@ def map_facts(map_type: MapType) -> Iterator[str]:
             rows.append(("required flags", code_list(flag_names(rules.required_flags))))
         rows.append(("helpers", code_list(HELPER_NAMES[i] for i in sorted(rules.helpers))))
     yield from table(("", ""), rows)
+    if asked is not None:
+        yield origin("Sizes, flags and helpers", asked)
 
 
 def span(sizes: tuple[int, int, int]) -> str:
@@ -228,7 +266,7 @@ def helper_index() -> Iterator[str]:
     yield ""
     yield f"All {len(HELPER_NAMES) - 1} helpers with their C prototypes; in a program they are functions of"
     yield "`pybpf.helpers`, without the `bpf_`."
-    yield f"Which program types may call them was {RULES.origin}."
+    yield f"Which program types may call them is said as Linux {kernel.rules().version} answers."
     yield ""
     yield MARKER
     yield ""
@@ -237,7 +275,7 @@ def helper_index() -> Iterator[str]:
             continue
         result, args = HELPER_PROTOS[number]
         shown = ", ".join(f"{ctype}{'' if ctype.endswith('*') else ' '}{arg}".strip() for ctype, arg in args) or "void"
-        types = sorted({key[0] for key in RULES.programs_that_call(number)})
+        types = sorted({key[0] for key in kernel.rules().programs_that_call(number)})
         yield f"## {name}"
         yield ""
         yield f"`{result}{'' if result.endswith('*') else ' '}bpf_{name}({shown})`"
@@ -245,12 +283,55 @@ def helper_index() -> Iterator[str]:
         since = kernel.since("helper", number)
         facts = [f"number {number}"]
         facts += [f"since Linux {since}"] if since else []
-        facts += ["GPL only"] if RULES.gpl_only(number) else []
+        facts += ["GPL only"] if kernel.rules().gpl_only(number) else []
         yield ", ".join(facts) + "."
         yield ""
         links = ", ".join(f"[{ProgType(t).name}](programs/{slug(ProgType(t))}.md)" for t in types)
-        yield f"Called from: {links}." if links else f"No program type of Linux {RULES.version} here may call it."
+        yield (
+            f"Called from: {links}."
+            if links
+            else f"No program type of Linux {kernel.rules().version} here may call it."
+        )
         yield ""
+
+
+# ---------------------------------------------------------------------------------------- indexes
+
+
+def first_line(path: Path) -> str:
+    """The title of a page."""
+    return path.read_text().split("\n", 1)[0].removeprefix("# ") if path.exists() else ""
+
+
+def index(
+    title: str, said: str, folder: str, members: Iterable[ProgType] | Iterable[MapType], what: str
+) -> Iterator[str]:
+    names = [(member, slug(member)) for member in members if member != 0]
+    yield f"# {title}"
+    yield ""
+    yield said
+    yield ""
+    rows = []
+    for member, name in names:
+        page = first_line(DOCS / folder / f"{name}.md")
+        rows.append((f"[{member.name}]({name}.md)", page.partition(": ")[2], kernel.since(what, member) or ""))
+    yield from table(("type", "", "since Linux"), rows)
+    yield "```{toctree}"
+    yield ":hidden:"
+    yield ""
+    yield from (name for _, name in names)
+    yield "```"
+    yield ""
+
+
+def program_index() -> Iterator[str]:
+    said = "What can be hooked, one page a type: when it runs, what its result does, how to write, attach and test it."
+    yield from index("Program types", said, "programs", ProgType, "prog")
+
+
+def map_index() -> Iterator[str]:
+    said = "Where programs keep data, one page a type: how to declare it, use it in a program and from Python."
+    yield from index("Map types", said, "maps", MapType, "map")
 
 
 # ------------------------------------------------------------------------------------------ files
@@ -269,9 +350,10 @@ def pages() -> Iterator[tuple[Path, str, list[str]]]:
 def render() -> Iterator[tuple[Path, str]]:
     for path, title, lines in pages():
         head = path.read_text().split(MARKER)[0].rstrip() if path.exists() else title
-        origin = f"*Contexts, return values and helpers were {RULES.origin}.*"
-        yield path, "\n".join([head, "", MARKER, "", *lines, origin, ""])
+        yield path, "\n".join([head, "", MARKER, "", *lines]).rstrip() + "\n"
     yield DOCS / "helpers.md", "\n".join(helper_index()).rstrip() + "\n"
+    yield DOCS / "programs" / "index.md", "\n".join(program_index())
+    yield DOCS / "maps" / "index.md", "\n".join(map_index())
 
 
 def main() -> int:
