@@ -12,7 +12,7 @@ from ..uapi import LinkType as L
 from ..uapi import MapType as M
 from ..uapi import ProgType as P
 from .maps import STRUCT_OPS_KNOWN, map_create, map_type
-from .probe import BAD_FD, answered, load, loaded, target_id
+from .probe import BAD_FD, answered, loaded, target_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -126,8 +126,9 @@ def _perf_event() -> bool:
 
 
 def _tracing_multi(number: int) -> bool:
-    fd, log = load(P.TRACING, attach_type=number, btf_id=target_id(A.TRACE_FENTRY))
-    return answered(fd) >= 0 or bool(log.strip())
+    # Such a program learns its functions when it is attached.
+    with loaded(P.TRACING, number) as fd:
+        return fd >= 0
 
 
 _LINKS: dict[int, Callable[[], bool]] = {

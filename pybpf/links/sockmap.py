@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ..errors import SpecError
+from errno import EINVAL
+
+from ..errors import SpecError, SyscallError
 from ..uapi import AttachType, LinkType, ProgType
 from .attachment import Attachment
 from .base import BpfLink, Link
@@ -29,9 +31,12 @@ def attach(prog: Any, target: Any, *, hook: int | None = None) -> Link:
     fd = target if isinstance(target, int) else target.fileno()
     name = getattr(target, "name", "") or f"of descriptor {fd}"
     what = f"socket map {name} ({AttachType(found).name.lower()})"
-    from .. import features
-
-    if features.have_link_type(LinkType.SOCKMAP):
+    try:
         return BpfLink(what, link_create(prog.fileno(), fd, found, what=what))
+    except SyscallError as error:
+        from .. import features
+
+        if error.errno != EINVAL or features.have_link_type(LinkType.SOCKMAP):
+            raise
     # It belongs to the map: it ends with the map, so with the process unless the map is pinned.
     return Attachment(what, fd, prog, found)

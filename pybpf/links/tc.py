@@ -7,9 +7,10 @@ queueing discipline is what older kernels have: it belongs to the interface and 
 
 from __future__ import annotations
 
+from errno import EEXIST, EINVAL, ENODEV, ENOENT
 from struct import pack
 
-from ..errors import SpecError, SyscallError
+from ..errors import NotSupportedError, SpecError, SyscallError
 from ..uapi import AttachFlags, AttachType, LinkType
 from .base import BpfLink, Link
 from .net import interface_index
@@ -36,8 +37,6 @@ class ClsactFilter(Link):
         self._place = (ifindex, direction, priority)
 
     def _release(self) -> None:
-        from errno import EINVAL, ENODEV, ENOENT
-
         ifindex, direction, priority = self._place
         try:
             _tc("del-filter", ifindex, direction, kind="bpf", prio=priority, handle=1)
@@ -71,12 +70,17 @@ def attach(
         direction = "egress" if hook == AttachType.TCX_EGRESS else "ingress"
     if direction not in _TCX:
         raise SpecError(f"direction {direction!r}: expected 'ingress' or 'egress'")
-    from .. import features
+    if mechanism != "clsact" and not priority:
+        try:
+            return _mprog(prog, target, _TCX[direction], before, after)
+        except SyscallError as error:
+            from .. import features
 
-    if mechanism == "tcx" or (not mechanism and not priority and features.have_link_type(LinkType.TCX)):
-        return _mprog(prog, target, _TCX[direction], before, after)
+            # Asked only now: a probe takes longer than attaching.
+            if mechanism or error.errno != EINVAL or features.have_link_type(LinkType.TCX):
+                raise
     if before is not None or after is not None:
-        features.require(features.have_link_type, LinkType.TCX, hint="clsact filters are ordered by priority=")
+        raise NotSupportedError("the order of tc programs", since="6.6", hint="clsact filters are ordered by priority=")
     return _clsact(prog, interface_index(target), direction, priority)
 
 
@@ -107,8 +111,6 @@ _F_LINK = 1 << 13  # BPF_F_LINK: the descriptor that a place is relative to is a
 
 
 def _clsact(prog: Any, ifindex: int, direction: str, priority: int) -> ClsactFilter:
-    from errno import EEXIST
-
     try:
         _tc("add", ifindex, "", kind="clsact")
     except SyscallError as error:
@@ -128,8 +130,6 @@ def _clsact(prog: Any, ifindex: int, direction: str, priority: int) -> ClsactFil
 
 def cleanup(interface: str | int) -> None:
     """Remove the clsact discipline of an interface, with all filters on it, whoever attached them."""
-    from errno import EINVAL, ENOENT
-
     try:
         _tc("del", interface_index(interface), "", kind="clsact")
     except SyscallError as error:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ..errors import NotSupportedError, SpecError
+from errno import EINVAL
+
+from ..errors import NotSupportedError, SpecError, SyscallError
 from ..uapi import AttachType, LinkType
 from .base import BpfLink, Link
 from .net import interface_index
@@ -48,15 +50,20 @@ def attach(prog: Any, target: str | int, *, mode: str = "", mechanism: str = "")
             "attaching an XDP program for a map", hint="store it in the entry of a DevMap or CpuMap"
         )
     ifindex = interface_index(target)
-    from .. import features
+    if mechanism != "netlink":
+        from ..syscall.objects import link_create
 
-    if mechanism == "netlink" or (not mechanism and not features.have_link_type(LinkType.XDP)):
-        _set(ifindex, prog.fileno(), MODES[mode] | _UPDATE_IF_NOEXIST)
-        return NetlinkXdp(ifindex, MODES[mode])
-    from ..syscall.objects import link_create
+        what = f"interface {target}"
+        try:
+            return BpfLink(what, link_create(prog.fileno(), ifindex, AttachType.XDP, MODES[mode], what=what))
+        except SyscallError as error:
+            from .. import features
 
-    what = f"interface {target}"
-    return BpfLink(what, link_create(prog.fileno(), ifindex, AttachType.XDP, MODES[mode], what=what))
+            # Asked only now: a probe takes longer than attaching.
+            if mechanism or error.errno != EINVAL or features.have_link_type(LinkType.XDP):
+                raise
+    _set(ifindex, prog.fileno(), MODES[mode] | _UPDATE_IF_NOEXIST)
+    return NetlinkXdp(ifindex, MODES[mode])
 
 
 def detach(interface: str | int, *, mode: str = "") -> None:

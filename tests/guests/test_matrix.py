@@ -20,7 +20,7 @@ def result(seen, probed):
         "tests": {"passed": 3, "failed": 1, "skipped": 2},
         "failed": ["tests/x.py::test_y"],
         "seen": {"program type": seen},
-        "probed": {**dict.fromkeys(KINDS, []), "program type": probed},
+        "probed": {**{kind: [] for kind in KINDS}, "program type": probed},
     }
 
 
