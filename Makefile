@@ -1,24 +1,19 @@
-# `make demo` and `make test` set up everything they need inside the tree (.venv), on a fresh machine.
+# `make demo` and `make test` do all their set-up on a fresh machine; tools for development go into .venv.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALLED := $(VENV)/.installed
 READY := $(VENV)/.ready
 
 .PHONY: demo test test-kernels check docs bench clean
 
-# The package alone, which needs nothing else: enough for the demo.
-$(INSTALLED): pyproject.toml
+$(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -e .
-	touch $@
-
-$(READY): $(INSTALLED)
 	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
 	touch $@
 
-demo: $(INSTALLED)
-	$(BIN)/python examples/demo.py
+# pybpf needs nothing but Python, so the demo runs from the tree as it is.
+demo:
+	@PYTHONPATH=. $(PYTHON) examples/demo.py
 
 test: $(READY)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
