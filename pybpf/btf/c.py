@@ -24,6 +24,24 @@ _BUDGET = 1 << 20
 """Types that one text may spell: a few hundred hostile bytes could ask for 2^32."""
 
 
+# The name of the guard tells libbpf's headers that these are the kernel's own types; the pragma makes what is compiled
+# with them relocatable (CO-RE), as the header that bpftool writes does.
+_HEAD = """#ifndef __VMLINUX_H__
+#define __VMLINUX_H__
+
+#if defined(__bpf__) && defined(__clang__) && !defined(BPF_NO_PRESERVE_ACCESS_INDEX)
+#pragma clang attribute push (__attribute__((preserve_access_index)), apply_to = record)
+#endif
+
+"""
+_TAIL = """
+#if defined(__bpf__) && defined(__clang__) && !defined(BPF_NO_PRESERVE_ACCESS_INDEX)
+#pragma clang attribute pop
+#endif
+#endif
+"""
+
+
 def declare(t: Type, name: str = "") -> str:
     """`name` declared with `t`, as in "int (*name)(struct sock *sk)"; without a name the type alone.
 
@@ -46,7 +64,7 @@ def c_header(btf: Btf, names: Iterable[str] | None) -> str:
     header = _Header()
     for t in wanted:
         header.want(t)
-    return "#ifndef __PYBPF_BTF__\n#define __PYBPF_BTF__\n\n" + "\n".join(header.chunks) + "\n#endif\n"
+    return _HEAD + "\n".join(header.chunks) + _TAIL
 
 
 class _Speller:
