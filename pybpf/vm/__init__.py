@@ -1,11 +1,13 @@
 """The offline machine: runs and unit-tests programs in pure Python, with the kernel's semantics, on any OS.
 
-machine.py      VM: programs, maps and the world they see        run.py      one execution
-image.py        a program made ready to run                      memory.py   typed regions and their addresses
-isa.py          what each operation computes                     interp.py   the plain interpreter
-flow.py ranges.py translate.py                                   the translator to Python source
-context/        what r1 points to, by program type               helpers/    models of the kernel's helpers
-maps/ views.py  offline maps, and their typed views              environment.py sockets.py  what a test sets
+machine.py   VM: programs, maps and the world they see      run.py        one execution
+image.py     a program made ready to run                    memory.py     typed regions and their addresses
+isa.py       what each operation computes                   interp.py     the plain interpreter
+translate.py to Python functions, from flow.py (blocks), ranges.py and emit.py (text), structure.py (loops)
+context/     what r1 points to, by program type             helpers/      models of the kernel's helpers
+maps/        offline maps                                   views.py      what `vm[packets]` gives
+environment.py, sockets.py  what a test sets                capture.py    packets from pcap files
+result.py    what a run gives back                          coverage.py   which instructions and lines have run
 """
 
 from __future__ import annotations

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ..asm.insn import Insn
     from ..mapview import View
     from .capture import CaptureReport
+    from .coverage import Coverage
     from .helpers.control import Timer
 
 ENGINES = ("auto", "interpreter", "translator")
@@ -98,26 +99,20 @@ class VM:
         lines: list[TraceLine] = []
         run = Run(self, image, made, self.budget)
         if trace:
-            run.visit = _tracer(lines)
+            run.visit = _tracer(lines, self.coverage)
         elif self.coverage is not None:
             run.visit = self.coverage.visit
         try:
             r0 = run.repeat(image, repeat)
+            out = made.packet_output()
         finally:
             image.executed += run.insns
             self.mem.purge()
             if made.packet is not None:
-                self.mem.remove(made.packet.address)
-        return Result(
-            r0,
-            made.packet_output(),
-            _like(ctx, made),
-            run.insns,
-            lines,
-            run.printk,
-            run.actions,
-            bytes(run.seq),
-        )
+                made.owned.append(made.packet.address)
+            for address in made.owned:
+                self.mem.drop(address)
+        return Result(r0, out, _like(ctx, made), run.insns, lines, run.printk, run.actions, bytes(run.seq))
 
     def run_capture(
         self, path: str | PathLike[str], spec: ProgramSpec | str | None = None, *, progress: bool = False
@@ -358,7 +353,7 @@ def _adapted(function: Callable[..., int | None]) -> Callable[..., int | None]:
     return lambda run, *args: int(function(*args[:limit]) or 0)
 
 
-def _tracer(lines: list[TraceLine]) -> Callable[[Image, int, Insn, list[int | None]], None]:
+def _tracer(lines: list[TraceLine], covered: Coverage | None) -> Callable[[Image, int, Insn, list[int | None]], None]:
     """A visitor that writes the trace: each call completes the line before it."""
 
     def visit(image: Image, slot: int, insn: Insn, regs: list[int | None]) -> None:
@@ -366,6 +361,8 @@ def _tracer(lines: list[TraceLine]) -> Callable[[Image, int, Insn, list[int | No
         if lines:
             lines[-1].after = now
         lines.append(TraceLine(image.name, slot, insn, now))
+        if covered is not None:
+            covered.visit(image, slot, insn, regs)
 
     return visit
 

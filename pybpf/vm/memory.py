@@ -75,7 +75,8 @@ class Memory:
         self.readable: dict[int, bytes | bytearray] = {}
         self.writable: dict[int, bytearray] = {}
         self.names: dict[int, str | Callable[[], str]] = {}
-        self._objects: dict[int, tuple[int, object]] = {}
+        self._addresses: dict[int, int] = {}  # by id of an object
+        self._owners: dict[int, object] = {}  # by address
         self._retired: list[int] = []
         self._kernel = _FIRST_KERNEL
         self._user = _FIRST_USER
@@ -120,15 +121,22 @@ class Memory:
 
     def of(self, owner: object, data: Callable[[], bytes | bytearray], name: str) -> int:
         """The address that stands for a Python object; `data` makes the bytes there when it is first asked for."""
-        known = self._objects.get(id(owner))
-        if known is None:
-            # The object is kept beside its address, so its id cannot be given to another one.
-            known = self._objects[id(owner)] = (self.add(data(), name), owner)
-        return known[0]
+        address = self._addresses.get(id(owner))
+        if address is None:
+            address = self._addresses[id(owner)] = self.add(data(), name)
+            self._owners[address] = owner  # kept, so that its id is not given to another object
+        return address
 
     def owner(self, address: int) -> object:
         """The Python object that `address` stands for, None when it is no such address."""
-        return next((owner for at, owner in self._objects.values() if at == address), None)
+        return self._owners.get(address)
+
+    def drop(self, address: int) -> None:
+        """Unmap a region, and forget the object that it stood for."""
+        self.remove(address)
+        owner = self._owners.pop(address, None)
+        if owner is not None:
+            del self._addresses[id(owner)]
 
     def region(self, address: int) -> tuple[bytes | bytearray, int] | None:
         """The region that `address` points into (or just behind) and its offset there; None when there is none."""

@@ -511,3 +511,13 @@ def test_raw_bytes_with_maps():
     assert vm.run(data=bytearray(FRAME)).retval == 77
     with pytest.raises(SpecError, match="map by number"):
         VM(ProgramSpec([asm.Insn(0x18, 1, 1, 0, 5, 0), asm.Insn(0x95)], ProgType.XDP))
+
+
+@pytest.mark.parametrize("prog_type", [ProgType.XDP, ProgType.SCHED_CLS, ProgType.FLOW_DISSECTOR], ids=str)
+def test_runs_leave_nothing_in_memory(prog_type):
+    vm = VM(program("r0 = 0\nexit", prog_type))
+    vm.run(data=FRAME)
+    before = len(vm.mem.readable), len(vm.mem.names), len(vm.mem._owners)
+    for _ in range(20):
+        vm.run(data=FRAME)
+    assert (len(vm.mem.readable), len(vm.mem.names), len(vm.mem._owners)) == before

@@ -30,8 +30,10 @@ class Context:
     ) -> None:
         self.data = data
         self.layout = layout
-        self.pointers = pointers or {}
+        self.pointers = pointers if pointers is not None else {}
         self.name = name
+        self.owned: list[int] = []
+        """Addresses of what was made for this run alone."""
 
     def load(self, offset: int, size: int) -> int:
         """What a load of `size` bytes at `offset` gives.  VmFault outside."""

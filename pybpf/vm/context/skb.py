@@ -141,6 +141,7 @@ def make(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: byt
 
     socket = PseudoSocket(family=fields.family, dst_ip4=fields.remote_ip4, src_ip4=fields.local_ip4, type=0, state=0)
     made.pointers[_SK] = socket_address(mem, socket)
+    made.owned.append(made.pointers[_SK])
     return made
 
 

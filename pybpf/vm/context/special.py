@@ -82,6 +82,7 @@ def flow_dissector(spec: ProgramSpec, given: Any, mem: Memory, env: Environment,
     made.packet = Packet(mem, raw, writable=False)
     made.packet.bind(made.pointers, offset_of(sk_buff, "data"), offset_of(sk_buff, "data_end"))
     made.keys = mem.add(bytearray(bytes(keys)), "struct bpf_flow_keys")
+    made.owned.append(made.keys)
     made.pointers[offset_of(sk_buff, "flow_keys")] = made.keys
     return made
 
