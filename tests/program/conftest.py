@@ -6,6 +6,7 @@ import ctypes
 import os
 import shutil
 import subprocess
+import time
 from contextlib import contextmanager
 
 import pytest
@@ -88,6 +89,11 @@ class Network:
         with self.inside():
             subprocess.run(["ip", *words], check=True)
 
+    def up(self, device):
+        with self.inside():
+            shown = subprocess.run(["ip", "-o", "link", "show", device], check=True, capture_output=True, text=True)
+        return "state UP" in shown.stdout
+
     def close(self):
         os.close(self._own)
         os.close(self._home)
@@ -110,4 +116,9 @@ def veth(network):
     for device, address in (("left", "10.9.8.1/24"), ("right", "10.9.8.2/24")):
         network.ip("addr", "add", address, "dev", device)
         network.ip("link", "set", device, "up")
+    # The carrier comes a little later; what is sent before is lost.
+    deadline = time.monotonic() + 10
+    while network.up("left") + network.up("right") < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
     return network

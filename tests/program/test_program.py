@@ -20,6 +20,7 @@ from pybpf import (
     SyscallError,
     VerifierError,
     asm,
+    features,
     load,
     load_collection,
     u32,
@@ -106,7 +107,12 @@ out:    r2 = -4
         exit
     """
     with load(ProgramSpec(asm.assemble(text), XDP)) as prog:
-        result = prog.test_run(data=bytes(64), ctx=xdp_md(data=0, data_end=64))
+        try:
+            result = prog.test_run(data=bytes(64), ctx=xdp_md(data=0, data_end=64))
+        except SyscallError as error:
+            if error.errno != errno.EINVAL or features.have_program_type(SYSCALL):
+                raise
+            pytest.skip("this kernel takes no context in test runs of XDP")
         assert result.retval == 2
         assert result.data == b"\xab" + bytes(59)
         assert isinstance(result.ctx, xdp_md)
@@ -114,6 +120,8 @@ out:    r2 = -4
 
 
 def test_run_of_a_syscall_program():
+    if not features.have_program_type(SYSCALL):
+        pytest.skip("this kernel has no programs of type SYSCALL")
     with load(ProgramSpec(asm.assemble("*(u64 *)(r1 + 0) = 7\nw0 = 3\nexit"), SYSCALL, flags=1 << 4)) as prog:
         result = prog.test_run(ctx=bytes(16))
         assert (result.retval, result.ctx, result.data) == (3, b"\x07" + bytes(15), b"")
@@ -207,7 +215,7 @@ def test_the_verifiers_reason_and_the_source_line():
     assert error.insn == 1
     assert error.reason.startswith("R2 invalid mem access")
     assert error.source.line == 12
-    assert error.log.splitlines()[0].startswith("0: R1=ctx")
+    assert any(line.startswith("0: (b7)") for line in error.log.splitlines())
     text = str(error)
     assert "invalid mem access" in text
     assert "mine.py:12:5" in text
@@ -224,7 +232,7 @@ def test_the_log_is_whole():
         load(ProgramSpec(asm.assemble("\n".join(lines)), 1, name="long"))
     log = caught.value.log
     assert len(log) > 1 << 20
-    assert log.splitlines()[0].startswith("0: R1=ctx")
+    assert "\n0: (b7)" in log[:300]
     assert "\n15000: " in log
     assert caught.value.insn == 30_001
     assert "R6 invalid mem access" in caught.value.reason

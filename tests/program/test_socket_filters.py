@@ -36,7 +36,7 @@ def udp():
         yield receiver, sender
 
 
-def until(condition, seconds=3):
+def until(condition, seconds=10):
     """Wait for `condition`: its value, true or not when time is up."""
     deadline = time.monotonic() + seconds
     while not (value := condition()) and time.monotonic() < deadline:
