@@ -1,8 +1,8 @@
 """Check programs offline: whether the kernel would take them, why not, and what to do.
 
-FILE is a Python file (every program that it defines is checked), an ELF object (.o), assembly (.s, .asm; `--type` says what kind of
-program) or raw bytes (.bin, or anything else with `--type`).  The exit status is 0 when all programs would be taken, 1 when one would be
-rejected, 2 when one is not known.
+FILE is a Python file (every program that it defines is checked), an ELF object (.o), assembly (.s, .asm; `--type` says
+what kind of program) or raw bytes (.bin, or anything else with `--type`).  The exit status is 0 when all programs would
+be taken, 1 when one would be rejected, 2 when one is not known.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ _STATUS = {"accept": 0, "reject": 1, "unknown": 2}
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
-    parser.add_argument("file", help="a Python file, ELF object, assembly or raw bytes ('-': raw bytes on standard input)")
+    parser.add_argument(
+        "file", help="a Python file, ELF object, assembly or raw bytes ('-': raw bytes on standard input)"
+    )
     parser.add_argument("--type", help="program type of assembly and raw bytes: xdp, socket_filter, sched_cls, ...")
     parser.add_argument("--attach-type", help="expected attach type, such as cgroup_inet4_bind")
     parser.add_argument("--name", action="append", help="check only the program of that name (may be repeated)")
@@ -51,9 +53,7 @@ def run(args: argparse.Namespace) -> int:
     if not specs:
         raise SpecError(f"{args.file} has no program" + (f" named {' or '.join(args.name)}" if args.name else ""))
     env = Env.here() if args.here else None
-    reports = [
-        verify(spec, args.kernel, not args.unprivileged, env, record=bool(args.html)) for spec in specs
-    ]
+    reports = [verify(spec, args.kernel, not args.unprivileged, env, record=bool(args.html)) for spec in specs]
     _write(reports, args)
     return max((_STATUS[report.verdict] for report in reports), key=(0, 2, 1).index)
 

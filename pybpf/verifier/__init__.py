@@ -9,9 +9,9 @@ facts that it does not have is *unknown*: it does not guess.
 
 from __future__ import annotations
 
+from .api import verify
 from .context import Env
 from .reject import CATEGORIES
 from .report import Finding, Report
-from .api import verify
 
 __all__ = ("CATEGORIES", "Env", "Finding", "Report", "verify")

@@ -1,3 +1,4 @@
+# ruff: noqa: A001 (type and id are the words of this field, here and in struct bpf_reg_state)
 """Arithmetic instructions: what their fields must be, and what they do to registers.
 
 Each instruction is compiled, when it is first reached, to a step: a function of the run and the state that gives the next slot.

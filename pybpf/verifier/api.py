@@ -32,8 +32,8 @@ def verify(
     `privileged` is a loader with CAP_BPF and CAP_PERFMON (root).  `env` is the host that the verdict may depend on: its CPUs,
     and its kernel's BTF.  With `record`, the report keeps the state at every instruction, which the HTML report shows.
 
-    Never raises because of what the program does.  NotSupportedError for a kernel older than every table, SpecError for a spec that
-    contradicts itself (a map that is named but not given), AsmError for instructions that are not `Insn`s.
+    Never raises because of what the program does.  NotSupportedError for a kernel older than every table, SpecError for a
+    spec that contradicts itself (a map that is named but not given), AsmError for instructions that are not `Insn`s.
     """
     table = rules(kernel)
     outcome = check(spec, table, privileged, as_env(env), record=record)
@@ -70,5 +70,3 @@ def _finding(outcome: Outcome, spec: ProgramSpec) -> Finding:
         path=path_of(problem.state, program),
         registers=getattr(problem, "regs", ()),
     )
-
-

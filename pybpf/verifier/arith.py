@@ -117,7 +117,8 @@ def _lsh(a: Num, b: Num) -> Num:
     smin, smax = (a[8] << 32, a[9] << 32) if low == high == 32 else (S64_MIN, S64_MAX)
     umin, umax = (0, U64) if a[3] > 1 << 63 - high else (a[2] << low, a[3] << high)
     return _new(
-        Num, (*tnum.lshift(a[:2], low), umin & U64, umax & U64, smin, smax, *_lsh_bounds32(a, low, high), S32_MIN, S32_MAX)
+        Num,
+        (*tnum.lshift(a[:2], low), umin & U64, umax & U64, smin, smax, *_lsh_bounds32(a, low, high), S32_MIN, S32_MAX),
     )
 
 

@@ -1,3 +1,4 @@
+# ruff: noqa: A001 (type and id are the words of this field, here and in struct bpf_reg_state)
 """What the arguments of an attachment point are, from the kernel's BTF."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: A001 (type and id are the words of this field, here and in struct bpf_reg_state)
 """Pointers to the kernel's own objects, typed by BTF: what a load gives, and what may be stored.
 
 A structure is named by `(space, name)`: space "kernel" is the kernel's BTF, "program" that of the program itself.
@@ -112,8 +113,7 @@ def access(run: Run, state: State, reg: Reg, regno: int, off: int, size: int, wr
             raise Reject("bounds-memory", f"access beyond struct {name[1]} at off {off} size {size}", regs=(regno,))
         return None
     trusted = reg.type & (TRUSTED | RCU | UNTRUSTED) or reg.ref
-    loaded = load(run, name, off, size, UNTRUSTED if trusted else 0)
-    return loaded
+    return load(run, name, off, size, UNTRUSTED if trusted else 0)
 
 
 def load(run: Run, name: Name, off: int, size: int, flags: int) -> Reg:
@@ -182,9 +182,7 @@ def _member(  # type: ignore[no-untyped-def]
         return inner, off - start
     if inner.kind == Kind.PTR:
         if size != 8 or off != start:
-            text = (
-                f"cannot access ptr member {member.name} with moff {start} in struct {here.name} with off {off} size {size}"
-            )
+            text = f"cannot access ptr member {member.name} with moff {start} in struct {here.name} with off {off} size {size}"
             raise Reject("bounds-memory", text, hint="load a pointer with all its 8 bytes")
         return _pointer(name, inner, flags)
     if off - start + size > length:
@@ -238,5 +236,3 @@ def check_kptr_store(run: Run, field: Special, value: Reg, source: int) -> None:
         found = f"{name}{value.data[1]}" if value.type & 0xFF == BTF_ID else name
         text = f"invalid kptr access, R{source} type={found} expected={expected}"
         raise Reject("type", text, regs=(source,))
-
-

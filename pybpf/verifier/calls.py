@@ -34,7 +34,9 @@ MAX_FRAMES = 8
 
 def forget_packets(state: State) -> None:
     """The packet may have moved: pointers into it are void."""
-    state.invalidate(lambda reg: reg.type & KIND in PACKETS or reg.type == PKT_END or (reg.type & KIND == 17 and reg.extra < 0))
+    state.invalidate(
+        lambda reg: reg.type & KIND in PACKETS or reg.type == PKT_END or (reg.type & KIND == 17 and reg.extra < 0)
+    )
 
 
 def clobber(regs: list[Reg]) -> None:
@@ -53,7 +55,9 @@ def call_function(run: Run, state: State, slot: int, target: int) -> int:
     function = run.function(subprog)
     if function.is_global:
         if state.lock() is not None:
-            raise Reject("lock", "global function calls are not allowed while holding a lock, use static function instead")
+            raise Reject(
+                "lock", "global function calls are not allowed while holding a lock, use static function instead"
+            )
         if state.preempt:
             raise Reject("lock", "global function calls are not allowed with preemption disabled")
         if state.irq:
@@ -157,7 +161,9 @@ def leave(run: Run, state: State) -> int:
 def _return(run: Run, state: State, callee: Frame) -> int:
     result = callee.regs[0]
     if result.type == STACK:
-        raise Reject("type", "cannot return stack pointer to the caller", hint="its frame is gone when the function returns")
+        raise Reject(
+            "type", "cannot return stack pointer to the caller", hint="its frame is gone when the function returns"
+        )
     if callee.callback is None:
         state.frames.pop()
         state.frames[-1].regs[0] = result
@@ -252,5 +258,3 @@ def _check_range(n: Num, allowed: tuple[int, int], when: str, *, narrow: bool = 
         hint=f"return a number from {low} to {high} on every path",
         regs=(0,),
     )
-
-

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-
 from . import depth
 from .cfg import Cfg
 from .context import Setting
@@ -110,5 +109,3 @@ def _check_globals(run: Run) -> None:
         for subprog in waiting:
             done.add(subprog)
             run.explore(subprog, entry_registers(run, run.function(subprog)))
-
-

@@ -300,6 +300,8 @@ def looping(old: Checkpoint, new: State) -> bool:
     regs, new_regs = frames[-1].regs, others[-1].regs
     for i in range(10):
         a, b = regs[i], new_regs[i]
-        if a is not b and (a.type != b.type or a.num != b.num or a.off != b.off or a.data != b.data or a.extra != b.extra):
+        if a is not b and (
+            a.type != b.type or a.num != b.num or a.off != b.off or a.data != b.data or a.extra != b.extra
+        ):
             return False
     return True

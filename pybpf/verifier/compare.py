@@ -9,6 +9,10 @@ from . import tnum
 from .num import UNBOUNDED, UNBOUNDED32, Num, contradicts, s32, s64, sync
 from .tnum import U32
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 _new = tuple.__new__
 
 # op -> the comparison that holds when it does not; NOT_SET has no opcode of its own.
@@ -122,7 +126,7 @@ def _less(signed: bool, strict: int):  # type: ignore[no-untyped-def]
     return refinement
 
 
-_REFINE_BOTH = {
+_REFINE_BOTH: dict[int, Any] = {
     Jmp.JEQ: _equal,
     Jmp.JLE: _less(False, 0),
     Jmp.JLT: _less(False, 1),
@@ -190,5 +194,3 @@ def concrete(op: int, wide: bool, a: int, b: int) -> bool:
         Jmp.JSLT: a < b,
         Jmp.JSLE: a <= b,
     }[Jmp(op)]
-
-

@@ -1,3 +1,4 @@
+# ruff: noqa: A001 (type and id are the words of this field, here and in struct bpf_reg_state)
 """Instructions to steps: loads, stores, atomics, calls and exits (arithmetic is in `alu`, jumps in `jumps`)."""
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from .values import (
     FLOW_KEYS,
     FUNC,
     KIND,
+    LOADED,
     MAP_PTR,
     MAP_VALUE,
     PACKETS,
@@ -94,7 +96,7 @@ def _load(slot: int, op: Op) -> Step:
         return failing((src,), None, dst)
     after = slot + 1
     access = memory.access
-    narrow = memory.LOADED[size]
+    narrow = LOADED[size]
 
     def step(run: Run, state: State) -> int:
         regs = state.frames[-1].regs
@@ -187,7 +189,7 @@ def _atomic(slot: int, op: Op) -> Step:
 
 def _check_atomic_target(reg: Reg, regno: int, verb: str) -> None:
     kind = reg.type & KIND
-    if kind == CTX or kind in PACKETS or kind == 9 or kind == FLOW_KEYS or kind in SOCKETS:
+    if kind in (CTX, FLOW_KEYS) or kind in PACKETS or kind == 9 or kind in SOCKETS:
         raise Reject(
             "type",
             f"BPF_ATOMIC {verb} R{regno} {type_name(reg.type)} is not allowed",
@@ -264,8 +266,11 @@ def _constant(run: Run, slot: int, src: int, imm: int) -> Reg:
         return run.setting.variable(program, slot)
     if src == Pseudo.FUNC:
         subprog = program.subprog_at(slot + imm + 1)
+        assert subprog is not None  # collected before
         if not run.setting.spec.func_info:
-            raise Reject("btf", "missing btf func_info", hint="a program with callbacks needs BTF that describes its functions")
+            raise Reject(
+                "btf", "missing btf func_info", hint="a program with callbacks needs BTF that describes its functions"
+            )
         if run.function(subprog).linkage != 0:
             raise Reject("btf", "callback function not static")
         return Reg(FUNC, data=subprog)

@@ -1,3 +1,4 @@
+# ruff: noqa: A001 (type and id are the words of this field, here and in struct bpf_reg_state)
 """`Setting`: what a program is checked against: its kind, the kernel's rules, who loads it, and what the host provides."""
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from .maps import Map
     from .program import Program
 
-GPL_COMPATIBLE = frozenset(("GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"))
+GPL_COMPATIBLE = frozenset(
+    ("GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL")
+)
 # BPF_ANY_ALIGNMENT and test flags change nothing on x86-64 but strictness.
 KNOWN_FLAGS = 0xFF
 
@@ -72,9 +75,7 @@ class Setting:
     def _program_rules(self) -> ProgRules:
         try:
             attach = self.spec.expected_attach_type
-            return self.rules.program(
-                self.prog_type, None if attach is None else int(attach), sleepable=self.sleepable
-            )
+            return self.rules.program(self.prog_type, None if attach is None else int(attach), sleepable=self.sleepable)
         except NotSupportedError as error:
             raise Reject("kernel-version", str(error)) from None
 
@@ -93,7 +94,11 @@ class Setting:
         if type_id == 0 and offset == 0:
             return  # refused only if it survives the removal of dead code
         if offset:
-            why = "negative offset disallowed for a kernel module's function" if offset < 0 else "no BTF of a module is given"
+            why = (
+                "negative offset disallowed for a kernel module's function"
+                if offset < 0
+                else "no BTF of a module is given"
+            )
             raise Reject("helper", f"failed to find BTF for kernel function: {why}", insn=slot)
         btf = self.kernel_btf(slot)
         try:
@@ -111,7 +116,9 @@ class Setting:
         try:
             found = btf.find(insn.symbol, 14) if insn.symbol is not None else btf.type(insn.imm)
         except BtfError:
-            raise Reject("btf", f"no kernel variable {insn.symbol or insn.imm} in the kernel's BTF", insn=slot) from None
+            raise Reject(
+                "btf", f"no kernel variable {insn.symbol or insn.imm} in the kernel's BTF", insn=slot
+            ) from None
         if found.kind not in (14, 12):
             raise Reject("btf", f"type {found.id} of the kernel's BTF is no variable", insn=slot)
 

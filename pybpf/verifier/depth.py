@@ -20,9 +20,7 @@ _PRIVATE = frozenset((ProgType.KPROBE, ProgType.TRACEPOINT, ProgType.PERF_EVENT,
 
 def check(run: Run) -> None:
     """No chain of calls needs more than 512 bytes, and none is deeper than 8."""
-    private = (
-        run.setting.at_least("6.13") and run.setting.prog_type in _PRIVATE and not any(run.program.has_tail_call)
-    )
+    private = run.setting.at_least("6.13") and run.setting.prog_type in _PRIVATE and not any(run.program.has_tail_call)
     for root in sorted({0, *run.async_callbacks}):
         _walk(run, root, [], 0, private, set())
 
@@ -50,7 +48,9 @@ def _walk(run: Run, subprog: int, above: list[int], depth: int, private: bool, u
             insn=program.starts[subprog],
         )
     if len(above) + 1 > MAX_FRAMES:
-        raise Reject("stack-depth", f"the call stack of {len(above) + 1} frames is too deep !", insn=program.starts[subprog])
+        raise Reject(
+            "stack-depth", f"the call stack of {len(above) + 1} frames is too deep !", insn=program.starts[subprog]
+        )
     for slot in range(program.starts[subprog], program.end(subprog)):
         opcode, _, src, _, imm = program.ops[slot]
         called = opcode == CALL and src == Call.LOCAL

@@ -6,9 +6,9 @@ many paths meet, states are kept as checkpoints, and a path that reaches a cover
 
 from __future__ import annotations
 
+from ..kernel import helper
 from . import checkpoint as checkpoints
 from . import precision
-from ..kernel import helper
 from .alu import compile_alu
 from .calls import check_resources
 from .cfg import Cfg

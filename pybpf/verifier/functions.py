@@ -1,3 +1,4 @@
+# ruff: noqa: A001 (type and id are the words of this field, here and in struct bpf_reg_state)
 """The functions of a program as its BTF describes them: which are global, what they take, what they give."""
 
 from __future__ import annotations
@@ -184,5 +185,3 @@ def check_arguments(run: Run, state: State, function: Function) -> None:
                 raise Reject("argument", f"{refused}: R{regno} is no dynptr ({type_name(reg.type)})", regs=(regno,))
         elif argument.kind == "arena" and reg.type not in (ARENA, SCALAR):
             raise Reject("argument", f"{refused}: R{regno} is not a pointer to arena or scalar", regs=(regno,))
-
-

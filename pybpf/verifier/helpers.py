@@ -1,9 +1,11 @@
+# ruff: noqa: A001 (type and id are the words of this field, here and in struct bpf_reg_state)
 """Helper calls: what must hold of the arguments (`_check_argument` and below), and what the call changes (`_apply`)."""
 
 from __future__ import annotations
 
 from ..errors import SpecError
 from ..kernel import helper as helper_rules
+from ..kernel import since
 from ..uapi.map import MapType
 from ..uapi.prog import ProgType
 from . import memory, stack
@@ -15,11 +17,11 @@ from .num import Num, s64, sync
 from .reject import Reject
 from .results import give_result
 from .special import (
+    change_lock,
     check_dynptr,
     check_kptr,
     check_string,
     check_timer,
-    change_lock,
     make_dynptr,
     release,
 )
@@ -91,7 +93,9 @@ ACCEPTED: dict[str, tuple[int, ...]] = {
 }
 """Kind of argument -> the types of registers that it takes."""
 
-_PLAIN_SOCKS_ONLY = frozenset(("sk_fullsock", "tcp_sock", "get_listener_sock", "tcp_check_syncookie", "tcp_gen_syncookie"))
+_PLAIN_SOCKS_ONLY = frozenset(
+    ("sk_fullsock", "tcp_sock", "get_listener_sock", "tcp_check_syncookie", "tcp_gen_syncookie")
+)
 """Helpers whose socket argument has to be one of the socket kinds, not one that BTF types."""
 
 _MAY_BE_ANY_KIND = frozenset((STACK, PKT, PKT_META, MAP_KEY, MAP_VALUE, MEM, BUF, SCALAR))
@@ -135,7 +139,19 @@ _READ_ONLY_PACKETS = frozenset(
 class Meta:
     """What the arguments of a call told, for its other arguments and its result."""
 
-    __slots__ = ("const_key", "dynptr", "helper", "map", "map_uid", "max_size", "mem_size", "raw", "ref", "release", "subprog")
+    __slots__ = (
+        "const_key",
+        "dynptr",
+        "helper",
+        "map",
+        "map_uid",
+        "max_size",
+        "mem_size",
+        "raw",
+        "ref",
+        "release",
+        "subprog",
+    )
 
     def __init__(self, helper: HelperRules) -> None:
         self.helper = helper
@@ -174,11 +190,11 @@ def find(run: Run, number: int, slot: int) -> HelperRules:
             hint="there is no helper with this number",
         ) from None
     if number not in rules.helpers:
-        since = _since(helper.name)
+        version = since("helper", number)
         raise Reject(
             "helper",
             f"program of this type cannot use helper bpf_{helper.name}#{number}",
-            hint=f"{_who_may_call(run, number)}{since}",
+            hint=_who_may_call(run, number) + (f"; it is there since Linux {version}" if version else ""),
         )
     if not setting.gpl and setting.rules.gpl_only(number):
         raise Reject(
@@ -187,16 +203,6 @@ def find(run: Run, number: int, slot: int) -> HelperRules:
             hint='declare the program\'s licence as "GPL" (or a compatible one)',
         )
     return helper
-
-
-def _since(name: str) -> str:
-    try:
-        from ..kernel import since
-
-        version = since("helper", name)
-    except (ImportError, KeyError, TypeError, ValueError):
-        return ""
-    return f"; it is there since Linux {version}" if version else ""
 
 
 def _who_may_call(run: Run, number: int) -> str:
@@ -224,14 +230,24 @@ def _check_argument(run: Run, state: State, meta: Meta, index: int, arg: Arg, nu
         run.check_leak(reg, f"R{regno} leaks addr into helper function")
         return
     if type & KIND in PACKETS and not _packet_ok(run, meta):
-        raise Reject("argument", "helper access to the packet is not allowed", hint="copy the bytes to the stack first", regs=(regno,))
+        raise Reject(
+            "argument",
+            "helper access to the packet is not allowed",
+            hint="copy the bytes to the stack first",
+            regs=(regno,),
+        )
     accepted = ACCEPTED[kind]
     if kind == "value" and meta.map is not None and meta.map.type in (MapType.SOCKMAP, MapType.SOCKHASH):
         kind = "sock"  # the value of such a map is a socket
         accepted = ACCEPTED["sock"]
         if meta.helper.name != "map_update_elem":
             raise Reject("argument", "invalid arg_type for sockmap/sockhash", regs=(regno,))
-    if kind == "value" and meta.map is not None and meta.map.type == MapType.BLOOM_FILTER and meta.helper.name == "map_peek_elem":
+    if (
+        kind == "value"
+        and meta.map is not None
+        and meta.map.type == MapType.BLOOM_FILTER
+        and meta.helper.name == "map_peek_elem"
+    ):
         arg = _bloom(arg)
     skip = arg.nullable and reg.null
     if not skip:
@@ -263,9 +279,7 @@ def _packet_ok(run: Run, meta: Meta) -> bool:
     return meta.helper.name in PACKET_ARGUMENTS
 
 
-def _check_type(
-    run: Run, meta: Meta, reg: Reg, regno: int, arg: Arg, kind: str, accepted: tuple[int, ...]
-) -> None:
+def _check_type(run: Run, meta: Meta, reg: Reg, regno: int, arg: Arg, kind: str, accepted: tuple[int, ...]) -> None:
     type = reg.type
     if kind in ("mem", "fixed", "str") and not arg.writes:
         type &= ~RDONLY
@@ -281,7 +295,11 @@ def _check_type(
     if type not in accepted:
         wanted = ", ".join(type_name(t) for t in accepted)
         null = reg.type & MAYBE_NULL and reg.type & ~MAYBE_NULL in accepted
-        hint = "compare the pointer with NULL before the call" if null else f"argument {regno} ({arg.name}) of bpf_{name} is {_words(kind)}"
+        hint = (
+            "compare the pointer with NULL before the call"
+            if null
+            else f"argument {regno} ({arg.name}) of bpf_{name} is {_words(kind)}"
+        )
         raise Reject("argument", f"R{regno} type={type_name(reg.type)} expected={wanted}", hint=hint, regs=(regno,))
     if type & KIND == BTF_ID and kind in ("btf", "sock") and arg.struct and reg.data is not None:
         _check_struct(run, reg, regno, arg)
@@ -359,7 +377,9 @@ def _nothing(run: Run, state: State, meta: Meta, reg: Reg, regno: int, arg: Arg)
 
 def _map(run: Run, state: State, meta: Meta, reg: Reg, regno: int, arg: Arg) -> None:
     if meta.map_uid and reg.extra != meta.map_uid:
-        raise Reject("argument", f"timer pointer in R1 map_uid={meta.map_uid} doesn't match map pointer in R2", regs=(regno,))
+        raise Reject(
+            "argument", f"timer pointer in R1 map_uid={meta.map_uid} doesn't match map pointer in R2", regs=(regno,)
+        )
     meta.map = reg.data
     meta.map_uid = reg.extra
 
@@ -411,7 +431,12 @@ def _value(run: Run, state: State, meta: Meta, reg: Reg, regno: int, arg: Arg) -
     if meta.map is None:
         raise Reject("argument", "invalid map_ptr to access map->value", regs=(regno,))
     raw = arg.writes and not arg.reads
-    _note_raw(meta, regno, check_memory(run, state, regno, meta.map.value_size, write=arg.writes, zero_ok=False, raw=raw), meta.map.value_size)
+    _note_raw(
+        meta,
+        regno,
+        check_memory(run, state, regno, meta.map.value_size, write=arg.writes, zero_ok=False, raw=raw),
+        meta.map.value_size,
+    )
 
 
 def _note_raw(meta: Meta, regno: int, raw: bool, size: int) -> None:
@@ -421,7 +446,9 @@ def _note_raw(meta: Meta, regno: int, raw: bool, size: int) -> None:
 
 def _fixed(run: Run, state: State, meta: Meta, reg: Reg, regno: int, arg: Arg) -> None:
     raw = arg.writes and not arg.reads
-    _note_raw(meta, regno, check_memory(run, state, regno, arg.size, write=arg.writes, zero_ok=False, raw=raw), arg.size)
+    _note_raw(
+        meta, regno, check_memory(run, state, regno, arg.size, write=arg.writes, zero_ok=False, raw=raw), arg.size
+    )
     if arg.size == 8:  # the results of strtol and its like are stored at once
         memory.check_alignment(run, reg, 0, arg.size, True)
 
@@ -460,7 +487,9 @@ def _size(run: Run, state: State, meta: Meta, reg: Reg, regno: int, arg: Arg) ->
 
 def _alloc_size(run: Run, state: State, meta: Meta, reg: Reg, regno: int, arg: Arg) -> None:
     if not reg.fixed:
-        raise Reject("argument", f"R{regno} is not a known constant", hint="this size must be a constant", regs=(regno,))
+        raise Reject(
+            "argument", f"R{regno} is not a known constant", hint="this size must be a constant", regs=(regno,)
+        )
     meta.mem_size = reg.num.value
     run.mark_precise(state, regno)
 
@@ -576,7 +605,9 @@ def _apply(run: Run, state: State, slot: int, helper: HelperRules, meta: Meta, r
         _run_callback(run, state, slot, name, meta, regs)
     elif name == "dynptr_from_mem":
         if regs[1].type != MAP_VALUE:
-            raise Reject("argument", f"Unsupported reg type {type_name(regs[1].type)} for bpf_dynptr_from_mem data", regs=(1,))
+            raise Reject(
+                "argument", f"Unsupported reg type {type_name(regs[1].type)} for bpf_dynptr_from_mem data", regs=(1,)
+            )
     elif name == "get_func_ip":
         kind = run.setting.prog_type
         if kind not in (ProgType.KPROBE, ProgType.TRACING):
@@ -637,7 +668,9 @@ def _string_bound(helper: HelperRules, meta: Meta) -> Num | None:
     return sync(tuple.__new__(Num, (0, U64, 0, U64, -4095, top, 0, (1 << 32) - 1, -4095, top)))
 
 
-_RETURN_LENGTH = frozenset(("get_stack", "get_task_stack", "probe_read_str", "probe_read_kernel_str", "probe_read_user_str"))
+_RETURN_LENGTH = frozenset(
+    ("get_stack", "get_task_stack", "probe_read_str", "probe_read_kernel_str", "probe_read_user_str")
+)
 
 
 def _check_map_fits(run: Run, meta: Meta) -> None:

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (markup)
 """Reports as one self-contained HTML page: the control flow, the instructions beside their source, and all states."""
 
 from __future__ import annotations
@@ -77,8 +78,10 @@ def pages(reports: Iterable[Report]) -> str:
 def _report(report: Report, prefix: str) -> str:
     parts = [
         f"<h1>{escape(report.spec.name or 'program')}</h1>",
-        f'<p><span class="verdict {report.verdict}">{report.verdict}</span>by the rules of Linux {escape(report.kernel)}, '
-        f"{report.processed} instructions simulated on all paths</p>",
+        (
+            f'<p><span class="verdict {report.verdict}">{report.verdict}</span>by the rules of Linux {escape(report.kernel)}, '
+            f"{report.processed} instructions simulated on all paths</p>"
+        ),
     ]
     parts += [_finding(finding, prefix, "") for finding in report.findings]
     parts += [_finding(finding, prefix, "warning") for finding in report.warnings]
@@ -96,9 +99,7 @@ def _finding(finding: Finding, prefix: str, kind: str) -> str:
     place = f"<pre>{escape(str(finding.source))}{escape(finding.source.excerpt())}</pre>" if finding.source else ""
     hint = f'<div class="hint">{escape(finding.hint)}</div>' if finding.hint else ""
     label = f"{kind}: " if kind else ""
-    return (
-        f'<div class="finding {kind}"><b>{label}{escape(finding.category)}</b>{where}: {escape(finding.message)}{place}{hint}</div>'
-    )
+    return f'<div class="finding {kind}"><b>{label}{escape(finding.category)}</b>{where}: {escape(finding.message)}{place}{hint}</div>'
 
 
 class _View:
@@ -176,7 +177,8 @@ class _View:
             left = 40 + column[first] * 60
             places[first] = (left, top, height)
             text = "".join(
-                f'<text x="{left + 8}" y="{top + 17 + i * _ROW}">{escape(line[:34])}</text>' for i, line in enumerate(lines)
+                f'<text x="{left + 8}" y="{top + 17 + i * _ROW}">{escape(line[:34])}</text>'
+                for i, line in enumerate(lines)
             )
             kind = self._kind(slots)
             shapes.append(

@@ -1,14 +1,15 @@
+# ruff: noqa: A001 (type and id are the words of this field, here and in struct bpf_reg_state)
 """Jumps: which way they may go, and what each way tells about registers, packets and NULL."""
 
 from __future__ import annotations
 
 from ..asm.opcodes import Class, Jmp
-from . import num as numbers
-from .alu import failing, reserved, unread
 from ..uapi.map import MapType
+from . import num as numbers
+from . import tnum
+from .alu import failing, reserved, unread
 from .arith import apply
 from .compare import FLIPPED, INVERSE, outcome, refine
-from . import tnum
 from .num import Num, sync
 from .program import JA, JA32, MAY_GOTO
 from .reject import Reject
@@ -243,7 +244,9 @@ def _shifted(known: Reg, reg: Reg) -> Reg:
 def _both(a: Num, b: Num) -> Num:
     """A number compared with itself learns as its left side, then as its right."""
     low, high = _narrower(a, b)
-    return sync(tuple.__new__(Num, (*tnum.intersect(a[:2], b[:2]), *(x for pair in zip(low, high, strict=True) for x in pair))))
+    return sync(
+        tuple.__new__(Num, (*tnum.intersect(a[:2], b[:2]), *(x for pair in zip(low, high, strict=True) for x in pair)))
+    )
 
 
 def _narrower(a: Num, b: Num) -> tuple[list[int], list[int]]:

@@ -17,5 +17,7 @@ def call_kfunc(run: Run, state: State, slot: int) -> int:
         run.empty_kfunc = slot
         return slot + 1
     if name not in run.setting.program_rules.kfuncs:
-        raise Reject("helper", f"calling kernel function {name} is not allowed", hint="this program type may not call it")
+        raise Reject(
+            "helper", f"calling kernel function {name} is not allowed", hint="this program type may not call it"
+        )
     raise Unsure(f"calls of the kernel function {name} are not modelled", hint="load the program to ask the kernel")

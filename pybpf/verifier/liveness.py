@@ -180,5 +180,3 @@ class _Site:
         self.reads: dict[int, int] = {}
         self.writes: dict[int, int] = {}
         self.live: dict[int, int] = {}
-
-

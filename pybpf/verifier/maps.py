@@ -224,7 +224,9 @@ def _check_program_may_use(setting: Setting, map: Map, slot: int) -> None:
     if map.type == MapType.STRUCT_OPS:
         raise Reject("map", "a struct_ops map cannot be used in a program", insn=slot)
     if setting.sleepable and map.type not in _IN_SLEEPABLE:
-        raise Reject("map", "sleepable programs can only use array, hash, ring-buffer and local-storage maps", insn=slot)
+        raise Reject(
+            "map", "sleepable programs can only use array, hash, ring-buffer and local-storage maps", insn=slot
+        )
     if map.type in CGROUP_STORAGES:
         other = setting.cgroup_storage.setdefault(map.type, map)
         if other is not map:

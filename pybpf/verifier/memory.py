@@ -1,10 +1,11 @@
+# ruff: noqa: A001 (type and id are the words of this field, here and in struct bpf_reg_state)
 """Loads and stores: what each kind of pointer lets a program access, and what a load gives."""
 
 from __future__ import annotations
 
 from ..uapi.map import MapFlags, MapType
 from ..uapi.prog import ProgType
-from . import btfwalk, num as numbers, sockets, stack, tnum
+from . import btfwalk, sockets, stack, tnum
 from .maps import KPTRS, MAX_OFFSET, Map, Special
 from .num import S64_MIN, s64
 from .pointers import area
@@ -87,8 +88,8 @@ def access(
 ) -> Reg | None:
     """Check an access through register `regno` and do it: the loaded value (before narrowing), or None after a store.
 
-    A store writes `value`, held by register `source` (-1: a constant, or nobody knows what).  `into` is False for a load whose result
-    goes nowhere.
+    A store writes `value`, held by register `source` (-1: a constant, or nobody knows what).  `into` is False for a load
+    whose result goes nowhere.
     """
     reg = state.frames[-1].regs[regno]
     type = reg.type
@@ -168,7 +169,9 @@ def bad_pointer(reg: Reg, regno: int) -> Reject:
     name = type_name(reg.type)
     text = f"R{regno} invalid mem access '{name}'"
     if reg.type & MAYBE_NULL:
-        return Reject("null", text, hint="compare the pointer with NULL first, and use it where it is not", regs=(regno,))
+        return Reject(
+            "null", text, hint="compare the pointer with NULL first, and use it where it is not", regs=(regno,)
+        )
     hint = (
         "this is a number, not a pointer: pointers are lost when they are truncated, or computed from numbers"
         if reg.type == SCALAR
@@ -198,7 +201,7 @@ def check_alignment(run: Run, reg: Reg, off: int, size: int, strict: bool) -> No
     if kind in PACKETS:
         total += 2  # the network header, behind an Ethernet header, is what is aligned
         what = "packet "
-    if not tnum.aligned(tnum.add(reg.num.tnum, (total & numbers.U64, 0)), size):
+    if not tnum.aligned(tnum.add(reg.num.tnum, (total & tnum.U64, 0)), size):
         shown = tnum.text(reg.num.tnum)
         raise Reject(
             "alignment",
@@ -219,7 +222,9 @@ def check_unmodified(reg: Reg, regno: int, *, fixed_ok: bool = False) -> None:
     else:
         return
     category = "ctx-access" if reg.type == CTX else "argument"
-    raise Reject(category, text, hint="use the pointer as it was given; offsets belong into the instruction", regs=(regno,))
+    raise Reject(
+        category, text, hint="use the pointer as it was given; offsets belong into the instruction", regs=(regno,)
+    )
 
 
 def check_packet(reg: Reg, regno: int, off: int, size: int, zero_ok: bool = False) -> None:
@@ -233,7 +238,8 @@ def check_packet(reg: Reg, regno: int, off: int, size: int, zero_ok: bool = Fals
         raise Reject(
             "bounds-packet",
             f"R{regno} offset is outside of the packet: off={off} size={size}, checked up to {max(reach, 0)}",
-            hint=f"compare the pointer plus {max(off + size, 1)} with data_end first, and access on the side where it is not greater",
+            hint=f"compare the pointer plus {max(off + size, 1)} with data_end first, "
+            "and access on the side where it is not greater",
             regs=(regno,),
         )
 
@@ -403,7 +409,9 @@ def _context_hint(run: Run, off: int) -> str:
     rules = run.setting.program_rules.context
     found = rules.at(off)
     if found is None:
-        return f"this program type's context{f' (struct {rules.name})' if rules.name else ''} has nothing to access there"
+        return (
+            f"this program type's context{f' (struct {rules.name})' if rules.name else ''} has nothing to access there"
+        )
     field = found[0]
     how = "read and written" if field.writable else "read"
     if not field.readable and not field.writable:
@@ -430,5 +438,3 @@ def _map_struct(run: Run, reg: Reg, regno: int, off: int, size: int, write: bool
     if write:
         raise Reject("type", f"only read from {name} is supported", regs=(regno,))
     return btfwalk.load(run, ("kernel", name), off, size, 0)
-
-

@@ -225,7 +225,7 @@ def _deduce(
 def zero_extend(n: Num) -> Num:
     """The low half alone, after an operation on w registers that left its 32-bit bounds true."""
     sl, sh = n[8], n[9]
-    if not (0 <= sl and 0 <= sh):
+    if not (sl >= 0 and sh >= 0):
         sl, sh = 0, U32
     return _new(Num, (n[0] & U32, n[1] & U32, n[6], n[7], sl, sh, n[6], n[7], n[8], n[9]))
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 ARGS = 0b111110
 
 
-class _Lost(Exception):  # noqa: N818
+class _Lost(Exception):
     """The walk met an instruction that it cannot see through."""
 
 
@@ -170,9 +170,7 @@ def _step_back(
             regs[frame] = mask | d | s
 
 
-def _back_over_call(
-    program: Program, callbacks: set[int], slot: int, after: int, src: int, wanted: Wanted
-) -> None:
+def _back_over_call(program: Program, callbacks: set[int], slot: int, after: int, src: int, wanted: Wanted) -> None:
     frame = wanted.frame
     regs = wanted.regs
     if src == Call.LOCAL and after != slot + 1:  # entry of the function: its arguments are the caller's registers

@@ -178,7 +178,9 @@ class Program:
                 if src in (Pseudo.MAP_IDX, Pseudo.MAP_IDX_VALUE):
                     raise Reject("encoding", "fd_idx without fd_array is invalid", insn=slot)
                 raise Reject("argument", f"fd {imm} is not pointing to valid bpf_map", insn=slot)
-            check_load_of_map(self, self.maps[slot], slot, high & 0xFFFFFFFF if src == Pseudo.MAP_VALUE else None, checked)
+            check_load_of_map(
+                self, self.maps[slot], slot, high & 0xFFFFFFFF if src == Pseudo.MAP_VALUE else None, checked
+            )
         else:
             raise Reject("encoding", "unrecognized bpf_ld_imm64 insn", insn=slot)
 

@@ -34,7 +34,7 @@ CATEGORIES = {
 """Category of a finding -> what it is about."""
 
 
-class Reject(Exception):  # noqa: N818 (control flow inside this package, never seen by users)
+class Reject(Exception):
     """The kernel would refuse the program: why, and what to do about it."""
 
     def __init__(
@@ -49,7 +49,7 @@ class Reject(Exception):  # noqa: N818 (control flow inside this package, never 
         self.state: Any = None
 
 
-class Unsure(Exception):  # noqa: N818
+class Unsure(Exception):
     """The answer depends on something that is not modelled or not given."""
 
     def __init__(self, message: str, *, hint: str = "", insn: int | None = None) -> None:

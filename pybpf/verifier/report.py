@@ -1,4 +1,4 @@
-"""`Report` and `Finding`: what came of a check, for people (`str`), for programs (attributes) and for tools (JSON, SARIF, HTML)."""
+"""`Report` and `Finding`: what came of a check, for people (`str`), programs (attributes) and tools (JSON, SARIF, HTML)."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 class Finding:
     """One thing to say about a program.
 
-    `category` is one of `CATEGORIES` ("unknown" when the verdict is).  `insn` is the index of the instruction, in 8-byte slots as the
-    kernel counts, None when the whole program is meant; `text` is the instruction; `source` its place in the user's text, where
-    known.  `message` says what does not hold, `hint` what to do.  `state` maps registers ("R1") and stack slots ("fp-8") to what was
-    known of them there; `registers` are the numbers of those that matter.  `path` lists the conditional jumps that lead there,
-    as `(insn, taken)`.
+    `category` is one of `CATEGORIES` ("unknown" when the verdict is).  `insn` is the index of the instruction, in
+    8-byte slots as the kernel counts, None when the whole program is meant; `text` is the instruction; `source` its
+    place in the user's text, where known.  `message` says what does not hold, `hint` what to do.  `state` maps registers
+    ("R1") and stack slots ("fp-8") to what was known of them there; `registers` are the numbers of those that matter.
+    `path` lists the conditional jumps that lead there, as `(insn, taken)`.
     """
 
     category: str
@@ -61,7 +61,7 @@ class Finding:
         wanted = {f"R{reg}" for reg in self.registers}
         if wanted:
             return [(name, self.state.get(name, "not initialised")) for name in sorted(wanted)]
-        used = {word for word in self.text.replace("w", "r").replace("(", " ").replace(")", " ").replace(";", " ").split()}
+        used = set(self.text.replace("w", "r").replace("(", " ").replace(")", " ").replace(";", " ").split())
         return [(name, value) for name, value in self.state.items() if name.lower() in used]
 
     def to_json(self) -> dict[str, Any]:

@@ -1,3 +1,4 @@
+# ruff: noqa: A001 (type and id are the words of this field, here and in struct bpf_reg_state)
 """What a helper returns: the type of R0 after the call, and the reference that comes with it."""
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from .maps import ARRAYS
 from .num import Num
 from .reject import Unsure
 from .state import REF, State
+from .tnum import U64
 from .values import (
     ALLOC,
     ANY,
@@ -54,7 +56,9 @@ def give_result(run: Run, state: State, slot: int, helper: HelperRules, meta: Me
     if result.type & MAYBE_NULL:
         result.id = run.new_id()
     acquires = helper.acquires or (
-        helper.name == "map_lookup_elem" and meta.map is not None and meta.map.type in (MapType.SOCKMAP, MapType.SOCKHASH)
+        helper.name == "map_lookup_elem"
+        and meta.map is not None
+        and meta.map.type in (MapType.SOCKMAP, MapType.SOCKHASH)
     )
     if helper.name in _SAME_REFERENCE:
         result.ref = meta.ref
@@ -78,7 +82,7 @@ def _result(run: Run, state: State, helper: HelperRules, meta: Meta, bounds: Num
             return Reg(SCALAR, bounds)
         if helper.name == "get_smp_processor_id":
             top = run.setting.env.cpus - 1
-            return Reg(SCALAR, numbers.sync(Num(0, numbers.U64, 0, top, 0, top, 0, top, 0, top)))
+            return Reg(SCALAR, numbers.sync(Num(0, U64, 0, top, 0, top, 0, top, 0, top)))
         return ANY
     if kind == "void":
         return UNINIT
@@ -108,4 +112,3 @@ def _result(run: Run, state: State, helper: HelperRules, meta: Meta, bounds: Num
 
 
 _SOCKETS = {"socket": SOCKET, "sock": SOCK_COMMON, "tcp_sock": TCP_SOCK}
-

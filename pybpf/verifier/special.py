@@ -1,3 +1,4 @@
+# ruff: noqa: A001, A006 (type and id are the words of this field, here and in struct bpf_reg_state)
 """Objects that live in program memory but belong to the kernel: locks, timers, kptrs, strings, dynptrs, and references."""
 
 from __future__ import annotations
@@ -61,13 +62,19 @@ def change_lock(run: Run, state: State, reg: Reg, regno: int, *, taken: bool) ->
 def check_timer(reg: Reg, regno: int) -> None:
     """A bpf_timer at a constant offset of a map's value."""
     if not reg.fixed:
-        raise Reject("argument", f"R{regno} doesn't have constant offset. bpf_timer has to be at the constant offset", regs=(regno,))
+        raise Reject(
+            "argument",
+            f"R{regno} doesn't have constant offset. bpf_timer has to be at the constant offset",
+            regs=(regno,),
+        )
     field = reg.data.special("timer")
     if field is None:
         raise Reject("argument", f"map '{reg.data.name}' has no valid bpf_timer", regs=(regno,))
     at = s64(reg.num.value) + reg.off
     if at != field.offset:
-        raise Reject("argument", f"off {at} doesn't point to 'struct bpf_timer' that is at {field.offset}", regs=(regno,))
+        raise Reject(
+            "argument", f"off {at} doesn't point to 'struct bpf_timer' that is at {field.offset}", regs=(regno,)
+        )
 
 
 def check_kptr(reg: Reg, regno: int) -> Reg:
@@ -75,7 +82,9 @@ def check_kptr(reg: Reg, regno: int) -> Reg:
     if reg.type & KIND == BTF_ID:
         raise Reject("argument", f"R{regno} is no kptr field of a map value", regs=(regno,))
     if not reg.fixed:
-        raise Reject("argument", f"R{regno} doesn't have constant offset. kptr has to be at the constant offset", regs=(regno,))
+        raise Reject(
+            "argument", f"R{regno} doesn't have constant offset. kptr has to be at the constant offset", regs=(regno,)
+        )
     if not reg.data.has(*KPTRS):
         raise Reject("argument", f"R{regno} has no valid kptr", regs=(regno,))
     at = s64(reg.num.value) + reg.off
@@ -83,7 +92,9 @@ def check_kptr(reg: Reg, regno: int) -> Reg:
         if field.offset == at and field.kind in KPTRS:
             if field.kind not in ("kptr", "kptr_percpu"):
                 raise Reject("argument", f"off={at} kptr isn't referenced kptr", regs=(regno,))
-            return Reg(BTF_ID | (ALLOC if field.local else 0), data=("program" if field.local else "kernel", field.struct))
+            return Reg(
+                BTF_ID | (ALLOC if field.local else 0), data=("program" if field.local else "kernel", field.struct)
+            )
     raise Reject("argument", f"off={at} doesn't point to kptr", regs=(regno,))
 
 

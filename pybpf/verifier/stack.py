@@ -20,6 +20,7 @@ from .state import (
     Frame,
     Slot,
 )
+from .tnum import U32
 from .values import ANY, MEM, NOT_INIT, SCALAR, STACK, TP_BUFFER, Reg, scalar
 from .values import DYNPTR as DYNPTR_POINTER
 
@@ -54,7 +55,9 @@ def check_within(run: Run, reg: Reg, regno: int, off: int, size: int, write: boo
         if reg.fixed:
             text = f"invalid {word} stack R{regno} off={low} size={size}"
         else:
-            text = f"invalid variable-offset {word} stack R{regno} var_off={tnum.text(reg.num.tnum)} off={off} size={size}"
+            text = (
+                f"invalid variable-offset {word} stack R{regno} var_off={tnum.text(reg.num.tnum)} off={off} size={size}"
+            )
         raise Reject("bounds-stack", text, hint=hint, regs=(regno,))
     run.deepen(reg.extra, -low)
 
@@ -100,11 +103,13 @@ def _fill(
         run.remember_stack(state, number, index)
         return spilled
     if spilled.type != SCALAR:
-        raise Reject("bounds-stack", "invalid size of register fill", hint="load a spilled pointer with all its 8 bytes")
+        raise Reject(
+            "bounds-stack", "invalid size of register fill", hint="load a spilled pointer with all its 8 bytes"
+        )
     if not into:
         return None
     if size <= width and byte == 0:
-        if size == width == 4 and spilled.num.umax <= numbers.U32:
+        if size == width == 4 and spilled.num.umax <= U32:
             spilled = _identify_slot(run, frame, index, slot)
         run.remember_stack(state, number, index)
         if spilled.num.umax.bit_length() > size * 8:
@@ -168,7 +173,7 @@ def write(run: Run, state: State, reg: Reg, regno: int, off: int, size: int, val
             value = identified(run, state.frames[-1].regs, source)
         elif value.id:
             value = Reg(SCALAR, value.num)
-        kinds = ALL_SPILL if size == 8 else bytes([SPILL] * size) + _spoiled(slot.bytes[size:], keep_zero=True)
+        kinds = ALL_SPILL if size == 8 else bytes([SPILL] * size) + _spoiled(slot.bytes[size:])
         frame.set_slot(index, Slot(kinds, value))
         run.remember_stack(state, reg.extra, index)
     elif value is not None and value.type not in _UNSPILLABLE and value.type != SCALAR:
@@ -197,10 +202,8 @@ def write(run: Run, state: State, reg: Reg, regno: int, off: int, size: int, val
         run.stack_writes(state, reg.extra, 1 << index)
 
 
-def _spoiled(kinds: bytes, keep_zero: bool = False) -> bytes:
+def _spoiled(kinds: bytes) -> bytes:
     """The bytes of a slot whose register is gone: what belonged to it is just some data."""
-    if keep_zero:
-        return bytes(ZERO if kind == ZERO else MISC for kind in kinds)
     return bytes(kind if kind in (INVALID, MISC, ZERO) else MISC for kind in kinds)
 
 
@@ -233,17 +236,18 @@ def _write_range(run: Run, state: State, frame: Frame, low: int, high: int, valu
 def destroy_dynptr(run: Run, state: State, frame: Frame, index: int) -> None:
     """A write into one of a dynptr's two slots: it is gone, and so are the slices taken from it."""
     slot = frame.stack[index]
-    assert slot.reg is not None
-    if not slot.reg.off:  # `off` marks the first slot
+    dynptr = slot.reg
+    assert dynptr is not None
+    if not dynptr.off:  # `off` marks the first slot
         index += 1
-        slot = frame.stack[index]
-        assert slot.reg is not None
-    if slot.reg.ref:
+    if dynptr.ref:
         raise Reject(
-            "reference", "cannot overwrite referenced dynptr", hint="submit or discard it before its stack is used again"
+            "reference",
+            "cannot overwrite referenced dynptr",
+            hint="submit or discard it before its stack is used again",
         )
     frame.stack[index] = frame.stack[index - 1] = EMPTY
-    forget_slices(state, slot.reg.id)
+    forget_slices(state, dynptr.id)
 
 
 def forget_slices(state: State, dynptr: int) -> None:
@@ -307,4 +311,3 @@ def check_range(
         )
     run.stack_reads(state, reg.extra, reads)
     return False
-

@@ -102,7 +102,14 @@ class Reg:
     __slots__ = ("data", "extra", "id", "num", "off", "ref", "type")
 
     def __init__(
-        self, type: int, num: Num = numbers.ZERO, off: int = 0, id: int = 0, ref: int = 0, data: Any = None, extra: int = 0
+        self,
+        type: int,
+        num: Num = numbers.ZERO,
+        off: int = 0,
+        id: int = 0,
+        ref: int = 0,
+        data: Any = None,
+        extra: int = 0,
     ) -> None:
         self.type = type
         self.num = num

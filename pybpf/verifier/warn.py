@@ -57,7 +57,9 @@ def _dead_code(run: Run, program: Program) -> list[Finding]:
     found = []
     last = -2
     for slot in range(len(program.ops)):
-        second = slot and program.ops[slot - 1][0] == LD_IMM64 and slot - 1 in program.insns and slot not in program.insns
+        second = (
+            slot and program.ops[slot - 1][0] == LD_IMM64 and slot - 1 in program.insns and slot not in program.insns
+        )
         if run.visited[slot] or second:
             continue
         subprog = program.subprog_of(slot)

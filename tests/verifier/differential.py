@@ -1,7 +1,7 @@
 """Decide generated programs twice, by `verify` and by the running kernel, and count how often they agree.
 
-    python tests/verifier/differential.py --count 20000          two processes, agreement by category, every disagreement
-    python tests/verifier/differential.py --count 1000000        the nightly size
+python tests/verifier/differential.py --count 20000          two processes, agreement by category, every disagreement
+python tests/verifier/differential.py --count 1000000        the nightly size
 """
 
 from __future__ import annotations
@@ -53,7 +53,11 @@ def compare(seed: int, count: int) -> tuple[Counter, list[dict]]:
                 category = "accept" if verdict.accept else reasons.category(verdict.reason) or "other"
                 tally[f"{category}: {'agree' if report.verdict == wanted else 'disagree'}"] += 1
                 if report.verdict == wanted == "reject":
-                    tally["category agrees" if reasons.agree(verdict.reason, report.findings[0].category) else "category differs"] += 1
+                    tally[
+                        "category agrees"
+                        if reasons.agree(verdict.reason, report.findings[0].category)
+                        else "category differs"
+                    ] += 1
                 elif report.verdict != wanted:
                     found.append(
                         {
@@ -72,7 +76,9 @@ def compare(seed: int, count: int) -> tuple[Counter, list[dict]]:
 def known(finding: dict, rows: list[dict]) -> bool:
     """Whether a disagreement is one that was reviewed."""
     return any(
-        row["kernel"] == finding["kernel"] and row["reason"] in finding["reason"] and row["message"] in finding["message"]
+        row["kernel"] == finding["kernel"]
+        and row["reason"] in finding["reason"]
+        and row["message"] in finding["message"]
         for row in rows
     )
 

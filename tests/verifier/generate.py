@@ -16,7 +16,33 @@ from pybpf.uapi.map import MapType
 SIZES = {1: 0x10, 2: 0x08, 4: 0x00, 8: 0x18}
 ALU = (0x00, 0x10, 0x20, 0x30, 0x40, 0x50, 0x60, 0x70, 0x90, 0xA0, 0xB0, 0xC0)
 JUMPS = (0x10, 0x20, 0x30, 0x40, 0x50, 0x60, 0x70, 0xA0, 0xB0, 0xC0, 0xD0)
-CONSTANTS = (0, 1, 2, 3, 4, 7, 8, 15, 16, 31, 32, 63, 64, 255, 256, 4095, 65535, -1, -2, -8, -64, 1 << 20, 1 << 29, 2147483647, -2147483648)
+CONSTANTS = (
+    0,
+    1,
+    2,
+    3,
+    4,
+    7,
+    8,
+    15,
+    16,
+    31,
+    32,
+    63,
+    64,
+    255,
+    256,
+    4095,
+    65535,
+    -1,
+    -2,
+    -8,
+    -64,
+    1 << 20,
+    1 << 29,
+    2147483647,
+    -2147483648,
+)
 
 MAPS = {
     "hash": MapSpec(MapType.HASH, 4, 16, 8, name="hash"),
@@ -206,6 +232,7 @@ class Writer:
             self.skip(op, 4, 3, 0, self.apart(access))
         else:
             self.skip(op, 3, 4, 0, self.apart(access))
+        return None
 
     def lookup(self) -> None:
         rng = self.rng
@@ -240,7 +267,13 @@ class Writer:
         if choice == 0:
             self.store(reg, off, self.number(), size)
         elif choice == 1:
-            self.emit(0xC3 | SIZES[rng.choice((4, 8))], reg, self.number(), off & ~7, rng.choice((0, 1, 0x40, 0x50, 0xA1, 0xE1, 0xF1)))
+            self.emit(
+                0xC3 | SIZES[rng.choice((4, 8))],
+                reg,
+                self.number(),
+                off & ~7,
+                rng.choice((0, 1, 0x40, 0x50, 0xA1, 0xE1, 0xF1)),
+            )
         else:
             self.load(self.number(), reg, off, size)
 
@@ -287,7 +320,9 @@ class Writer:
                 self.mov(1, 9)
                 self.emit(0x85, imm=rng.choice((95, 96, 98)))
                 if rng.random() < 0.7:
-                    self.skip(0x15, 0, 0, 0, self.apart(lambda: self.load(8, 0, rng.randrange(0, 120, 4), rng.choice((4, 8)))))
+                    self.skip(
+                        0x15, 0, 0, 0, self.apart(lambda: self.load(8, 0, rng.randrange(0, 120, 4), rng.choice((4, 8))))
+                    )
             self.mov(1, 9)
             if rng.random() < 0.9:
                 self.emit(0x85, imm=86)
@@ -385,9 +420,25 @@ class Writer:
         )
 
 
-_SIMPLE = (Writer.arithmetic, Writer.arithmetic, Writer.stack, Writer.sign_extension, Writer.negation, Writer.context, Writer.swap)
+_SIMPLE = (
+    Writer.arithmetic,
+    Writer.arithmetic,
+    Writer.stack,
+    Writer.sign_extension,
+    Writer.negation,
+    Writer.context,
+    Writer.swap,
+)
 _ALL = (
-    *(Writer.arithmetic, Writer.arithmetic, Writer.arithmetic, Writer.branch, Writer.branch, Writer.branch, Writer.stack),
+    *(
+        Writer.arithmetic,
+        Writer.arithmetic,
+        Writer.arithmetic,
+        Writer.branch,
+        Writer.branch,
+        Writer.branch,
+        Writer.stack,
+    ),
     *(Writer.stack, Writer.variable_stack, Writer.context, Writer.packet, Writer.packet, Writer.lookup, Writer.lookup),
     *(Writer.lookup, Writer.direct_value, Writer.reserve, Writer.call, Writer.call, Writer.call, Writer.loop),
     *(Writer.sign_extension, Writer.negation, Writer.socket, Writer.load_bytes),
@@ -418,7 +469,9 @@ def mutated(rng: random.Random, spec: ProgramSpec) -> ProgramSpec:
         elif choice == 3:
             insn = insn.replace(dst=rng.randrange(11), src=rng.randrange(11))
         elif choice == 4:
-            insn = insn.replace(off=max(-32768, min(32767, insn.off + rng.choice((-16, -8, -4, -2, -1, 1, 2, 4, 8, 16, 64)))))
+            insn = insn.replace(
+                off=max(-32768, min(32767, insn.off + rng.choice((-16, -8, -4, -2, -1, 1, 2, 4, 8, 16, 64))))
+            )
         elif choice == 5:
             insn = insn.replace(imm=rng.choice(CONSTANTS))
         elif choice == 6:

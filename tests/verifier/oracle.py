@@ -98,7 +98,8 @@ class Kernel:
 
 
 _NOISE = re.compile(
-    r"^(processed \d+|verification time|stack depth|\d+: |from \d+|;|mark_precise|propagating|frame \d+|Func#|func#|Validating|caller:|"
+    r"^(processed \d+|verification time|stack depth|\d+: |from \d+|;|mark_precise|propagating|frame \d+|Func#|func#|"
+    r"Validating|caller:|"
     r"callee:|returning from|\s*R\d+\w*=|cur state:|old state:|$)"
 )
 

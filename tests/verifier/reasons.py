@@ -7,8 +7,14 @@ import re
 _TABLE = (
     ("license", r"GPL"),
     ("leak", r"leaks addr|pointer comparison prohibited|!root|leaking pointer|partial copy of pointer"),
-    ("encoding", r"uses reserved fields|unknown opcode|invalid bpf_ld_imm64|unrecognized bpf_ld_imm64|is invalid$|div by zero"),
-    ("encoding", r"invalid shift|invalid atomic|addr_space_cast|fd_idx without|BPF_ATOMIC uses invalid|invalid may_goto"),
+    (
+        "encoding",
+        r"uses reserved fields|unknown opcode|invalid bpf_ld_imm64|unrecognized bpf_ld_imm64|is invalid$|div by zero",
+    ),
+    (
+        "encoding",
+        r"invalid shift|invalid atomic|addr_space_cast|fd_idx without|BPF_ATOMIC uses invalid|invalid may_goto",
+    ),
     ("type", r"cannot be accessed directly|store to referenced kptr"),
     ("ctx-access", r"modified ctx ptr"),
     ("lock", r"spin_(un)?lock|while holding a lock|-ed region|preemption|use static function"),
@@ -18,31 +24,67 @@ _TABLE = (
     ("complexity", r"too large|infinite loop|old state:|too complex|too many|limit of"),
     ("return-value", r"At (program|subprogram) exit|At (async )?callback return|R0 not a scalar"),
     ("alignment", r"misaligned .*access off"),
-    ("type", r"kptr access misaligned|invalid kptr access|store to .*kptr|BPF_ST imm must be 0|kptr access|kptr in map"),
+    (
+        "type",
+        r"kptr access misaligned|invalid kptr access|store to .*kptr|BPF_ST imm must be 0|kptr access|kptr in map",
+    ),
     ("argument", r"kptr cannot be accessed indirectly|no valid kptr|kptr isn't|doesn't point to kptr"),
     ("ctx-access", r"invalid bpf_context access|variable ctx access|modified ctx ptr|negative offset ctx ptr"),
     ("ctx-access", r"(math between|value -?\d+ makes) ctx pointer|ctx pointer offset"),
     ("bounds-map", r"access to map value pointer|direct value offset|value_ptr|map_(value|key) pointer|bounds-map"),
-    ("bounds-stack", r"fp pointer (and|offset|be)|invalid size of register|unbounded variable-offset|variable-offset (read|write)"),
+    (
+        "bounds-stack",
+        r"fp pointer (and|offset|be)|invalid size of register|unbounded variable-offset|variable-offset (read|write)",
+    ),
     ("bounds-packet", r"outside of the packet|(between|makes) pkt(_meta)? pointer|pkt pointer offset"),
     ("null", r"invalid mem access '\w*_or_null|null-check it first"),
     ("uninitialised", r"!read_ok|invalid read from stack (R\d+ )?(off|var_off) [-(]?"),
     ("bounds-stack", r"invalid (read from|write to) stack R\d+ off=|attempt to corrupt"),
-    ("type", r"invalid mem access|pointer arithmetic|32-bit pointer|bitwise operator|subtract pointer|subtraction from stack"),
-    ("type", r"frame pointer is read only|cannot write into|pointer .?= pointer|same insn cannot|write into map forbidden"),
-    ("type", r"BPF_ATOMIC (stores|loads)|cannot be accessed directly|only read|read from map forbidden|R6 != pointer to skb"),
+    (
+        "type",
+        r"invalid mem access|pointer arithmetic|32-bit pointer|bitwise operator|subtract pointer|subtraction from stack",
+    ),
+    (
+        "type",
+        r"frame pointer is read only|cannot write into|pointer .?= pointer|same insn cannot|write into map forbidden",
+    ),
+    (
+        "type",
+        r"BPF_ATOMIC (stores|loads)|cannot be accessed directly|only read|read from map forbidden|R6 != pointer to skb",
+    ),
     ("type", r"cannot return stack pointer|cannot spill pointers|write to change key|map_ptr access not supported"),
-    ("helper", r"invalid func|cannot use helper|is not a function|kernel function|calling kernel|not allowed for this program"),
-    ("argument", r"type=\w* ?expected|expected=|is of type|unbounded memory access, use|either use unsigned or|zero-sized"),
-    ("argument", r"helper access to the packet|cannot pass map_type|non-zero flags|more than one arg|readonly map|not a known const"),
-    ("argument", r"dynptr|passes invalid args|invalid map_ptr|Unsupported reg type|not pointing to valid|zero offset when"),
-    ("argument", r"callback function not allowed|doesn't have constant offset|no valid bpf_|doesn't point to|variable \w+ access"),
+    (
+        "helper",
+        r"invalid func|cannot use helper|is not a function|kernel function|calling kernel|not allowed for this program",
+    ),
+    (
+        "argument",
+        r"type=\w* ?expected|expected=|is of type|unbounded memory access, use|either use unsigned or|zero-sized",
+    ),
+    (
+        "argument",
+        r"helper access to the packet|cannot pass map_type|non-zero flags|more than one arg|readonly map|not a known const",
+    ),
+    (
+        "argument",
+        r"dynptr|passes invalid args|invalid map_ptr|Unsupported reg type|not pointing to valid|zero offset when",
+    ),
+    (
+        "argument",
+        r"callback function not allowed|doesn't have constant offset|no valid bpf_|doesn't point to|variable \w+ access",
+    ),
     ("argument", r"modified \w+ ptr|negative offset \w+ ptr|string is not|offset stack pointer cannot"),
     ("bounds", r"allowed memory range|make sure to bounds check|min value is negative, either use unsigned index"),
-    ("bounds-memory", r"invalid \w+ access off|invalid negative access|buffer (access|offset)|access beyond|cannot access ptr member"),
+    (
+        "bounds-memory",
+        r"invalid \w+ access off|invalid negative access|buffer (access|offset)|access beyond|cannot access ptr member",
+    ),
     ("bounds-memory", r"flow keys|doesn't have field|invalid variable offset"),
     ("btf", r"func_info|without BTF|BTF|subprog layout|not static|func#|Global function"),
-    ("map", r"cannot be used in prog|Sleepable programs can only|direct value access support|one cgroup storage|tracing progs"),
+    (
+        "map",
+        r"cannot be used in prog|Sleepable programs can only|direct value access support|one cgroup storage|tracing progs",
+    ),
 )
 _COMPILED = [(category, re.compile(pattern)) for category, pattern in _TABLE]
 

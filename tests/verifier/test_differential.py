@@ -9,7 +9,7 @@ import pytest
 
 pytestmark = pytest.mark.kernel
 
-COUNT = int(os.environ.get("PYBPF_DIFFERENTIAL", "1500"))
+COUNT = int(os.environ.get("PYBPF_DIFFERENTIAL", "900"))
 """Programs to compare; continuous integration sets 20000."""
 SHOWN = 10
 

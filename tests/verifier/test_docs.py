@@ -13,7 +13,10 @@ from pybpf.uapi.prog import ProgType
 from pybpf.verifier import CATEGORIES
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "verifier.md"
-CASE = re.compile(r"^### (?P<title>.*?)\n.*?^```asm (?P<kind>\w+)(?: (?P<license>\w+))?\n(?P<code>.*?)^```\n\n```text\n(?P<report>.*?)^```$", re.M | re.S)
+CASE = re.compile(
+    r"^### (?P<title>.*?)\n.*?^```asm (?P<kind>\w+)(?: (?P<license>\w+))?\n(?P<code>.*?)^```\n\n```text\n(?P<report>.*?)^```$",
+    re.M | re.S,
+)
 CASES = list(CASE.finditer(PAGE.read_text()))
 MAPS = {
     "values": MapSpec(MapType.HASH, 4, 16, 8, name="values"),

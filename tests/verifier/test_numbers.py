@@ -78,7 +78,9 @@ def test_tnum_of_range(low):
 
 
 EDGES = [0, 1, 2, 7, 8, 255, 256, (1 << 31) - 1, 1 << 31, (1 << 32) - 1, 1 << 32, (1 << 63) - 1, 1 << 63, (1 << 64) - 1]
-words = st.one_of(st.sampled_from(EDGES), st.integers(0, (1 << 64) - 1), st.integers(0, 255), st.integers(0, (1 << 32) - 1))
+words = st.one_of(
+    st.sampled_from(EDGES), st.integers(0, (1 << 64) - 1), st.integers(0, 255), st.integers(0, (1 << 32) - 1)
+)
 
 
 @st.composite
@@ -89,7 +91,9 @@ def numbers(draw):
     for kind in draw(st.lists(st.sampled_from(["bits", "u64", "s64", "u32", "s32"]), max_size=3)):
         y = draw(words)
         if kind == "bits":
-            known = known._replace(value=x & ~y & ~known.mask | x & ~y & known.mask | known.value & ~known.mask & ~y, mask=y & known.mask)
+            known = known._replace(
+                value=x & ~y & ~known.mask | x & ~y & known.mask | known.value & ~known.mask & ~y, mask=y & known.mask
+            )
             known = known._replace(value=x & ~known.mask)
         elif kind == "u64":
             known = known._replace(umin=max(known.umin, min(x, y)), umax=min(known.umax, max(x, y)))

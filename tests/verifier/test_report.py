@@ -133,8 +133,17 @@ def test_page_in_a_browser(tmp_path):
     page = tmp_path / "report.html"
     page.write_text(verify(classify(), record=True).html())
     picture = tmp_path / "report.png"
-    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--window-size=1200,900", f"--screenshot={picture}"]
-    subprocess.run([*command, f"--user-data-dir={tmp_path}/profile", page.as_uri()], check=True, capture_output=True, timeout=100)
+    command = [
+        browser,
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--window-size=1200,900",
+        f"--screenshot={picture}",
+    ]
+    subprocess.run(
+        [*command, f"--user-data-dir={tmp_path}/profile", page.as_uri()], check=True, capture_output=True, timeout=100
+    )
     raw = picture.read_bytes()
     assert raw.startswith(b"\x89PNG")
     assert int.from_bytes(raw[16:20], "big") == 1200
@@ -151,7 +160,9 @@ def files(tmp_path):
     (tmp_path / "good.bin").write_bytes(asm.encode(asm.assemble("r0 = 0\nexit")))
     (tmp_path / "unknown.s").write_text("call 158\nr0 = *(u32 *)(r0 + 0)\nexit\n")
     (tmp_path / "two.py").write_text(
-        "from pybpf import socket_filter, xdp\n\n\n@socket_filter\ndef keep(skb):\n    return 1\n\n\n@xdp\ndef drop(ctx):\n    return 1\n"
+        "from pybpf import socket_filter, xdp\n"
+        "@socket_filter\ndef keep(skb):\n    return 1\n"
+        "@xdp\ndef drop(ctx):\n    return 1\n"
     )
     return tmp_path
 

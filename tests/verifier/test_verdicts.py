@@ -18,7 +18,13 @@ MAPS = {
 KEY = "*(u32 *)(r10 - 4) = 0; r2 = r10; r2 += -4; r1 = hash ll; call 1"
 RESERVE = "r1 = ring ll; r2 = 16; r3 = 0; call 131"
 PACKET = "r2 = *(u32 *)(r1 + 76); r3 = *(u32 *)(r1 + 80); r4 = r2; r4 += 14"
-SK, CLS, XDP, TP, CG = ProgType.SOCKET_FILTER, ProgType.SCHED_CLS, ProgType.XDP, ProgType.TRACEPOINT, ProgType.CGROUP_SKB
+SK, CLS, XDP, TP, CG = (
+    ProgType.SOCKET_FILTER,
+    ProgType.SCHED_CLS,
+    ProgType.XDP,
+    ProgType.TRACEPOINT,
+    ProgType.CGROUP_SKB,
+)
 
 # (name, program type, text, category or None for a program that is taken, part of the message)
 CASES = [
@@ -44,7 +50,13 @@ CASES = [
     ("context moved", SK, "r1 += 4; r0 = *(u32 *)(r1 + 0); exit", "ctx-access", "modified ctx ptr"),
     ("map value unchecked", SK, f"{KEY}; r0 = *(u32 *)(r0 + 0); exit", "null", "map_value_or_null"),
     ("map value checked", SK, f"{KEY}; if r0 == 0 goto o; r0 = *(u32 *)(r0 + 0); exit; o: r0 = 0; exit", None, ""),
-    ("map value overrun", SK, f"{KEY}; if r0 == 0 goto o; r0 = *(u64 *)(r0 + 9); exit; o: r0 = 0; exit", "bounds-map", "16 bytes"),
+    (
+        "map value overrun",
+        SK,
+        f"{KEY}; if r0 == 0 goto o; r0 = *(u64 *)(r0 + 9); exit; o: r0 = 0; exit",
+        "bounds-map",
+        "16 bytes",
+    ),
     (
         "index unbounded",
         SK,
@@ -60,10 +72,28 @@ CASES = [
         "",
     ),
     ("constant key of an array", SK, KEY.replace("hash", "one") + "; r0 = *(u32 *)(r0 + 0); exit", None, ""),
-    ("packet unchecked", XDP, "r1 = *(u32 *)(r1 + 0); r0 = *(u8 *)(r1 + 0); r0 = 2; exit", "bounds-packet", "outside of the packet"),
+    (
+        "packet unchecked",
+        XDP,
+        "r1 = *(u32 *)(r1 + 0); r0 = *(u8 *)(r1 + 0); r0 = 2; exit",
+        "bounds-packet",
+        "outside of the packet",
+    ),
     ("packet checked", CLS, f"{PACKET}; if r4 > r3 goto o; r0 = *(u8 *)(r2 + 13); o: r0 = 0; exit", None, ""),
-    ("packet one too far", CLS, f"{PACKET}; if r4 > r3 goto o; r0 = *(u8 *)(r2 + 14); o: r0 = 0; exit", "bounds-packet", "off=14"),
-    ("packet read only", CG, f"{PACKET}; if r4 > r3 goto o; *(u8 *)(r2 + 0) = 0; o: r0 = 0; exit", "type", "cannot write into packet"),
+    (
+        "packet one too far",
+        CLS,
+        f"{PACKET}; if r4 > r3 goto o; r0 = *(u8 *)(r2 + 14); o: r0 = 0; exit",
+        "bounds-packet",
+        "off=14",
+    ),
+    (
+        "packet read only",
+        CG,
+        f"{PACKET}; if r4 > r3 goto o; *(u8 *)(r2 + 0) = 0; o: r0 = 0; exit",
+        "type",
+        "cannot write into packet",
+    ),
     (
         "packet moved by a helper",
         CLS,
@@ -72,10 +102,28 @@ CASES = [
         "R7 invalid mem access",
     ),
     ("unknown helper", SK, "call 9999; exit", "helper", "invalid func unknown#9999"),
-    ("helper of others", SK, "r1 = 0; r2 = 0; call 23; r0 = 0; exit", "helper", "program of this type cannot use helper"),
-    ("wrong argument", SK, "r1 = 0; r2 = r10; r2 += -4; call 1; r0 = 0; exit", "argument", "R1 type=scalar expected=map_ptr"),
+    (
+        "helper of others",
+        SK,
+        "r1 = 0; r2 = 0; call 23; r0 = 0; exit",
+        "helper",
+        "program of this type cannot use helper",
+    ),
+    (
+        "wrong argument",
+        SK,
+        "r1 = 0; r2 = r10; r2 += -4; call 1; r0 = 0; exit",
+        "argument",
+        "R1 type=scalar expected=map_ptr",
+    ),
     ("key behind the stack", SK, "r2 = r10; r1 = hash ll; call 1; r0 = 0; exit", "bounds-stack", "stack R2"),
-    ("size may be zero", TP, "r6 = *(u32 *)(r1 + 8); r1 = r10; r1 += -8; r2 = r6; call 16; r0 = 0; exit", "argument", "zero-sized"),
+    (
+        "size may be zero",
+        TP,
+        "r6 = *(u32 *)(r1 + 8); r1 = r10; r1 += -8; r2 = r6; call 16; r0 = 0; exit",
+        "argument",
+        "zero-sized",
+    ),
     ("reference kept", SK, f"{RESERVE}; r0 = 0; exit", "reference", "reference leak"),
     ("reference given back", SK, f"{RESERVE}; if r0 == 0 goto o; r1 = r0; r2 = 0; call 132; o: r0 = 0; exit", None, ""),
     (
@@ -89,17 +137,37 @@ CASES = [
     ("pointer product", SK, "r0 = r10; r0 *= 2; exit", "type", "*= operator prohibited"),
     ("half of a pointer", SK, "r0 = r10; w0 += 1; exit", "type", "32-bit pointer arithmetic"),
     ("return value", CG, "r0 = 7; exit", "return-value", "should have been in [0, 1]"),
-    ("atomic on the context", SK, "r2 = 1; lock *(u32 *)(r1 + 0) += r2; r0 = 0; exit", "type", "BPF_ATOMIC stores into R1 ctx"),
-    ("deep frames", SK, "*(u8 *)(r10 - 300) = 0; call f; exit; f: *(u8 *)(r10 - 300) = 0; r0 = 0; exit", "stack-depth", "608"),
+    (
+        "atomic on the context",
+        SK,
+        "r2 = 1; lock *(u32 *)(r1 + 0) += r2; r0 = 0; exit",
+        "type",
+        "BPF_ATOMIC stores into R1 ctx",
+    ),
+    (
+        "deep frames",
+        SK,
+        "*(u8 *)(r10 - 300) = 0; call f; exit; f: *(u8 *)(r10 - 300) = 0; r0 = 0; exit",
+        "stack-depth",
+        "608",
+    ),
     ("recursion", SK, "call f; exit; f: call f; exit", "stack-depth", "call stack of 8 frames"),
-    ("equal numbers", SK, "r2 = *(u32 *)(r1 + 0); r3 = r2; r0 = 0; if r2 > 7 goto o; r4 = r10; r4 += -8; r4 += r3; *(u8 *)(r4 + 0) = 1; o: exit", None, ""),
+    (
+        "equal numbers",
+        SK,
+        "r2 = *(u32 *)(r1 + 0); r3 = r2; r0 = 0; if r2 > 7 goto o; r4 = r10; r4 += -8; r4 += r3; *(u8 *)(r4 + 0) = 1; o: exit",
+        None,
+        "",
+    ),
 ]
 
 
 def program(prog_type: int, text: str) -> ProgramSpec:
     insns = asm.assemble(text.replace("; ", "\n"))
     used = {insn.symbol for insn in insns if insn.wide}
-    return ProgramSpec(asm.resolve(insns), prog_type, name="case", maps={name: m for name, m in MAPS.items() if name in used})
+    return ProgramSpec(
+        asm.resolve(insns), prog_type, name="case", maps={name: m for name, m in MAPS.items() if name in used}
+    )
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case[0])
