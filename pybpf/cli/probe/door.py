@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import errno
 import os
 import resource
 import struct
@@ -108,14 +107,6 @@ class Kernel:
         if fd >= 0:
             os.close(fd)
         return fd >= 0
-
-    def passes(self, variant: Variant, code: bytes) -> bool:
-        """Does the verifier get past `code`?  What follows is a call of no helper, which has an errno of its own.
-
-        A program that is refused late is never translated to machine code, which saves most of the time.
-        """
-        fd, _ = self.load(variant, code + call(-1) + variant.end)
-        return fd == -errno.EINVAL
 
     def says(
         self,

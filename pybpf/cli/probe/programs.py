@@ -168,9 +168,9 @@ class Programs:
         loads, stores = set(), set()
         for at in range(size):
             for width, bits in SIZE_BITS.items():
-                if self.kernel.passes(variant, insn(0x61 | bits, 0, 1, at)):
+                if self.kernel.accepts(variant, insn(0x61 | bits, 0, 1, at) + variant.end):
                     loads.add((at, width))
-                if self.kernel.passes(variant, mov(2, 0) + insn(0x63 | bits, 1, 2, at)):
+                if self.kernel.accepts(variant, mov(2, 0) + insn(0x63 | bits, 1, 2, at) + variant.end):
                     stores.add((at, width))
         return loads, stores
 
