@@ -160,6 +160,9 @@ class Context(Front):
             after.usable(c, node)
             base = c.b.arith("add", after.base, c.b.const(after.off + sizeof(after.type)))
         if "at" in kw:
+            n = kw["at"].number(c, node)
+            if isinstance(n, Int) and not fits(*span(c, n), 0, MAX_OFFSET - size):
+                return self.within(c, args, kw, n, size, node)
             base = self.offset(c, base, kw["at"], size, node)
         epoch = c.state.memory.get("place", 0)
         view_end = c.b.arith("add", base, c.b.const(size))
@@ -167,6 +170,20 @@ class Context(Front):
         writable = c.unit.rules().packet == "rw"
         return Ref(root, off, type_, "packet", check=("end", view_end, end), epoch=epoch, writable=writable,
                    label=f"the {getattr(type_, '__name__', type_)} header")  # fmt: skip
+
+    def within(self, c: Compiler, args: list[Front], kw: dict[str, Front], n: Int, size: int, node: Any) -> Front:
+        """An offset that may lie outside of any packet is tested first: the view is None there."""
+        from .conditions import jump
+        from .expressions import select
+
+        most = MAX_OFFSET - size
+        outside, inside = jump(c, ">", 64, n.value, c.b.const(most))
+        assert inside is not None
+        lo, hi = inside.facts.get(n.value, (0, most))
+        inside.facts[n.value] = (max(lo, 0), min(hi, most))
+        c.b.state = inside
+        view = self.packet(c, args, {**kw, "at": n}, node)
+        return select(c, [(outside, Const(None)), (c.b.state, view)], node, "this view")
 
     def offset(self, c: Compiler, base: Value, at: Front, size: int, node: Any) -> Value:
         n = at.number(c, node)
@@ -286,6 +303,10 @@ class Elements(Front):
 
     def length(self, c: Compiler, node: Any) -> Front:
         return Const(self.field.count)
+
+
+def fits(lo: int, hi: int, low: int, high: int) -> bool:
+    return low <= lo and hi <= high
 
 
 def _accessible(field: Any, write: bool) -> bool:

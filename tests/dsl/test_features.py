@@ -287,6 +287,23 @@ def variable_offsets(ctx):
     return total * 1000 + last
 
 
+@xdp
+def unbounded_offsets(ctx):
+    offset = 14
+    for _ in range(10):
+        step = ctx.packet(u8, at=offset)
+        if step is None:
+            return 1
+        offset += 1 + step
+    return offset
+
+
+def test_offsets_without_bounds():
+    with load(unbounded_offsets) as prog:
+        assert prog.test_run(bytes(14) + bytes([2] * 40)).retval == 14 + 30
+        assert prog.test_run(bytes(14) + bytes([200] * 40)).retval == 1
+
+
 def test_variable_offsets():
     with load(variable_offsets) as prog:
         assert prog.test_run(PACKET).retval == sum(range(8)) * 1000 + 23

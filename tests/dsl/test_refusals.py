@@ -181,7 +181,7 @@ ERRORS = [
     ("if len(ctx) > 9:\n    return 1", "returns nothing"),
     ("a = u8[600]()\nreturn a[0]", "512"),
     ("a = u32[4]()\nreturn a[len(ctx)]", "index may be"),
-    ("u = ctx.packet(Udp, at=len(ctx))\nreturn 0", "bound it first"),
+    ("u = ctx.packet(Udp, at=-1)\nreturn 0", "offset of a header"),
     ("ip = ctx.packet(IPv4)\nif ip is None:\n    return 0\nctx.adjust_head(4)\nreturn ip.ttl", "may have moved"),
     ("x = bpf.ktime_get_ns()\nif x > s64(bpf.ktime_get_ns()):\n    return 1\nreturn 0", "may be negative"),
     ("a, b = 1, 2, 3\nreturn 0", "2 names take 2 values"),
