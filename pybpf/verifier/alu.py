@@ -89,6 +89,8 @@ def compile_alu(run: Run, slot: int, op: Op) -> Step:
         return _swap(slot, dst, imm // 8, wide or bool(register)) if dst < 10 else failing((dst,), None, dst)
     if kind == Alu.MOV:
         return _compile_mov(run, slot, op, wide)
+    if off and not run.setting.at_least("6.6"):
+        raise reserved("BPF_ALU")  # signed division came with 6.6
     if off not in (0, 1) or (off == 1 and kind not in (Alu.DIV, Alu.MOD)) or (imm if register else src):
         raise reserved("BPF_ALU")
     reads = (src, dst) if register else (dst,)
@@ -160,6 +162,8 @@ def _compile_mov(run: Run, slot: int, op: Op, wide: bool) -> Step:
         if dst >= 10 or src > 10:
             return failing((src,), None, dst)
         return _cast(slot, dst, src, imm)
+    if off and not run.setting.at_least("6.6"):
+        raise reserved("BPF_MOV")  # sign extension came with 6.6
     if off not in ((0, 8, 16, 32) if wide else (0, 8, 16)) or imm:
         raise reserved("BPF_MOV")
     if dst >= 10 or src > 10:

@@ -56,7 +56,7 @@ def compile_step(run: Run, slot: int, op: Op) -> Step:
         return failing((dst,), None) if dst > 10 else _store(slot, dst, off, SIZE_BYTES[opcode & 0x18], -1, scalar(imm))  # type: ignore[index]
     if cls == Class.STX:
         if opcode & 0xE0 == Mode.ATOMIC:
-            return _atomic(slot, op)
+            return _atomic(run, slot, op)
         if opcode & 0xE0 != Mode.MEM or imm:
             raise reserved("BPF_STX")
         if dst > 10 or src > 10:
@@ -143,12 +143,12 @@ def _store(slot: int, dst: int, off: int, size: int, src: int, constant: Reg | N
 # -- atomics
 
 
-def _atomic(slot: int, op: Op) -> Step:
+def _atomic(run: Run, slot: int, op: Op) -> Step:
     opcode, dst, src, off, imm = op
     size = SIZE_BYTES[opcode & 0x18]  # type: ignore[index]
-    if imm in (Atomic.LOAD_ACQ, Atomic.STORE_REL):
+    if imm in (Atomic.LOAD_ACQ, Atomic.STORE_REL) and run.setting.at_least("6.15"):
         return _acquire(slot, op, size) if imm == Atomic.LOAD_ACQ else _release(slot, op, size)
-    if imm not in _ATOMICS:
+    if imm not in _ATOMICS or (imm and not run.setting.at_least("5.12")):
         raise Reject("encoding", f"BPF_ATOMIC uses invalid atomic opcode {imm & 0xFFFFFFFF:02x}")
     if opcode & 0x18 not in (Size.W, Size.DW):
         raise Reject("encoding", "invalid atomic operand size", hint="atomics work on 4 or 8 bytes")

@@ -165,6 +165,9 @@ class Program:
                 slot += 1
             elif opcode not in KNOWN_OPCODES:
                 raise Reject("encoding", f"unknown opcode {opcode:02x}", insn=slot)
+            elif opcode in _NEW_OPCODES and not self.setting.at_least(_NEW_OPCODES[opcode]):
+                text = f"unknown opcode {opcode:02x}"
+                raise Reject("encoding", text, hint=f"it is there since Linux {_NEW_OPCODES[opcode]}", insn=slot)
             slot += 1
 
     def _check_wide(self, slot: int, src: int, checked: set[int]) -> None:
@@ -234,3 +237,10 @@ def _known_opcodes() -> frozenset[int]:
 
 
 KNOWN_OPCODES = _known_opcodes()
+_NEW_OPCODES: dict[int, str] = {
+    **{Mode.MEMSX | size | Class.LDX: "6.6" for size in (Size.B, Size.H, Size.W)},
+    JA32: "6.6",
+    Class.ALU64 | 0xD0: "6.6",
+    MAY_GOTO: "6.9",
+}
+"""Opcodes that kernels with a table may lack, and the first kernel that has them."""

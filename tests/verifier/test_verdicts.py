@@ -241,3 +241,21 @@ def test_a_million_instructions():
     insn = asm.assemble("r0 = 0")[0]
     report = verify(ProgramSpec([insn] * 1_000_001, SK))
     assert report.findings[0].category == "complexity"
+
+
+@pytest.mark.parametrize(
+    ("text", "since"),
+    [
+        ("r0 = (s8)r1; exit", "6.6"),
+        ("r0 = 8; r0 s/= 2; exit", "6.6"),
+        ("r0 = bswap64 r0; exit", "6.6"),
+        ("gotol +0; r0 = 0; exit", "6.6"),
+        ("*(u64 *)(r10 - 8) = 0; r0 = *(s8 *)(r10 - 8); exit", "6.6"),
+        ("*(u64 *)(r10 - 8) = 0; r0 = 1; r0 = atomic_fetch_add((u64 *)(r10 - 8), r0); r0 = 0; exit", "5.12"),
+    ],
+)
+def test_older_kernels_lack_instructions(text, since):
+    spec = program(SK, "r0 = 0; r1 = 0; " + text)
+    assert verify(spec, kernel="6.18").ok, verify(spec)
+    assert verify(spec, kernel="5.10").findings[0].category == "encoding"
+    assert verify(spec, kernel="6.1").ok == (since == "5.12")
