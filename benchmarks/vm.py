@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from pybpf import Array, HashMap, ProgramSpec, VM, asm, u32, u64
+from pybpf import VM, Array, HashMap, ProgramSpec, asm, u32, u64
 from pybpf.uapi import ProgType
 from pybpf.vm import translate
 
