@@ -34,11 +34,25 @@ def compiled(cpu: str) -> bytes:
     source = Path(__file__).parent / "c" / "codegen.bpf.c"
     compiler = clang()
     assert compiler
-    triplet = subprocess.run(["gcc", "-print-multiarch"], capture_output=True, text=True).stdout.strip() or "x86_64-linux-gnu"
+    triplet = (
+        subprocess.run(["gcc", "-print-multiarch"], capture_output=True, text=True).stdout.strip() or "x86_64-linux-gnu"
+    )
     with tempfile.TemporaryDirectory() as work:
         out = Path(work) / "codegen.o"
         subprocess.run(
-            [compiler, "-O2", "-g", "-target", "bpf", f"-mcpu={cpu}", f"-I/usr/include/{triplet}", "-c", source, "-o", out],
+            [
+                compiler,
+                "-O2",
+                "-g",
+                "-target",
+                "bpf",
+                f"-mcpu={cpu}",
+                f"-I/usr/include/{triplet}",
+                "-c",
+                source,
+                "-o",
+                out,
+            ],
             check=True,
         )
         return out.read_bytes()
@@ -78,7 +92,10 @@ def main() -> None:
                 ns, c_ns = measure(p, q, data)
             sizes.append(mine / its)
             times.append(ns / max(c_ns, 1))
-            print(f"  {name:14} {mine:5} {its:5} {mine / its:6.2f}    {ns:5.0f} {c_ns:5.0f} {ns / max(c_ns, 1):6.2f}", flush=True)
+            print(
+                f"  {name:14} {mine:5} {its:5} {mine / its:6.2f}    {ns:5.0f} {c_ns:5.0f} {ns / max(c_ns, 1):6.2f}",
+                flush=True,
+            )
         print(f"  geometric mean            {mean(sizes):6.2f}                {mean(times):6.2f}")
 
 

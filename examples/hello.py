@@ -1,7 +1,7 @@
 """Say hello in the trace pipe whenever a program is started.  Needs root and tracefs: sudo python hello.py"""
 
-from pybpf import load, printk, tracepoint
 from pybpf import helpers as bpf
+from pybpf import load, printk, tracepoint
 
 
 @tracepoint("syscalls/sys_enter_execve")
