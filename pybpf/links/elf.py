@@ -96,7 +96,7 @@ class Image:
             known.append(found)
         from difflib import get_close_matches
 
-        near = get_close_matches(name, known[:20000], 3)
+        near = get_close_matches(name, {one for one in known if one[:2] == name[:2]}, 3)
         hint = f"; did you mean {' or '.join(near)}?" if near else " (its symbols may be stripped: use an offset)"
         raise ElfError(f"{self.path} has no function {name!r}{hint}")
 

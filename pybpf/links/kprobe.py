@@ -121,7 +121,8 @@ def _why_not(name: str) -> str:
     names = kernel_functions()
     if name in names:
         return f"{name} may not be probed (the kernel marks it notrace or nokprobe), or has several instances"
-    near = get_close_matches(name, names, 3)
+    # Comparing with all of some hundred thousand names takes seconds.
+    near = get_close_matches(name, {one for one in names if one[:4] == name[:4]}, 3)
     return f"the kernel has no function {name!r}" + (f"; did you mean {' or '.join(near)}?" if near else "")
 
 

@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -238,13 +239,14 @@ def test_netkit(counting):
         except Exception as why:  # pyroute2 has many errors, all of which mean that there is no device
             pytest.skip(f"no netkit device: {why}")
     try:
-        subprocess.run(["ip", "link", "set", name, "up"], check=True)
-        with prog.attach(name) as link:
+        # Nothing is sent, and no program asked, while the other side is down.
+        peer = socket.if_indextoname(int(Path(f"/sys/class/net/{name}/iflink").read_text()))
+        for words in (f"link set {name} up", f"link set {peer} up", f"addr add 10.198.9.1/24 dev {name}"):
+            subprocess.run(["ip", *words.split()], check=True)
+        with prog.attach(name) as link, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             assert link.info.type == LinkType.NETKIT
-            with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sock:
-                sock.bind((name, 0))
-                with contextlib.suppress(OSError):  # it was dropped
-                    sock.send(bytes(60))
+            with contextlib.suppress(OSError):  # it was dropped
+                sock.sendto(b"x", ("10.198.9.2", 9))
             assert hits() >= 1
     finally:
         subprocess.run(["ip", "link", "del", name], check=True)

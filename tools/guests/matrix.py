@@ -105,9 +105,8 @@ def page() -> str:
             lines.append(f"| {kernel} | not run{': ' + row['missing'] if row else ''} | | | |")
         else:
             tests = row["tests"]
-            lines.append(
-                f"| {kernel} | {row['release'].split('-fc')[0]} | {tests['passed']} | {tests['failed']} | {tests['skipped']} |"
-            )
+            release = row["release"].split("-fc")[0] + ("" if row["whole"] else " (cut short)")
+            lines.append(f"| {kernel} | {release} | {tests['passed']} | {tests['failed']} | {tests['skipped']} |")
     for title, kind, enum in TABLES:
         lines += ["", f"## {title}", "", f"| | {' | '.join(COLUMNS)} |", "|---" * (len(COLUMNS) + 1) + "|"]
         for member in enum:
