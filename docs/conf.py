@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from pygments.lexers.special import TextLexer
+
 import pybpf
 
 project = "pybpf"
@@ -75,4 +77,5 @@ def docstring(app, what, name, obj, options, lines) -> None:
 
 
 def setup(app) -> None:
+    app.add_lexer("asm", TextLexer)  # ours is eBPF in the kernel's notation; Pygments' own is of another kind
     app.connect("autodoc-process-docstring", docstring)

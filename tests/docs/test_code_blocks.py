@@ -64,7 +64,7 @@ def test_blocks_run(page, tmp_path, monkeypatch, private_world):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     monkeypatch.setattr(builtins, "input", press_enter)
-    namespace: dict[str, object] = {"__name__": "__main__"}
+    namespace: dict[str, object] = {"__name__": page.stem}  # a script's main() is for readers to start
     for line, how, code in blocks(page):
         if how.startswith("no,"):
             continue
