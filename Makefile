@@ -29,6 +29,7 @@ check: $(READY)
 	$(BIN)/python tools/gen_uapi.py --check
 	$(BIN)/python tools/gen_syscalls.py --check
 	$(BIN)/python tools/gen_docs.py --check
+	$(BIN)/python tools/gen_diagrams.py --check
 	$(MAKE) docs
 
 docs: $(READY)
