@@ -192,6 +192,17 @@ class Run:
             found = self._functions[subprog] = describe(self, subprog)
         return found
 
+    def exception_callback(self) -> int | None:
+        """The function that bpf_throw runs, which a tag of the program names; nothing else may call it."""
+        btf, info = self.program_btf(), self.setting.spec.func_info
+        if btf is None or not info:
+            return None
+        for tag in btf.own_types():
+            if tag.kind == 17 and tag.name.startswith("exception_callback:") and tag.type_id == int(info[0][1]):
+                wanted = tag.name.partition(":")[2]
+                return next((i for i in range(len(info)) if self.function(i).name == wanted), None)
+        return None
+
     def changes_packet(self, subprog: int) -> bool:
         """Whether a function, or one that it calls, may move the packet."""
         seen: set[int] = set()
