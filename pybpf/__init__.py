@@ -166,12 +166,12 @@ if TYPE_CHECKING:
     from .maps.btf import btfs as btfs
     from .maps.found import maps as maps
     from .maps.live import Map as Map
-    from .program import Collection as Collection
-    from .program import Program as Program
-    from .program import enable_stats as enable_stats
-    from .program import load as load
-    from .program import load_collection as load_collection
-    from .program import programs as programs
+    from .loader import Collection as Collection
+    from .loader import Program as Program
+    from .loader import enable_stats as enable_stats
+    from .loader import load as load
+    from .loader import load_collection as load_collection
+    from .loader import programs as programs
     from .spec import MapSpec as MapSpec
     from .spec import ProgramSpec as ProgramSpec
     from .types import Struct as Struct
@@ -371,7 +371,7 @@ _HOME = {
     "Map": "maps.live",
     "VM": "vm",
     **dict.fromkeys(("Report", "verify"), "verifier"),
-    **dict.fromkeys(("Collection", "Program", "enable_stats", "load", "load_collection", "programs"), "program"),
+    **dict.fromkeys(("Collection", "Program", "enable_stats", "load", "load_collection", "programs"), "loader"),
     **dict.fromkeys(("MapSpec", "ProgramSpec"), "spec"),
     **dict.fromkeys(
         ("Struct", "be16", "be32", "be64", "char", "s8", "s16", "s32", "s64", "u8", "u16", "u32", "u64"), "types"
@@ -389,9 +389,6 @@ def __getattr__(name: str) -> object:
 
     module = import_module(f".{home or name}", __name__)
     value = getattr(module, name) if home else module
-    if home == "program":
-        # Importing the module of that name has put it where the decorator @program belongs.
-        globals().pop("program", None)
     globals()[name] = value
     return value
 

@@ -91,7 +91,7 @@ class KernelMachine:
     """Programs in the kernel behind the interface of `VM`; runs are test runs, nothing is attached."""
 
     def __init__(self, *specs: ProgramSpec) -> None:
-        from .program import load_collection
+        from .loader import load_collection
 
         self.specs = specs
         self.collection = load_collection(*specs)
@@ -111,7 +111,7 @@ class KernelMachine:
 def _refusal() -> str:
     """Why programs cannot be loaded here; "" when they can."""
     from .errors import BpfError
-    from .program import load
+    from .loader import load
     from .spec import ProgramSpec
 
     try:

@@ -16,7 +16,7 @@ FLOORS = {
     **dict.fromkeys(("spec", "declared", "types", "net", "mapview", "btf", "kernel"), 2),
     **dict.fromkeys(("dsl", "helpers", "verifier", "vm", "elf", "cbpf"), 3),
     **dict.fromkeys(("maps", "events", "links", "features", "ksyms"), 4),
-    "program": 5,
+    "loader": 5,
     **dict.fromkeys(("cli", "testing", "__main__"), 6),
 }
 # Siblings of one floor that may read each other; everything else on a floor stands alone.

@@ -74,7 +74,7 @@ def _imports(types: _Types, body: str) -> str:
     standard += ["from typing import Any"]
     lines += ["\n".join(standard) + "\n"]
     lines += [f"from pybpf import {', '.join(['MapSpec', 'ProgramSpec', *used, 'load_collection', 'open_elf'])}"]
-    lines += ["from pybpf.elf import ObjectSpec", "from pybpf.program import Collection, Program\n\n\n"]
+    lines += ["from pybpf.elf import ObjectSpec", "from pybpf.loader import Collection, Program\n\n\n"]
     return "\n".join(lines)
 
 

@@ -6,7 +6,7 @@ import argparse
 from ctypes import addressof, create_string_buffer, sizeof
 
 from ..errors import SpecError
-from ..program import Program, programs
+from ..loader import Program, programs
 from ..syscall.objects import obj_info
 from ..uapi import ProgInfo, ProgType
 from . import table

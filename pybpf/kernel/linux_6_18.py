@@ -1,4 +1,4 @@
-"""The rules of Linux 6.18.44-pybpf-0 (x86_64), asked of that kernel by `pybpf probe`.
+"""The rules of Linux 6.18.44 (x86_64), asked of that kernel by `pybpf probe`.
 
 Do not edit.
 """
@@ -6,7 +6,7 @@ Do not edit.
 # fmt: off
 TABLE = {
     'version': '6.18',
-    'release': '6.18.44-pybpf-0',
+    'release': '6.18.44',
     'machine': 'x86_64',
     'programs': {
         (1, None, False): (0, 0, None, '', True, False, 0),

@@ -66,7 +66,7 @@ def test_the_committed_table_is_what_this_kernel_says(table):
     if RELEASE not in kernel.KERNELS:
         pytest.skip(f"no table of Linux {RELEASE}")
     known = kernel.rules(RELEASE)
-    if table["release"] not in known.origin:
+    if table["release"].split("-")[0] not in known.origin:
         pytest.skip(f"this is {table['release']}, the table was {known.origin}: builds may differ")
     assert list(differences(known, Rules(table))) == []
 

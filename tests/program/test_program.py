@@ -27,7 +27,7 @@ from pybpf import (
     u64,
 )
 from pybpf.btf import BtfBuilder
-from pybpf.program import enable_stats
+from pybpf.loader import enable_stats
 from pybpf.source import Source
 from pybpf.syscall import ClosedError, Fd, fd_by_id, next_id, obj_info
 from pybpf.uapi import MapInfo, ProgInfo, xdp_md
