@@ -34,7 +34,10 @@ def branches(count: int) -> ProgramSpec:
 
 def indexing(count: int) -> ProgramSpec:
     """Loads and stores in a map value at masked indices."""
-    body = "r2 = *(u32 *)(r6 + 0)\nr2 &= 31\nr3 = r7\nr3 += r2\nr4 = *(u8 *)(r3 + 0)\nr4 += 1\n*(u8 *)(r3 + 0) = r4\n" * (count // 7)
+    body = (
+        "r2 = *(u32 *)(r6 + 0)\nr2 &= 31\nr3 = r7\nr3 += r2\nr4 = *(u8 *)(r3 + 0)\nr4 += 1\n*(u8 *)(r3 + 0) = r4\n"
+        * (count // 7)
+    )
     head = "r6 = r1\n*(u32 *)(r10 - 4) = 0\nr2 = r10\nr2 += -4\nr1 = values ll\ncall 1\nif r0 == 0 goto out\nr7 = r0\n"
     values = MapSpec(MapType.ARRAY, 4, 64, 8, name="values")
     return _spec(f"{head}{body}out: r0 = 0\nexit", {"values": values})
@@ -71,7 +74,11 @@ def _measure(name: str, spec: ProgramSpec, size: int) -> None:
     verify(spec)
     peak = tracemalloc.get_traced_memory()[1] / 1e6
     tracemalloc.stop()
-    beside = f"  {PREVAIL[name]:.2f} s ({PREVAIL[name] / best:.0f} times as long)" if name in PREVAIL and size == 4000 else ""
+    beside = (
+        f"  {PREVAIL[name]:.2f} s ({PREVAIL[name] / best:.0f} times as long)"
+        if name in PREVAIL and size == 4000
+        else ""
+    )
     print(f"{name:<10} {size:>6} {best:>8.3f} {report.processed / best:>9.0f} {peak:>8.1f}{beside}")
 
 
