@@ -17,6 +17,27 @@ import sys
 
 from .errors import SpecError
 
+__all__ = (
+    "Array",
+    "Codec",
+    "Scalar",
+    "Struct",
+    "be16",
+    "be32",
+    "be64",
+    "char",
+    "codec",
+    "ctype_of",
+    "s8",
+    "s16",
+    "s32",
+    "s64",
+    "u8",
+    "u16",
+    "u32",
+    "u64",
+)
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,6 +6,8 @@ type checker they are an IntEnum.
 
 from __future__ import annotations
 
+__all__ = ("Codes",)
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator

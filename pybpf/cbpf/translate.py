@@ -264,7 +264,7 @@ def _xdp_load(op: str, operand: str, k: int) -> Iterator[EbpfInsn]:
     yield from _swap(size)
 
 
-def _swap(size: int) -> Iterator[EbpfInsn]:
+def _swap(size: Size) -> Iterator[EbpfInsn]:
     """A as a host number: fields of packets are big-endian."""
     if size != Size.B:
         yield EbpfInsn(Class.ALU | Alu.END | Src.X, A, imm=8 * SIZE_BYTES[size])
