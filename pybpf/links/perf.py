@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from errno import EINVAL, ENOENT
+from errno import E2BIG, EINVAL, ENOENT
 from struct import Struct, pack
 
 from ..errors import NotSupportedError, SpecError, SyscallError
@@ -110,7 +110,7 @@ def bind(prog: Any, event: int, what: str, cookie: int = 0) -> Link:
             from .. import features
             from ..uapi import LinkType
 
-            if error.errno != EINVAL or features.have_link_type(LinkType.PERF_EVENT):
+            if error.errno not in (EINVAL, E2BIG) or features.have_link_type(LinkType.PERF_EVENT):
                 raise
             if cookie:
                 raise features.missing(

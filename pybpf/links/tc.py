@@ -7,7 +7,7 @@ queueing discipline is what older kernels have: it belongs to the interface and 
 
 from __future__ import annotations
 
-from errno import EEXIST, EINVAL, ENODEV, ENOENT
+from errno import E2BIG, EEXIST, EINVAL, ENODEV, ENOENT
 from struct import pack
 
 from ..errors import NotSupportedError, SpecError, SyscallError
@@ -77,7 +77,7 @@ def attach(
             from .. import features
 
             # Asked only now: a probe takes longer than attaching.
-            if mechanism or error.errno != EINVAL or features.have_link_type(LinkType.TCX):
+            if mechanism or error.errno not in (EINVAL, E2BIG) or features.have_link_type(LinkType.TCX):
                 raise
     if before is not None or after is not None:
         raise NotSupportedError("the order of tc programs", since="6.6", hint="clsact filters are ordered by priority=")
