@@ -35,7 +35,6 @@ NEIGHBOURS = {
     "links": {"features"},
     "maps": {"features", "events"},
     "ksyms": {"maps"},
-    "vm": {"dsl"},  # the formats of trace events; the compiler knows nothing of the machine
     "__main__": {"cli"},
 }
 

@@ -1,4 +1,4 @@
-"""Write pybpf/dsl/tracepoints.py: the fields of common trace events, from the tracefs of the running kernel.
+"""Write pybpf/kernel/tracepoints.py: the fields of common trace events, from the tracefs of the running kernel.
 
 python tools/gen_tracepoints.py            # as root, with tracefs mounted at /sys/kernel/tracing
 python tools/gen_tracepoints.py --check    # compare; says so when there is no tracefs to compare with
@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path("/sys/kernel/tracing/events")
-OUT = Path(__file__).resolve().parent.parent / "pybpf" / "dsl" / "tracepoints.py"
+OUT = Path(__file__).resolve().parent.parent / "pybpf" / "kernel" / "tracepoints.py"
 CATEGORIES = (
     "block", "exceptions", "irq", "napi", "net", "oom", "power", "qdisc", "raw_syscalls", "sched", "signal", "skb", "sock",
     "syscalls", "task", "tcp", "timer", "udp", "vmscan", "workqueue", "writeback", "xdp",
@@ -40,8 +40,8 @@ _EVENTS = """\\
 
 
 def event(target: str) -> dict[str, tuple[Any, int, str]] | None:
-    """The fields of an event as `events.event_format` gives them, or None for an event that is not in the table."""
-    from .events import field
+    """The fields of an event as `trace_events.event_format` gives them, or None for an event that is not in the table."""
+    from .trace_events import field
 
     category, _, name = target.partition("/")
     if category == "syscalls" and name.startswith("sys_exit_"):

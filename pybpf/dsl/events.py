@@ -1,7 +1,6 @@
 """What tracing programs are given: fields of trace events, arguments of kernel functions.
 
-- `@tracepoint("cat/name")`: fields by name, from the event's format in tracefs; where there is none, from `tracepoints`
-  (system calls and the common events of Linux 6.18).
+- `@tracepoint("cat/name")`: fields by name, from the event's format (`kernel.trace_events`).
 - `@tp_btf`, `@fentry`, `@fexit`, `@lsm`: arguments by name and type from the kernel's BTF, `ctx.retval` in
   fexit; readable field by field.
 - `@raw_tracepoint`, `@kprobe`: the same names, but fields are read with probe_read.  `@kretprobe`: `ctx.retval`.
@@ -12,7 +11,7 @@ Arguments can also stand as parameters behind the context, by position: `def f(c
 from __future__ import annotations
 
 from ..errors import BtfError
-from ..types import Array, Scalar
+from ..types import Scalar
 from . import scalars as types
 from .build import limits
 from .layout import sizeof
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from .compiler import Compiler
     from .ir import Value
 
-TRACEFS = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
 RAW_TRACEPOINT, RAW_WRITABLE, TRACEPOINT, KPROBE, TRACING, LSM, STRUCT_OPS = 17, 24, 5, 2, 26, 29, 27
 FEXIT = 25
 # Registers of arguments and of the result in struct pt_regs, by machine (System V and AAPCS64 calling conventions).
@@ -35,7 +33,6 @@ REGISTERS = {
     "aarch64": (tuple(range(0, 64, 8)), 0),
 }
 SYSCALL_REGISTERS = {"x86_64": (112, 104, 96, 56, 72, 64), "aarch64": tuple(range(0, 48, 8))}
-_formats: dict[str, dict[str, tuple[Any, int, str]]] = {}
 
 
 def argument(c: Compiler, context: Any, name: str, node: Any) -> Front | None:
@@ -73,6 +70,8 @@ def event_field(c: Compiler, context: Any, name: str, node: Any) -> Front:
     target = c.unit.attach_to
     if not isinstance(target, str):
         c.fail('this program names no event: write @tracepoint("category/name")', node)
+    from ..kernel.trace_events import event_format
+
     fields = event_format(target)
     if fields is None:
         c.fail(f"the event {target} is not known here: neither tracefs nor the table of common events has it", node)
@@ -89,68 +88,6 @@ def event_field(c: Compiler, context: Any, name: str, node: Any) -> Front:
             c.fail(f"{name} is in the first 8 bytes of the event, which programs may not read", node)
         return Int(c.b.load(context.value, offset, type_.size, type_.signed, "ctx"), type_)
     return Ref(context.value, offset, type_, "ctx", writable=False, label=f"ctx.{name}")
-
-
-def event_format(target: str) -> dict[str, tuple[Any, int, str]] | None:
-    """The fields of an event: name -> (type, offset, "plain" or "dynamic")."""
-    found = _formats.get(target)
-    if found is None:
-        text = None
-        for root in TRACEFS:
-            try:
-                with open(f"{root}/events/{target}/format", encoding="utf-8") as file:
-                    text = file.read()
-                break
-            except OSError:
-                continue
-        if text is not None:
-            found = parse_format(text)
-        else:
-            from .tracepoints import event
-
-            found = event(target)
-        if found is not None:
-            _formats[target] = found
-    return found
-
-
-def parse_format(text: str) -> dict[str, tuple[Any, int, str]]:
-    """The `format` file of an event."""
-    fields: dict[str, tuple[Any, int, str]] = {}
-    for line in text.splitlines():
-        line = line.strip()
-        if not line.startswith("field:"):
-            continue
-        parts = dict(part.strip().split(":", 1) for part in line.split(";") if ":" in part)
-        declaration, offset, size = parts["field"], int(parts["offset"]), int(parts["size"])
-        signed = parts.get("signed") == "1"
-        fields.update([field(declaration, offset, size, signed)])
-    return fields
-
-
-def field(declaration: str, offset: int, size: int, signed: bool) -> tuple[str, tuple[Any, int, str]]:
-    """One field from its C declaration: `char prev_comm[16]`, `__data_loc char[] name`, `const char * filename`."""
-    if declaration.startswith(("__data_loc", "__rel_loc")):
-        return declaration.split()[-1], (types.u32, offset, "dynamic")
-    head, _, rest = declaration.partition("[")
-    words = head.replace("*", "* ").split()
-    name = words[-1]
-    scalar = scalars().get((size, signed))
-    if rest:
-        count = rest.split("]")[0]
-        n = int(count) if count.isdigit() else size
-        each = size // n if n else 1
-        element: Any = (
-            types.char if words[0] == "char" or (each == 1 and "char" in words) else scalars().get((each, signed))
-        )
-        return name, (Array(element, n) if element is not None else Array(types.u8, size), offset, "plain")
-    return name, (scalar if scalar is not None else Array(types.u8, size), offset, "plain")
-
-
-def scalars() -> dict[tuple[int, bool], Scalar]:
-    from .layout import _NAMED, _native
-
-    return {(size, signed): s for (size, signed, order), s in _NAMED.items() if order == _native}
 
 
 # -- arguments of kernel functions
@@ -286,4 +223,4 @@ class Arguments(Front):
         return Int(c.b.load(self.context.value, 8 * index.obj, 8, False, "ctx"), types.u64)
 
 
-__all__ = ["argument", "event_format", "limits", "parameters", "parse_format", "read_kernel", "sizeof"]
+__all__ = ["argument", "limits", "parameters", "read_kernel", "sizeof"]

@@ -103,9 +103,9 @@ def scalar_of_btf(plain: Any) -> Any:
     from ..btf.kinds import Kind
 
     if plain.kind in (Kind.INT, Kind.ENUM, Kind.ENUM64):
-        from .events import scalars
+        from ..kernel.trace_events import SCALARS
 
-        return scalars().get((plain.size, plain.signed))
+        return SCALARS.get((plain.size, plain.signed))
     return None
 
 

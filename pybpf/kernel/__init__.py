@@ -9,7 +9,8 @@
 
 What differs between kernels was asked of running kernels by `pybpf probe` and stands in `linux_*.py`.  What a kernel cannot
 be asked (which argument is the size of which buffer, what is acquired and released) stands in `signatures.py` by hand,
-and the tests compare it with the kernel's own messages.  Nothing here touches a kernel.
+and the tests compare it with the kernel's own messages.  Nothing here asks a kernel, but for `trace_events`, which
+reads the formats of trace events where tracefs is mounted.
 """
 
 from __future__ import annotations

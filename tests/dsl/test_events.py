@@ -7,8 +7,8 @@ import os
 import pytest
 
 from pybpf import CompileError, helpers, tracepoint, u32
-from pybpf.dsl import events
-from pybpf.dsl.tracepoints import event
+from pybpf.kernel import trace_events
+from pybpf.kernel.tracepoints import event
 
 FORMAT = """name: sched_process_exec
 ID: 283
@@ -25,7 +25,7 @@ print fmt: "filename=%s pid=%d", __get_str(filename), REC->pid
 
 
 def test_format():
-    fields = events.parse_format(FORMAT)
+    fields = trace_events.parse_format(FORMAT)
     assert {name: (repr(t), off, how) for name, (t, off, how) in fields.items() if off >= 8} == {
         "filename": ("u32", 8, "dynamic"),
         "pid": ("s32", 12, "plain"),
@@ -47,13 +47,13 @@ def test_table_and_tracefs_agree(target):
     if not os.access(path, os.R_OK):
         pytest.skip("no tracefs is mounted")
     with open(path) as file:
-        live = {n: f[1] for n, f in events.parse_format(file.read()).items() if f[1] >= 8}
+        live = {n: f[1] for n, f in trace_events.parse_format(file.read()).items() if f[1] >= 8}
     assert live == {n: f[1] for n, f in event(target).items()}
 
 
 def test_compiles_without_tracefs(monkeypatch):
-    monkeypatch.setattr(events, "TRACEFS", ())
-    monkeypatch.setattr(events, "_formats", {})
+    monkeypatch.setattr(trace_events, "TRACEFS", ())
+    monkeypatch.setattr(trace_events, "_formats", {})
 
     @tracepoint("sched/sched_process_exec")
     def f(ctx):

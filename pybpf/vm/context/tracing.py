@@ -27,8 +27,7 @@ def event(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: by
     """
     if given is not None and not isinstance(given, dict):
         return Context(bytearray(bytes(given)), name="the event")
-    # The formats of events lie with the compiler, which turns the same names into offsets.
-    from ...dsl.events import event_format
+    from ...kernel.trace_events import event_format
 
     target = spec.attach_to
     fields = event_format(target) if isinstance(target, str) else None

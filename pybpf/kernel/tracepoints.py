@@ -603,8 +603,8 @@ xdp/xdp_redirect_err|int prog_id@8:4:1|u32 act@12:4:0|int ifindex@16:4:1|int err
 
 
 def event(target: str) -> dict[str, tuple[Any, int, str]] | None:
-    """The fields of an event as `events.event_format` gives them, or None for an event that is not in the table."""
-    from .events import field
+    """The fields of an event as `trace_events.event_format` gives them, or None for an event that is not in the table."""
+    from .trace_events import field
 
     category, _, name = target.partition("/")
     if category == "syscalls" and name.startswith("sys_exit_"):

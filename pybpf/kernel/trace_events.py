@@ -1,0 +1,87 @@
+"""The fields of trace events: from their formats in tracefs where it is mounted, else from the table of common events.
+
+The formats are the running kernel's, as BTF is; the table, `tracepoints`, is that of Linux 6.18.
+"""
+
+from __future__ import annotations
+
+from .. import types
+from ..types import Array
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..types import Scalar
+
+    Fields = dict[str, tuple[Any, int, str]]
+
+TRACEFS = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
+_TYPES: dict[str, Any] = vars(types)
+SCALARS: dict[tuple[int, bool], Scalar] = {
+    (size, sign == "s"): _TYPES[f"{sign}{8 * size}"] for size in (1, 2, 4, 8) for sign in "us"
+}
+"""The native integers, by size in bytes and signedness."""
+_formats: dict[str, Fields] = {}
+
+
+def event_format(target: str) -> Fields | None:
+    """The fields of an event such as "sched/sched_switch", or None for one that is not known.
+
+    Name -> (type, offset in bytes, "plain" or "dynamic"); a dynamic field is a u32 that says where its bytes are.
+    """
+    found = _formats.get(target)
+    if found is None:
+        text = None
+        for root in TRACEFS:
+            try:
+                with open(f"{root}/events/{target}/format", encoding="utf-8") as file:
+                    text = file.read()
+                break
+            except OSError:
+                continue
+        if text is not None:
+            found = parse_format(text)
+        else:
+            from .tracepoints import event
+
+            found = event(target)
+        if found is not None:
+            _formats[target] = found
+    return found
+
+
+def parse_format(text: str) -> Fields:
+    """The `format` file of an event."""
+    fields: Fields = {}
+    for line in text.splitlines():
+        line = line.strip()
+        if not line.startswith("field:"):
+            continue
+        parts = dict(part.strip().split(":", 1) for part in line.split(";") if ":" in part)
+        declaration, offset, size = parts["field"], int(parts["offset"]), int(parts["size"])
+        signed = parts.get("signed") == "1"
+        fields.update([field(declaration, offset, size, signed)])
+    return fields
+
+
+def field(declaration: str, offset: int, size: int, signed: bool) -> tuple[str, tuple[Any, int, str]]:
+    """One field from its C declaration: `char prev_comm[16]`, `__data_loc char[] name`, `const char * filename`."""
+    if declaration.startswith(("__data_loc", "__rel_loc")):
+        return declaration.split()[-1], (_TYPES["u32"], offset, "dynamic")
+    head, _, rest = declaration.partition("[")
+    words = head.replace("*", "* ").split()
+    name = words[-1]
+    scalar = SCALARS.get((size, signed))
+    if rest:
+        count = rest.split("]")[0]
+        n = int(count) if count.isdigit() else size
+        each = size // n if n else 1
+        element: Any = (
+            _TYPES["char"] if words[0] == "char" or (each == 1 and "char" in words) else SCALARS.get((each, signed))
+        )
+        return name, (Array(element, n) if element is not None else Array(_TYPES["u8"], size), offset, "plain")
+    return name, (scalar if scalar is not None else Array(_TYPES["u8"], size), offset, "plain")
+
+
+__all__ = ("SCALARS", "event_format", "field", "parse_format")
