@@ -6,7 +6,6 @@ import argparse
 
 from .. import features
 from ..errors import SpecError
-from ..kernel import since
 from ..uapi import AttachType, Cmd, LinkType, MapType, ProgType
 from . import table
 
@@ -60,14 +59,7 @@ def _row(kind: str, name: str, here: bool, first: str | None) -> dict[str, Any]:
 def _of(kind: str) -> list[dict[str, Any]]:
     have, enum, origin = _KINDS[kind]
     members = [member for member in enum if member.name != "UNSPEC"]
-    return [_row(kind, member.name.lower(), have(member), _since(origin, member)) for member in members]
-
-
-def _since(origin: str, number: int) -> str | None:
-    try:
-        return since(origin, int(number))
-    except (KeyError, SpecError):
-        return None
+    return [_row(kind, member.name.lower(), have(member), features.first_kernel(origin, member)) for member in members]
 
 
 def _isa() -> list[dict[str, Any]]:
@@ -87,7 +79,12 @@ def _helpers(program: str | None) -> list[dict[str, Any]]:
             f"helpers of what? {', '.join(p.name.lower() for p in ProgType if p.name != 'UNSPEC')}"
         ) from None
     return [
-        _row("helper", f"bpf_{helper.name}", features.have_helper(prog_type, helper), _since("helper", helper))
+        _row(
+            "helper",
+            f"bpf_{helper.name}",
+            features.have_helper(prog_type, helper),
+            features.first_kernel("helper", helper),
+        )
         for helper in Helper
         if helper.name != "unspec"
     ]

@@ -112,6 +112,21 @@ def have_btf() -> bool:
     return bool(_once(("btf",), lambda: exists("/sys/kernel/btf/vmlinux")))
 
 
+# First kernel with each `LinkType`: BPF_LINK_CREATE began with 5.7, and each type came with its own hook.
+_LINK_SINCE = (
+    *(None, "5.8", "5.8", "5.7", "5.8", "5.8", "5.9", "5.15", "5.18", "6.4", "6.4", "6.6", "6.6", "6.7", "6.10", "7.2"),
+)
+
+
+def first_kernel(kind: str, number: int) -> str | None:
+    """The first kernel with a feature ("prog", "map", "attach", "link", "cmd" or "helper", and its number), if known."""
+    if kind == "link":
+        return _LINK_SINCE[number] if number < len(_LINK_SINCE) else None
+    from ..kernel import since
+
+    return since(kind, number)
+
+
 # What `require` calls a feature, and the table of first kernels that its argument is looked up in.
 _WORDS: dict[str, tuple[str, str, str]] = {
     "have_program_type": ("program type", "prog", "ProgType"),
@@ -131,21 +146,22 @@ def require(have: Callable[..., bool], *args: Any, hint: str = "") -> None:
 def missing(have: Callable[..., bool], *args: Any, hint: str = "") -> NotSupportedError:
     """The error that says that `have(*args)` is False."""
     from .. import uapi
-    from ..kernel import since
 
     name = have.__name__
     if name in _WORDS:
         words, table, enum = _WORDS[name]
         number = int(args[0])
         known = uapi.named(getattr(uapi, enum), number)
-        return NotSupportedError(f"{words} {getattr(known, 'name', number)}", since=since(table, number), hint=hint)
+        return NotSupportedError(
+            f"{words} {getattr(known, 'name', number)}", since=first_kernel(table, number), hint=hint
+        )
     if name == "have_helper":
         from .programs import helper_number
 
         number = helper_number(args[1])
         kind = getattr(uapi.named(uapi.ProgType, int(args[0])), "name", args[0])
         helper = getattr(uapi.named(uapi.Helper, number), "name", number)
-        return NotSupportedError(f"bpf_{helper} in {kind} programs", since=since("helper", number), hint=hint)
+        return NotSupportedError(f"bpf_{helper} in {kind} programs", since=first_kernel("helper", number), hint=hint)
     words = name.removeprefix("have_").replace("_", " ")
     return NotSupportedError(" ".join([words, *map(str, args)]), hint=hint)
 

@@ -136,6 +136,13 @@ def test_the_error_for_a_helper(monkeypatch):
         features.require(features.have_helper, ProgType.XDP, "ringbuf_output")
 
 
+@pytest.mark.parametrize("link_type", LinkType)
+def test_the_error_for_a_link(monkeypatch, link_type):
+    monkeypatch.setattr("pybpf.features.attach.link_type", lambda _: False)
+    with pytest.raises(NotSupportedError, match=f"link type {link_type.name} is not supported here"):
+        features.require(features.have_link_type, link_type)
+
+
 def test_unknown_names():
     with pytest.raises(SpecError, match="bpf_make_tea"):
         features.have_helper(ProgType.XDP, "make_tea")

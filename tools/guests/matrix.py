@@ -48,10 +48,10 @@ def test(kernel: str) -> str:
     """Run the tests on a kernel, leave its results, and give a line about it."""
     target = RESULTS / f"{kernel}.json"
     target.unlink(missing_ok=True)
+    log = ""
     try:
         if kernel == HOST:
             subprocess.run(pytest_command(str(target)), cwd=ROOT, capture_output=True, timeout=SECONDS)
-            log = ""
         else:
             share = RESULTS / kernel
             share.mkdir(exist_ok=True)
