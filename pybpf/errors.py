@@ -107,14 +107,24 @@ class NotSupportedError(BpfError):
 
 
 class SyscallError(BpfError, OSError):
-    """The kernel refused a command.  Also an OSError: `errno` and `strerror` are set.
+    """The kernel refused a command.  Also an OSError: `errno` and `strerror` are set, and where Python has a class
+    for the errno (PermissionError, FileNotFoundError, ...) it is caught by that name too.
 
     `command` is what was asked (`BPF_MAP_CREATE`, `setsockopt(SO_ATTACH_BPF)`), `what` the object
     that it was asked for, `hint` the likely remedy ("" when none is known).
     """
 
+    def __new__(cls, errno: int, *args: object, **kw: object) -> SyscallError:
+        # OSError itself does this for `OSError(ENOENT, ...)`, but not for classes derived from it.
+        kind = type(OSError(errno, ""))
+        if cls is not SyscallError or kind is OSError:
+            return super().__new__(cls, errno, _strerror(errno))
+        if kind not in _BY_KIND:
+            _BY_KIND[kind] = type(cls.__name__, (cls, kind), {"__module__": cls.__module__, "__doc__": cls.__doc__})
+        return super().__new__(_BY_KIND[kind], errno, _strerror(errno))
+
     def __init__(self, errno: int, command: str, what: str = "", hint: str = "") -> None:
-        super().__init__(errno, os.strerror(errno))
+        super().__init__(errno, _strerror(errno))
         self.command = command
         self.what = what
         self.hint = hint
@@ -123,10 +133,20 @@ class SyscallError(BpfError, OSError):
         from errno import errorcode
 
         assert self.errno is not None
-        name = errorcode.get(self.errno, str(self.errno))
+        name = "ENOTSUPP" if self.errno == _ENOTSUPP else errorcode.get(self.errno, str(self.errno))
         subject = f" of {self.what}" if self.what else ""
         text = f"{self.command}{subject} failed: {name} ({self.strerror})"
         return f"{text}\n  hint: {self.hint}" if self.hint else text
+
+
+_BY_KIND: dict[type[OSError], type[SyscallError]] = {}
+
+_ENOTSUPP = 524
+"""An errno that the kernel keeps to itself (include/linux/errno.h), but lets out of bpf(2)."""
+
+
+def _strerror(errno: int) -> str:
+    return "Operation is not supported" if errno == _ENOTSUPP else os.strerror(errno)
 
 
 class VerifierError(SyscallError):

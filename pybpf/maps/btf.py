@@ -127,7 +127,7 @@ def python_type(found: Type | None) -> Any:
     found = found.stripped
     if isinstance(found, btf_types.Int):
         if found.is_char:
-            return types.char  # type: ignore[attr-defined]
+            return types.char
         return getattr(types, f"{'s' if found.signed else 'u'}{found.size * 8}", None)
     if isinstance(found, btf_types.Enum):
         return types.u32 if found.size == 4 else None
