@@ -1,0 +1,198 @@
+"""Examples on packets and sockets: each is attached, and decides over what this test sends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import time
+
+import pytest
+
+from pybpf import XdpAction, load, load_collection
+from pybpf.net import ETH_P_8021Q, ETH_P_IP, ETH_P_IPV6, Ethernet, IPv4, IPv6, Udp, Vlan
+
+pytestmark = pytest.mark.kernel
+
+
+def frame(*headers, payload: bytes = bytes(32)) -> bytes:
+    return b"".join(map(bytes, headers)) + payload
+
+
+ETH = {"dst": (1,) * 6, "src": (2,) * 6}
+IP4 = IPv4(version=4, ihl=5, ttl=64, protocol=17, saddr=0x0A000001, daddr=0x0A000002)
+IP6 = IPv6(version=6, next_header=58, hop_limit=64)
+PLAIN = frame(Ethernet(**ETH, type=ETH_P_IP), IP4, Udp(dest=9))
+TAGGED = frame(Ethernet(**ETH, type=ETH_P_8021Q), Vlan(tci=7, type=ETH_P_IPV6), IP6)
+
+
+def seen(count, wanted: int, seconds: float = 2) -> int:
+    """`count()` once it has reached what is wanted, or the time is up."""
+    end = time.monotonic() + seconds
+    while (n := count()) < wanted and time.monotonic() < end:
+        time.sleep(0.02)
+    return n
+
+
+def test_flow_bytes(example):
+    module = example("flow_bytes")
+    with load(module.count) as prog, socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)) as packets:
+        packets.bind(("lo", 0))
+        with prog.attach(packets):
+            for family, host in ((socket.AF_INET, "127.0.0.77"), (socket.AF_INET6, "::1")):
+                with socket.socket(family, socket.SOCK_DGRAM) as sock:
+                    for _ in range(3):
+                        with contextlib.suppress(ConnectionRefusedError):  # the answer to the one before
+                            sock.sendto(bytes(100), (host, 9))
+            flows = {module.name(address): traffic for address, traffic in prog[module.flows].items()}
+    assert flows["127.0.0.77"].packets >= 3
+    assert flows["127.0.0.77"].bytes >= 3 * (14 + 20 + 8 + 100)
+    assert flows["::1"].packets >= 3
+
+
+def test_count_and_drop(example, pair):
+    module = example("count_and_drop")
+    with load(module.drop) as prog:
+        assert prog.test_run(PLAIN).retval == XdpAction.DROP
+        assert prog.test_run(TAGGED).retval == XdpAction.DROP
+        assert (prog[module.packets][17].sum(), prog[module.packets][58].sum()) == (1, 1)
+        with prog.attach(pair.name), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.bind((pair.here, 9))
+            sock.settimeout(0.2)
+            pair.send(3)
+            with pytest.raises(TimeoutError):
+                sock.recv(100)
+    with load(module.swap) as prog:
+        result = prog.test_run(PLAIN)
+    assert result.retval == XdpAction.TX
+    assert result.data[:12] == PLAIN[6:12] + PLAIN[:6]
+    assert result.data[12:] == PLAIN[12:]
+
+
+def test_redirect_devmap(example, pairs):
+    """What the first pair's peer sends comes out at the second pair's peer."""
+    module = example("redirect_devmap")
+    one, two = pairs(), pairs()
+    listen = (
+        "import socket\n"
+        "s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)); s.bind(('peer', 0)); s.settimeout(5)\n"
+        "print('ready', flush=True)\n"
+        "while b'through the map' not in s.recv(2000): pass\n"
+        "print('seen')"
+    )
+    with load_collection(module.forward, module.accept) as objs:
+        objs[module.targets][0] = socket.if_nametoindex(two.name)
+        pin = f"/sys/fs/bpf/pybpf-example-{os.getpid()}"
+        objs[module.forward].attach(one.name)
+        command = ["ip", "netns", "exec", two.netns]
+        objs[module.accept].pin(pin)
+        try:
+            # The peer must have a program of its own for the driver to take redirected frames.
+            show = [*command, "ip", "link", "set", "peer", "xdp", "pinned", pin]
+            mounted = subprocess.run(
+                ["nsenter", f"--net=/run/netns/{two.netns}", *show[4:]], capture_output=True, text=True
+            )
+            assert mounted.returncode == 0, mounted.stderr
+        finally:
+            objs[module.accept].unpin()
+        listener = subprocess.Popen([*command, "python3", "-c", listen], stdout=subprocess.PIPE, text=True)
+        try:
+            assert listener.stdout.readline() == "ready\n"
+            one.run(
+                "import socket\n"
+                "s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); s.bind(('peer', 0))\n"
+                "for _ in range(3): s.send(bytes([255] * 6 + [2] * 6) + b'\\x88\\xb5' + b'through the map' + bytes(60))"
+            )
+            assert listener.stdout.readline() == "seen\n"
+        finally:
+            listener.kill()
+            listener.wait()
+            listener.stdout.close()
+        assert objs[module.forwarded][0].sum() >= 3
+
+
+SEND = """
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for _ in range(10):
+    try:
+        s.sendto(bytes(72), ("127.0.0.1", 9)); print("sent")
+    except PermissionError:
+        print("refused")
+    except ConnectionRefusedError:
+        print("nobody")
+"""
+
+
+def test_cgroup_traffic(example, cgroup, run_in):
+    module = example("cgroup_traffic")
+    with load(module.leave) as prog, prog.attach(cgroup):
+        run_in(SEND)
+        total = prog[module.traffic][0]
+        assert total.packets >= 5
+        assert total.bytes == 100 * total.packets
+        prog[module.limit][0] = total.bytes + 250
+        assert run_in(SEND).count("refused") >= 5
+        assert prog[module.traffic][0].dropped >= 5
+        assert prog[module.traffic][0].bytes <= total.bytes + 250
+
+
+def test_no_ping(example, cgroup, run_in):
+    module = example("no_ping")
+    code = """
+import socket
+for kind, proto in ((socket.SOCK_RAW, socket.IPPROTO_ICMP), (socket.SOCK_DGRAM, 0)):
+    try:
+        socket.socket(socket.AF_INET, kind, proto).close(); print("made")
+    except PermissionError:
+        print("refused")
+"""
+    assert run_in(code).split() == ["made", "made"]
+    with load(module.create) as prog, prog.attach(cgroup):
+        assert run_in(code).split() == ["refused", "made"]
+        assert prog[module.refused][0] == 1
+
+
+def test_device_policy(example, cgroup, run_in):
+    module = example("device_policy")
+    code = """
+for path, mode in (("/dev/null", "wb"), ("/dev/zero", "rb"), ("/dev/zero", "wb"), ("/dev/full", "rb")):
+    try:
+        open(path, mode).close(); print("opened")
+    except PermissionError:
+        print("refused")
+"""
+    with load(module.policy) as prog, prog.attach(cgroup):
+        assert run_in(code).split() == ["opened", "opened", "refused", "refused"]
+        assert prog[module.refused][0] >= 2
+    assert run_in(code).split() == ["opened"] * 4
+
+
+def test_sysctl_guard(example, cgroup, run_in):
+    module = example("sysctl_guard")
+    code = """
+for path in ("/proc/sys/net/ipv4/ip_default_ttl", "/proc/sys/vm/swappiness"):
+    with open(path) as file: value = file.read()
+    try:
+        with open(path, "w") as file: file.write(value)
+        print("written")
+    except PermissionError:
+        print("refused")
+"""
+    with load(module.guard) as prog, prog.attach(cgroup):
+        assert run_in(code).split() == ["refused", "written"]
+        assert {r.name for r in prog[module.refusals].drain()} == {b"net/ipv4/ip_default_ttl"}
+
+
+def test_reuseport_by_size(example):
+    module = example("reuseport_by_size")
+    small, large = socks = module.sockets(0)
+    with small, large, module.start(socks) as prog, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        for size in (100, 1000, 511, 512, 2000):
+            client.sendto(bytes(size), small.getsockname())
+        for sock in socks:
+            sock.settimeout(1)
+        assert [len(small.recv(3000)) for _ in range(2)] == [100, 511]
+        assert [len(large.recv(3000)) for _ in range(3)] == [1000, 512, 2000]
+        assert list(prog[module.chosen].values()) == [2, 3]

@@ -1,0 +1,210 @@
+"""Examples of tracing: each is attached, and sees what this test does."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import socket
+import subprocess
+import time
+from xml.etree import ElementTree
+
+import pytest
+
+from pybpf import load
+
+pytestmark = pytest.mark.kernel
+
+
+def run_child() -> int:
+    child = subprocess.Popen(["/bin/true"])
+    child.wait()
+    return child.pid
+
+
+def test_exec_perf_buffer(example, tracefs):
+    module = example("exec_perf_buffer")
+    with load(module.on_exec) as prog, prog.attach():
+        reader = prog[module.starts]
+        reader.drain()
+        pid = run_child()
+        events = [e for e in reader.drain() if e.pid == pid]
+    assert [e.uid for e in events] == [os.getuid()]
+    assert events[0].comm
+
+
+def test_config_map(example, tracefs):
+    module = example("config_map")
+    with load(module.greet) as prog, prog.attach():
+        first = run_child()
+        prog[module.messages][os.getuid()] = module.Message(b"good morning")
+        second = run_child()
+        texts = {e.pid: e.text for e in prog[module.greetings].drain()}
+    assert texts[first] == b"hello"
+    assert texts[second] == b"good morning"
+
+
+def test_syscall_table(example):
+    module = example("syscall_table")
+    with module.start() as objs:
+        pid = run_child()
+        os.kill(os.getpid(), 0)
+        events = {(e.pid, e.what) for e in objs[module.events].drain()}
+        assert sum(objs[module.others].values()) > 10
+    assert (pid, b"execve") in events
+    assert (os.getpid(), b"kill") in events
+
+
+def test_strlen_count(example):
+    module = example("strlen_count")
+    libc = ctypes.CDLL("libc.so.6")
+    with load(module.on_strlen) as prog, module.attach(prog, os.getpid()):
+        for _ in range(7):
+            libc.strlen(b"measured by the test")
+        counts = {text.value: n for text, n in prog[module.counts].items()}
+    assert counts[b"measured by the test"] == 7
+
+
+def test_sync_count(example, tracefs):
+    module = example("sync_count")
+    with load(module.on_sync) as prog, prog.attach():
+        os.sync()
+        time.sleep(0.01)
+        os.sync()
+        calls = prog[module.calls].drain()
+    assert [call.number for call in calls][:2] == [1, 2]
+    assert calls[1].ms >= 10
+
+
+def test_bpf_calls(example, tracefs):
+    module = example("bpf_calls")
+    with module.watch(os.getpid()) as objs:
+        module.work()
+        lines = [module.show(call) for call in objs[module.calls].drain()]
+    names = [line.split("(")[1].split(",")[0] for line in lines]
+    for name in ("MAP_CREATE", "PROG_LOAD", "PROG_TEST_RUN", "MAP_LOOKUP_ELEM"):
+        assert any(name in found for found in names), lines
+    assert all(not line.endswith("= -1") for line in lines)
+
+
+def test_hook_execve(example, tracefs):
+    module = example("hook_execve")
+    there, missing = module.attach()
+    try:
+        for _ in range(3):
+            run_child()
+        counts = module.counts(there)
+    finally:
+        for objs in there.values():
+            objs.close()
+    assert set(there) | set(missing) == {way.name for way in module.WAYS}
+    assert {"by_tracepoint", "by_raw_tracepoint"} <= set(there)
+    assert all(n >= 3 for n in counts.values()), counts
+    assert all(missing.values())
+
+
+def test_calls(example):
+    numbers = example("calls").run(35)
+    assert (numbers.smallest_factor, numbers.sum) == (5, sum(range(35)))
+
+
+def test_execsnoop(example):
+    module = example("execsnoop")
+    with load(module.on_exec) as prog, prog.attach():
+        child = subprocess.Popen(["/bin/true", "one", "two words"])
+        child.wait()
+        (event,) = [e for e in prog[module.execs].drain() if e.pid == child.pid]
+    assert event.ppid == os.getpid()
+    assert event.comm == b"true"
+    assert module.arguments(event) == ["/bin/true", "one", "two words"]
+
+
+def test_opensnoop(example, tracefs, tmp_path):
+    module = example("opensnoop")
+    (tmp_path / "here").write_text("x")
+    with module.start(os.getpid()) as objs:
+        fd = os.open(tmp_path / "here", os.O_RDONLY)
+        os.close(fd)
+        with pytest.raises(FileNotFoundError):
+            os.open(tmp_path / "not here", os.O_RDONLY)
+        results = {e.name.decode(): e.result for e in objs[module.opens].drain()}
+    assert results[str(tmp_path / "here")] == fd
+    assert results[str(tmp_path / "not here")] == -2
+
+
+def test_tcplife(example, tracefs):
+    module = example("tcplife")
+    with socket.create_server(("127.0.0.1", 0)) as server, load(module.on_state) as prog, prog.attach():
+        with socket.create_connection(server.getsockname()) as client:
+            port = client.getsockname()[1]
+            accepted, _ = server.accept()
+            time.sleep(0.02)
+            accepted.close()
+        deadline = time.monotonic() + 2
+        found = []
+        while not found and time.monotonic() < deadline:
+            found = [e for e in prog[module.lives].poll(0.1) if e.sport == port]
+    (life,) = found
+    assert life.dport == server_port(life, module)
+    assert life.pid == os.getpid()
+    assert life.ns >= 20e6
+
+
+def server_port(life, module) -> int:
+    assert module.addresses(life) == ("127.0.0.1", "127.0.0.1")
+    return life.dport
+
+
+def test_runqlat(example, tracefs):
+    module = example("runqlat")
+    with module.start() as objs:
+        for _ in range(20):
+            time.sleep(0.001)
+        counts = [sum(objs[module.waits][i]) for i in range(module.SLOTS)]
+    assert sum(counts) >= 20
+    assert "us" in module.histogram(counts)
+
+
+def test_syscount(example, tracefs):
+    module = example("syscount")
+    number = {"x86_64": 39, "aarch64": 172}[os.uname().machine]  # getpid
+    nanosleep = {"x86_64": 230, "aarch64": 115}[os.uname().machine]  # clock_nanosleep
+    with module.start() as objs:
+        for _ in range(50):
+            os.getpid()
+        time.sleep(0.05)
+        calls, slept = objs[module.totals][number], objs[module.totals][nanosleep]
+    assert calls.calls >= 50
+    assert slept.ns >= 50e6
+
+
+def spin(seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        os.stat("/")
+
+
+def test_sample_ip(example):
+    module = example("sample_ip")
+    with load(module.sample) as prog, prog.attach("cpu-clock", frequency=999):
+        spin(0.5)
+        found = module.functions(prog[module.samples])
+    assert sum(found.values()) >= 100
+    assert found["(user)"] > 0
+    assert len(found) > 3
+
+
+def test_profile_stacks(example):
+    module = example("profile_stacks")
+    with load(module.sample) as prog:
+        prog[module.only][0] = os.getpid()
+        with prog.attach("cpu-clock", frequency=999):
+            spin(0.4)
+        found = module.folded(prog)
+    assert sum(found.values()) >= 100
+    assert any("stat" in name for names in found for name in names), found
+    svg = ElementTree.fromstring(module.flames(found))
+    boxes = svg.findall("{*}g/{*}rect")
+    assert float(boxes[0].get("width")) == 1200
+    level = [float(b.get("width")) for b in boxes if b.get("y") == boxes[1].get("y")]
+    assert abs(sum(level) - 1200) < len(level)
