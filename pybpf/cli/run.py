@@ -47,7 +47,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    specs = programs.read(args)
+    meant, others = programs.read(args)
+    specs = meant + others
     if args.repeat < 1:
         raise SpecError(f"--repeat {args.repeat}: expected 1 or more")
     options = dict(_setting(text) for text in args.set)

@@ -198,3 +198,35 @@ def test_command_says_what_is_missing(files, monkeypatch, capsys):
     assert "--type" in capsys.readouterr().err
     assert main(["verify", "good.s", "--type", "xpd"]) == 1
     assert "did you mean xdp?" in capsys.readouterr().err
+    assert main(["verify", "two.py", "--name", "kep"]) == 1
+    assert "no program named 'kep'; it has keep, drop" in capsys.readouterr().err
+    assert main(["verify", "missing.py"]) == 1
+    assert main(["verify", "missing.s", "--type", "xdp"]) == 1
+
+
+def test_command_checks_objects(files, monkeypatch, capsys):
+    clang = shutil.which("clang") or shutil.which("clang-19")
+    if clang is None:
+        pytest.skip("clang is not installed")
+    (files / "two.c").write_text(
+        'char _license[] __attribute__((section("license"))) = "GPL";\n'
+        '__attribute__((section("xdp"))) int pass(void *ctx) { return 2; }\n'
+        '__attribute__((section("socket"))) int bad(void *ctx) { return *(int *)(ctx + 4096); }\n'
+    )
+    subprocess.run([clang, "-target", "bpf", "-O2", "-c", "two.c", "-o", "two.o"], cwd=files, check=True)
+    monkeypatch.chdir(files)
+    assert main(["verify", "two.o", "--name", "pass"]) == 0
+    assert main(["verify", "two.o"]) == 1
+    shown = capsys.readouterr().out
+    assert "pass: Linux" in shown
+    assert "bad: Linux" in shown
+
+
+def test_command_gives_assembly_its_maps(files, monkeypatch, capsys):
+    (files / "map.s").write_text(
+        "*(u32 *)(r10 - 4) = 0\nr2 = r10\nr2 += -4\nr1 = map[id:m]\ncall map_lookup_elem\nr0 = 0\nexit\n"
+    )
+    monkeypatch.chdir(files)
+    assert main(["verify", "map.s", "--type", "xdp", "--map", "m=hash,4,8,16"]) == 0
+    assert main(["verify", "map.s", "--type", "xdp", "--map", "m=hash,8,8,16"]) == 1
+    assert "would reject it" in capsys.readouterr().out
