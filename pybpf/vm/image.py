@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..asm.opcodes import LD_IMM64, Call, Class, Jmp, Pseudo
 from ..errors import SpecError, VmFault
+from ..uapi import ProgType
 from .memory import FRAME_SIZE, FUNC, MAX_FRAMES
 
 TYPE_CHECKING = False
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 CALL = Class.JMP | Jmp.CALL
 EXIT = Class.JMP | Jmp.EXIT
+
+_PROBES = frozenset((ProgType.TRACING, ProgType.LSM, ProgType.STRUCT_OPS))
+"""Types whose contexts hold pointers to kernel objects, which are read without a check: a bad address reads as 0."""
 
 
 class Image:
@@ -57,6 +61,7 @@ class Image:
                 starts.add(slot + insn.imm + 1)
         self.starts = sorted(s for s in starts if 0 <= s < len(self.code) and self.code[s] is not None)
         self.depths = {start: self._stack_depth(start) for start in self.starts}
+        self.probes = spec.prog_type in _PROBES
         self.executed = 0
         self.refused = False
         self.surprises = 0

@@ -133,7 +133,9 @@ def _wide(run: Run, image: Image, pc: int, insn: Insn) -> int:
 
 def _load(run: Run, insn: Insn, regs: Registers) -> None:
     size = _SIZES[insn.opcode & 0x18]
-    value = run.load((_read(regs, insn.src) + insn.off) & MASK64, size)
+    address = (_read(regs, insn.src) + insn.off) & MASK64
+    # Kernel objects are read through pointers that may be bad; the JIT's exception table then makes the result 0.
+    value = 0 if run.image.probes and run.mem.bad(address) else run.load(address, size)
     if insn.opcode & 0xE0 == Mode.MEMSX:
         value = signed(value, size * 8) & MASK64
     regs[insn.dst] = value

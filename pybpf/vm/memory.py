@@ -188,6 +188,11 @@ class Memory:
         """Whether `address` lies where processes do."""
         return not address >> 63
 
+    def bad(self, address: int) -> bool:
+        """Whether nothing of the kernel is near `address`: NULL, an address of a process, or no region's window."""
+        window = address >> 32
+        return self.is_user(address) or (window != CTX and window not in self.readable)
+
     def name(self, window: int) -> str:
         name = self.names[window]
         return name if isinstance(name, str) else name()

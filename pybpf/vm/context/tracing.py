@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from ...errors import SpecError
+from ...btf import Btf
+from ...btf.kinds import Kind
+from ...errors import BpfError, SpecError
 from ...types import codec
-from ...uapi import pt_regs
+from ...uapi import AttachType, ProgType, pt_regs
 from .base import Context, flat
 
 TYPE_CHECKING = False
@@ -52,16 +54,36 @@ def event(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: by
 
 
 def words(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: bytes | None) -> Context:
-    """64-bit words: raw tracepoints, fentry, LSM.  `ctx` is a sequence of numbers in order, `{"args": [...]}`, or
-    bytes.
+    """64-bit words: raw tracepoints, fentry, LSM.
+
+    `ctx` is a sequence of numbers in order, `{"args": [...]}`, a dict of the traced function's arguments by name (and
+    "retval", where the program sees the result), or bytes.  Names are those of the kernel's BTF.
     """
     if isinstance(given, dict):
-        if set(given) != {"args"}:
-            raise SpecError(f"ctx: {', '.join(map(repr, given))}: give the arguments in order, as a list")
-        given = given["args"]
+        given = given["args"] if set(given) == {"args"} else _by_name(spec, given)
     if given is None or isinstance(given, (list, tuple)):
         given = b"".join((v & 0xFFFFFFFFFFFFFFFF).to_bytes(8, "little") for v in given or ())
     return Context(bytearray(bytes(given).ljust(8 * _COUNT, b"\0")), name="the arguments")
+
+
+def _by_name(spec: ProgramSpec, given: dict[str, int]) -> list[int]:
+    """Arguments in the order of the function that the program is attached to; 0 for those not given."""
+    in_order = "give the arguments in order, as a list"
+    target = spec.attach_to
+    if not isinstance(target, str) or spec.prog_type not in (ProgType.TRACING, ProgType.LSM):
+        raise SpecError(f"ctx: {', '.join(given)}: no function is known that has such arguments: {in_order}")
+    hook = spec.prog_type == ProgType.LSM and not target.startswith("bpf_lsm_")
+    try:
+        proto = Btf.kernel().find(f"bpf_lsm_{target}" if hook else target, Kind.FUNC).type
+        names = [name for name, _ in proto.params]  # type: ignore[attr-defined]
+    except (BpfError, OSError) as error:
+        raise SpecError(f"ctx: the arguments of {target} have no names here ({error}): {in_order}") from error
+    if spec.expected_attach_type != AttachType.TRACE_FENTRY:
+        names.append("retval")
+    for name in given:
+        if name not in names:
+            raise SpecError(f"ctx: {target} has no argument {name!r}; it has {', '.join(names)}")
+    return [given.get(name, 0) for name in names]
 
 
 def registers(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: bytes | None) -> Context:
