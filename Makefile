@@ -28,6 +28,7 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/python tools/gen_uapi.py --check
 	$(BIN)/python tools/gen_syscalls.py --check
+	$(BIN)/python tools/gen_helpers.py --check
 	$(BIN)/python tools/gen_docs.py --check
 	$(BIN)/python tools/gen_diagrams.py --check
 	$(MAKE) docs

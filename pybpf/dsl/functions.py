@@ -15,6 +15,7 @@ from .values import INT, Const, Front, Int
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FunctionType
     from typing import Any
 
@@ -27,8 +28,8 @@ CALLBACKS = (5, 13)
 class Subprogram:
     """A function compiled once and called, instead of being inlined at each call."""
 
-    def __init__(self, function: FunctionType) -> None:
-        self.function = function
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function: Any = function
         self.__name__ = function.__name__
         self.__doc__ = function.__doc__
         self.__wrapped__ = function
@@ -40,7 +41,7 @@ class Subprogram:
         return call(c, self.function, args, kw, node)
 
 
-def subprogram(function: FunctionType) -> Subprogram:
+def subprogram(function: Callable[..., Any]) -> Subprogram:
     """Compile a function out of line: it takes up to 5 numbers, references or the context, and returns a number."""
     return Subprogram(function)
 
