@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import socket
+import struct
 import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
-from pybpf import XdpAction, load, load_collection
+from pybpf import SyscallError, XdpAction, load, load_collection
 from pybpf.net import ETH_P_8021Q, ETH_P_IP, ETH_P_IPV6, Ethernet, IPv4, IPv6, Udp, Vlan
 
 pytestmark = pytest.mark.kernel
@@ -196,3 +200,137 @@ def test_reuseport_by_size(example):
         assert [len(small.recv(3000)) for _ in range(2)] == [100, 511]
         assert [len(large.recv(3000)) for _ in range(3)] == [1000, 512, 2000]
         assert list(prog[module.chosen].values()) == [2, 3]
+
+
+def test_vlan_push_pop(example):
+    module = example("vlan_push_pop")
+    tagged = PLAIN[:12] + struct.pack(">HH", ETH_P_8021Q, 5) + PLAIN[12:]
+    with load(module.push_pop) as prog:
+        prog[module.vlan][0] = 5
+        pushed = prog.test_run(PLAIN)
+        popped = prog.test_run(tagged)
+    assert (pushed.retval, pushed.data) == (XdpAction.PASS, tagged)
+    assert (popped.retval, popped.data) == (XdpAction.PASS, PLAIN)
+
+
+def test_xdp_router(example, pairs):
+    """A datagram from the first peer arrives at the second, one hop older, although this host forwards nothing itself."""
+    module = example("xdp_router")
+    one, two = pairs(), pairs()
+    for pair in (one, two):
+        Path(f"/proc/sys/net/ipv4/conf/{pair.name}/forwarding").write_text("1")
+        subprocess.run(["ip", "-n", pair.netns, "route", "add", "default", "via", pair.here], check=True)
+    mac = json.loads(subprocess.run(["ip", "-n", two.netns, "-j", "link", "show", "peer"], capture_output=True).stdout)
+    neighbour = ["ip", "neigh", "replace", two.there, "lladdr", mac[0]["address"], "dev", two.name]
+    subprocess.run(neighbour, check=True)
+    receive = (
+        "import socket\n"
+        "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(('', 9)); s.settimeout(5)\n"
+        "s.setsockopt(socket.IPPROTO_IP, 12, 1)  # IP_RECVTTL\n"
+        "print('ready', flush=True)\n"
+        "data, extra, _, source = s.recvmsg(100, 100)\n"
+        "print(data.decode(), int.from_bytes(extra[0][2], 'little'), source[0], flush=True)"
+    )
+    command = ["ip", "netns", "exec", two.netns, sys.executable, "-c", receive]
+    with load(module.route) as prog, subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as receiver:
+        prog.attach(one.name, mode="generic")  # native XDP would ask for a program at the far end of the second pair
+        assert receiver.stdout.readline() == "ready\n"
+        one.run(
+            "import socket, sys; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.sendto(b'hello', (sys.argv[1], 9))",
+            two.there,
+        )
+        assert receiver.stdout.readline().split() == ["hello", "63", one.there]
+        assert prog[module.forwarded][0].sum() >= 1
+
+
+def test_xdp_loader_and_stats(example, pair):
+    loader, stats = example("xdp_loader"), example("xdp_stats")
+    with pytest.raises(SyscallError):
+        stats.read(pair.name)
+    for name, action in (("count_passed", "PASS"), ("count_dropped", "DROP")):
+        loader.main(pair.name, stats.__file__, name)
+        try:
+            pair.send(4, payload=100)
+            packets, size = stats.read(pair.name)[action]
+            assert packets >= 4
+            assert size >= 4 * 142
+        finally:
+            loader.main(pair.name, "--unload")
+        shown = subprocess.run(["ip", "link", "show", pair.name], capture_output=True, text=True).stdout
+        assert "prog/xdp" not in shown
+
+
+def connected() -> tuple[socket.socket, socket.socket]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        client = socket.create_connection(server.getsockname())
+        return client, server.accept()[0]
+
+
+def test_splice_sockets(example):
+    module = example("splice_sockets")
+    client, inner = connected()
+    outer, upstream = connected()
+    with client, inner, outer, upstream, load(module.forward) as prog:
+        prog.attach(prog[module.others])
+        module.splice(prog[module.others], inner, outer)
+        for sock in (client, upstream):
+            sock.settimeout(5)
+        client.sendall(b"a question")
+        assert upstream.recv(100) == b"a question"
+        upstream.sendall(b"an answer")
+        assert client.recv(100) == b"an answer"
+
+
+def test_bypass_tcp(example, cgroup, run_in):
+    module = example("bypass_tcp")
+    code = """
+import socket
+with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as client:
+    other, _ = server.accept()
+    packets = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+    packets.bind(("lo", 0))
+    packets.settimeout(0.2)
+    client.sendall(b"straight to the other side")
+    print(other.recv(100).decode())
+    try:
+        while b"straight to the other side" not in packets.recv(2000): pass
+        print("over the interface")
+    except TimeoutError:
+        print("past the interface")
+    other.close()
+    packets.close()
+"""
+    assert run_in(code).splitlines() == ["straight to the other side", "over the interface"]
+    with module.start(cgroup) as objs:
+        assert run_in(code).splitlines() == ["straight to the other side", "past the interface"]
+        assert objs[module.bypassed][0] >= 1
+
+
+def test_tc_both_ways(example, pair):
+    module = example("tc_both_ways")
+
+    def ttls(packets: socket.socket) -> set[tuple[bool, int]]:
+        """(is it leaving, time to live) of the datagrams that the interface shows."""
+        found = set()
+        with contextlib.suppress(TimeoutError):
+            while True:
+                data, address = packets.recvfrom(2000)
+                if data[12:14] == b"\x08\x00" and data[23] == 17:
+                    found.add((address[2] == socket.PACKET_OUTGOING, data[22]))
+        return found
+
+    with (
+        module.start(pair.name),
+        socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)) as packets,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock,
+    ):
+        packets.bind((pair.name, 0))
+        packets.settimeout(0.3)
+        sock.bind((pair.here, 9))
+        sock.settimeout(2)
+        sock.setsockopt(socket.IPPROTO_IP, 12, 1)  # IP_RECVTTL
+        pair.send(1)
+        sock.sendto(b"x", (pair.there, 9))
+        _, extra, _, _ = sock.recvmsg(100, 100)
+        assert int.from_bytes(extra[0][2], "little") == module.ARRIVING
+        assert ttls(packets) == {(True, module.LEAVING), (False, 64)}
