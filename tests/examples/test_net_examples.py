@@ -334,3 +334,33 @@ def test_tc_both_ways(example, pair):
         _, extra, _, _ = sock.recvmsg(100, 100)
         assert int.from_bytes(extra[0][2], "little") == module.ARRIVING
         assert ttls(packets) == {(True, module.LEAVING), (False, 64)}
+
+
+def test_sockopt_guard(example, cgroup, run_in):
+    module = example("sockopt_guard")
+    code = """
+import socket
+with socket.socket() as sock:
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, 36, 7); print("marked")
+    except PermissionError:
+        print("refused")
+"""
+    with load(module.guard) as prog, prog.attach(cgroup):
+        assert run_in(code) == "refused\n"
+        assert prog[module.options][module.Option(socket.SOL_SOCKET, socket.SO_KEEPALIVE)] == 1
+    assert run_in(code) == "marked\n"
+
+
+def test_spread_over_cpus(example, pair):
+    module = example("spread_over_cpus")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind((pair.here, 9))
+        sock.settimeout(2)
+        with module.start(pair.name) as prog:
+            pair.send(5)
+            for _ in range(5):
+                assert sock.recv(100)
+            address = int.from_bytes(socket.inet_aton(pair.there), "big")
+            assert prog[module.spread][address % prog[module.count][0]].sum() >= 5

@@ -208,3 +208,16 @@ def test_profile_stacks(example):
     assert float(boxes[0].get("width")) == 1200
     level = [float(b.get("width")) for b in boxes if b.get("y") == boxes[1].get("y")]
     assert abs(sum(level) - 1200) < len(level)
+
+
+def test_gethostlatency(example):
+    module = example("gethostlatency")
+    with module.start(os.getpid()) as objs:
+        socket.getaddrinfo("127.0.0.1", 80)
+        with pytest.raises(socket.gaierror):
+            socket.getaddrinfo("not-a-number", 80, flags=socket.AI_NUMERICHOST)
+        found = {e.host: e for e in objs[module.lookups].drain()}
+    assert found[b"127.0.0.1"].result == 0
+    assert found[b"not-a-number"].result != 0
+    assert found[b"127.0.0.1"].pid == os.getpid()
+    assert 0 < found[b"127.0.0.1"].ns < 10e9
