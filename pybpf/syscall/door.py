@@ -111,10 +111,15 @@ def call(command: int, attr: bytearray) -> int:
         if code == errno.EPERM and command in _CHARGED:
             from .memlock import retry_unlimited
 
-            result = retry_unlimited(lambda: function(_number, command, buffer, size))
-            if result >= 0:
-                return result
+            code = -retry_unlimited(lambda: _once(function, command, buffer, size))
+            if code in (errno.EINTR, errno.EAGAIN):
+                continue
         return -code
+
+
+def _once(function: Any, command: int, buffer: Any, size: int) -> int:
+    result: int = function(_number, command, buffer, size)
+    return result if result >= 0 else -get_errno()
 
 
 def bpf(command: int, attr: bytes | bytearray, what: str = "") -> int:

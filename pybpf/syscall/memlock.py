@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
+from errno import EPERM
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_helped: bool | None = None
-
 
 def retry_unlimited(call: Callable[[], int]) -> int:
-    """Repeat `call`, which failed with EPERM, without a limit on locked memory; its result (negative: failed again).
+    """Repeat `call`, which failed with EPERM, without a limit on locked memory; its result, or minus the errno.
 
-    Done once in a process.  The limit stays raised only when that was what the kernel wanted.
+    The limit stays raised when that was what the kernel wanted: also when the call then fails for another reason, as a
+    large program does that the verifier rejects.
     """
-    global _helped
-    if _helped is not None:
-        return -1
     import resource
 
     limits = resource.getrlimit(resource.RLIMIT_MEMLOCK)
     if limits[0] == resource.RLIM_INFINITY:
-        _helped = False
-        return -1
+        return -EPERM
     try:
         resource.setrlimit(resource.RLIMIT_MEMLOCK, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     except (OSError, ValueError):
-        _helped = False
-        return -1
+        return -EPERM
     result = call()
-    _helped = result >= 0
-    if not _helped:
+    if result == -EPERM:
         # Lowering the hard limit back is always allowed.
         resource.setrlimit(resource.RLIMIT_MEMLOCK, limits)
     return result

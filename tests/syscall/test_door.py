@@ -139,9 +139,6 @@ class Limits:
 
 @pytest.fixture
 def limits(monkeypatch):
-    from pybpf.syscall import memlock
-
-    monkeypatch.setattr(memlock, "_helped", None)
     stand_in = Limits()
     monkeypatch.setitem(sys.modules, "resource", stand_in)
     return stand_in
@@ -159,9 +156,20 @@ def test_memlock_is_left_alone_when_it_does_not_help(monkeypatch, limits):
     fake_libc(monkeypatch, [-errno.EPERM] * 9)
     assert call(0, bytearray(96)) == -errno.EPERM
     assert limits.limits == (65536, 65536)
-    tried = limits.set_calls
+
+
+def test_memlock_that_was_the_first_obstacle_only(monkeypatch, limits):
+    """A large program that is wrong, too: the second error is the one to tell, and the limit stays raised."""
+    fake_libc(monkeypatch, [-errno.EPERM, -errno.EACCES, 3])
+    assert call(5, bytearray(144)) == -errno.EACCES
+    assert limits.limits == (-1, -1)
+    assert call(5, bytearray(144)) == 3
+
+
+def test_memlock_helps_after_a_refusal_for_another_reason(monkeypatch, limits):
+    fake_libc(monkeypatch, [-errno.EPERM, -errno.EPERM, -errno.EPERM, 3])
     assert call(0, bytearray(96)) == -errno.EPERM
-    assert limits.set_calls == tried
+    assert call(0, bytearray(96)) == 3
 
 
 def test_memlock_is_no_matter_for_lookups(monkeypatch, limits):
