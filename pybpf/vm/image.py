@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..asm.opcodes import LD_IMM64, Call, Class, Jmp, Pseudo
+from ..asm.opcodes import LD_IMM64, Alu, Call, Class, Jmp, Pseudo, Src
 from ..errors import SpecError, VmFault
 from ..uapi import ProgType
 from .memory import FRAME_SIZE, FUNC, MAX_FRAMES
@@ -86,6 +86,29 @@ class Image:
     def end_of(self, start: int) -> int:
         """The slot behind the last one of the function that begins at `start`."""
         return next((s for s in self.starts if s > start), len(self.code))
+
+    def loaded(self, slot: int, reg: int) -> bool:
+        """Whether the pointer that a register holds before `slot` came out of memory or is an argument.
+
+        What a helper gave, or a number, is no pointer that may be bad.  The last writer in the text is taken for the
+        last one on the way here.
+        """
+        for at in range(slot - 1, self.function_of(slot) - 1, -1):
+            insn = self.code[at]
+            if insn is None:
+                continue
+            cls = insn.opcode & 7
+            if insn.opcode == CALL and reg == 0:
+                return False
+            if insn.dst != reg or cls in (Class.ST, Class.STX, Class.JMP, Class.JMP32):
+                continue
+            if cls == Class.LDX:
+                return True
+            if insn.opcode == Class.ALU64 | Alu.MOV | Src.X:
+                reg = insn.src
+            elif cls not in (Class.ALU64, Class.ALU) or insn.opcode & 0xF0 == Alu.MOV:
+                return False
+        return True
 
     def source(self, slot: int | None) -> Source | None:
         if slot is None or not 0 <= slot < len(self.code):

@@ -71,7 +71,7 @@ def execute(run: Run, image: Image, pc: int, regs: Registers) -> int:
                 if not _packet_load(run, insn, regs):
                     return 0  # out of the packet: the program ends, as classic BPF does
             elif cls == _LDX:
-                _load(run, insn, regs)
+                _load(run, image, pc, insn, regs)
             elif opcode & 0xE0 == _ATOMIC:
                 _atomic(run, insn, regs)
             else:
@@ -131,11 +131,12 @@ def _wide(run: Run, image: Image, pc: int, insn: Insn) -> int:
     return image.constants[pc]
 
 
-def _load(run: Run, insn: Insn, regs: Registers) -> None:
+def _load(run: Run, image: Image, pc: int, insn: Insn, regs: Registers) -> None:
     size = _SIZES[insn.opcode & 0x18]
     address = (_read(regs, insn.src) + insn.off) & MASK64
     # Kernel objects are read through pointers that may be bad; the JIT's exception table then makes the result 0.
-    value = 0 if run.image.probes and run.mem.bad(address) else run.load(address, size)
+    bad = image.probes and run.mem.bad(address) and image.loaded(pc, insn.src)
+    value = 0 if bad else run.load(address, size)
     if insn.opcode & 0xE0 == Mode.MEMSX:
         value = signed(value, size * 8) & MASK64
     regs[insn.dst] = value

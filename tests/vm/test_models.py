@@ -172,6 +172,13 @@ def test_bad_pointers_of_kernel_objects_read_as_zero(engine):
     beyond = vm.kernel_memory(bytes(8) + (inner + 8).to_bytes(8, "little"))
     with pytest.raises(VmFault, match="out of bounds"):
         vm.run(ctx=[beyond])
+    unchecked = (
+        "*(u32 *)(r10 - 4) = 9\nr2 = r10\nr2 += -4\nr1 = map[id:m]\ncall bpf_map_lookup_elem\nr6 = r0\nr6 += 8\n"
+        "r0 = *(u32 *)(r6 + 0)\nexit"
+    )
+    maps = {"m": MapSpec(MapType.HASH, 4, 16, 4, name="m")}
+    with pytest.raises(VmFault, match="NULL"):  # no object of the kernel's, and not checked
+        VM(program(unchecked, ProgType.TRACING, maps=maps, **FENTRY), engine=engine).run(ctx=[0])
     with pytest.raises(VmFault, match="NULL"):
         VM(program("r1 = 0\nr0 = *(u32 *)(r1 + 16)\nexit", ProgType.XDP), engine=engine).run(data=FRAME)
 

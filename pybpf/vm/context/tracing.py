@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from ...btf import Btf
-from ...btf.kinds import Kind
 from ...errors import BpfError, SpecError
 from ...types import codec
 from ...uapi import AttachType, ProgType, pt_regs
@@ -68,6 +66,9 @@ def words(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: by
 
 def _by_name(spec: ProgramSpec, given: dict[str, int]) -> list[int]:
     """Arguments in the order of the function that the program is attached to; 0 for those not given."""
+    from ...btf import Btf
+    from ...btf.kinds import Kind
+
     in_order = "give the arguments in order, as a list"
     target = spec.attach_to
     if not isinstance(target, str) or spec.prog_type not in (ProgType.TRACING, ProgType.LSM):
