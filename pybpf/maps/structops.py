@@ -6,7 +6,7 @@ from errno import EEXIST
 from sys import byteorder
 
 from ..btf.builder import btf_for_map
-from ..errors import BtfError, NotSupportedError, SpecError
+from ..errors import BtfError, NotSupportedError, SpecError, SyscallError
 from ..syscall.door import failure
 from ..syscall.maps import map_create, map_update_elem
 from ..types import u32
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _WRAPPER = "bpf_struct_ops_"
 _STRUCT = 4
+LINK = 1 << 13  # MapFlags
+_STRUCT_OPS_LINK = 9  # LinkType
 
 
 def kernel_struct(spec: MapSpec) -> Struct:
@@ -43,19 +45,36 @@ def create_struct_ops(spec: MapSpec) -> Map:
     """A struct_ops map, its structure still empty: `register` fills it."""
     wrapper = kernel_struct(spec)
     spec = spec.replace(value=None, value_size=wrapper.size)
+    try:
+        return StructOpsMap(spec, _make(spec, wrapper.id))
+    except SyscallError:
+        if not spec.flags & LINK or _have_link():
+            raise
+    # The flag is the default; where there are no such links yet (before Linux 6.4) the structure is registered when
+    # it is filled, and `attach_map` unregisters it.
+    spec = spec.replace(flags=spec.flags & ~LINK)
+    return StructOpsMap(spec, _make(spec, wrapper.id))
+
+
+def _make(spec: MapSpec, kernel_type: int) -> int:
     # The type is the kernel's own, but the kernel wants BTF of the program's all the same (map_create).
     with load_btf(btf_for_map(u32, u32)[0]) as btf:
-        fd = map_create(
+        return map_create(
             spec.map_type,
             4,
-            wrapper.size,
+            spec.value_size,
             1,
             spec.flags,
             name=spec.name,
             btf_fd=btf.fileno(),
-            btf_vmlinux_value_type_id=wrapper.id,
+            btf_vmlinux_value_type_id=kernel_type,
         )
-    return StructOpsMap(spec, fd)
+
+
+def _have_link() -> bool:
+    from .. import features
+
+    return features.have_link_type(_STRUCT_OPS_LINK)
 
 
 class StructOpsMap(Map):

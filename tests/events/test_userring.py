@@ -5,9 +5,10 @@ import struct
 
 import pytest
 
-from pybpf import Array, ProgramSpec, SpecError, Struct, SyscallError, UserRingBuf, asm, load, u64
+from pybpf import Array, ProgramSpec, SpecError, Struct, SyscallError, UserRingBuf, asm, features, load, u64
 from pybpf.btf import BtfBuilder
 from pybpf.syscall import ClosedError
+from pybpf.uapi import MapType
 
 pytestmark = pytest.mark.kernel
 
@@ -38,13 +39,19 @@ TAKE = """
 """
 
 
+@pytest.fixture
+def user_rings():
+    if not features.have_map_type(MapType.USER_RINGBUF):
+        pytest.skip("this kernel has no user ring buffers")
+
+
 class Request(Struct):
     amount: u64
     other: u64
 
 
 @pytest.fixture
-def ring(fd_count):
+def ring(fd_count, user_rings):
     before = fd_count()
     builder = BtfBuilder()
     number, pointer = builder.add_int("int", 4, True), builder.add_ptr(0)
@@ -121,7 +128,7 @@ def test_what_cannot_be_pushed(ring):
         live.push(Request(1, 2))
 
 
-def test_records_too_large_for_the_ring():
+def test_records_too_large_for_the_ring(user_rings):
     from pybpf.maps.create import create
 
     with create(UserRingBuf(size=4096)) as live:

@@ -122,7 +122,7 @@ out:    r2 = -4
 def test_run_of_a_syscall_program():
     if not features.have_program_type(SYSCALL):
         pytest.skip("this kernel has no programs of type SYSCALL")
-    with load(ProgramSpec(asm.assemble("*(u64 *)(r1 + 0) = 7\nw0 = 3\nexit"), SYSCALL, flags=1 << 4)) as prog:
+    with load(ProgramSpec(asm.assemble("r2 = 7\n*(u64 *)(r1 + 0) = r2\nw0 = 3\nexit"), SYSCALL, flags=1 << 4)) as prog:
         result = prog.test_run(ctx=bytes(16))
         assert (result.retval, result.ctx, result.data) == (3, b"\x07" + bytes(15), b"")
 
@@ -252,7 +252,7 @@ BAD = {
     "no exit": (lambda p: ProgramSpec(asm.assemble("r0 = 0"), 1), VerifierError, "last insn is not an exit"),
     "unknown map": (lambda p: p.count()[0].replace(maps={}), SpecError, "unknown map: 'packets'"),
     "too large": (
-        lambda p: ProgramSpec([asm.Insn(0xB7, i % 5) for i in range(1_000_001)], 1),
+        lambda p: ProgramSpec([asm.Insn(0xB7)] * 1_000_001, 1),
         SyscallError,
         "more instructions than the kernel takes",
     ),
@@ -326,7 +326,8 @@ def test_function_and_line_information():
     with load(spec, log_level=2) as prog:
         assert prog.info_array("func_info") == struct.pack("=II", 0, main)
         assert prog.info_array("line_info") == struct.pack("=IIII", 0, file, line, 7 << 10 | 3)
-        assert "; return 0 @ mine.py:7" in prog.log
+        said = next(line for line in prog.log.splitlines() if line.startswith("; return 0"))
+        assert said == "; return 0" or "@ mine.py:7" in said  # the place is in logs since Linux 6.8
 
 
 def test_btf_that_is_damaged(programs):
@@ -338,10 +339,14 @@ def test_kernel_functions_by_name():
     """A call of a kfunc by its name; BTF of the running kernel gives the number."""
     calls = [asm.Insn(0x85, src=2, symbol=f"bpf_rcu_read_{what}lock") for what in ("", "un")]
     spec = ProgramSpec([*calls, *asm.assemble("w0 = 0\nexit")], 3, name="kfuncs")
-    with load(spec) as prog:
-        assert prog.test_run(data=UDP).retval == 0
     with pytest.raises(NotSupportedError, match="no_such_function"):
         load(spec.replace(insns=(asm.Insn(0x85, src=2, symbol="no_such_function"), *spec.insns)))
+    try:
+        prog = load(spec)
+    except NotSupportedError as error:
+        pytest.skip(str(error))
+    with prog:
+        assert prog.test_run(data=UDP).retval == 0
 
 
 def test_kernel_variables_by_name():
@@ -361,8 +366,8 @@ def test_kernel_variables_by_name():
 def test_iterators_by_name():
     """A program that is checked against its target: bpf_iter of maps, read as a file."""
     spec = ProgramSpec(asm.assemble("w0 = 0\nexit"), 26, name="iter", expected_attach_type=28, attach_to="bpf_map")
-    with load(spec) as prog:
-        assert prog.info.attach_btf_id > 0
+    with load(spec) as prog, prog.attach() as link:
+        assert link.read() == b""
     with pytest.raises(NotSupportedError, match="bpf_iter_nothing"):
         load(spec.replace(attach_to="nothing"))
     with pytest.raises(SpecError, match="attach_to"):
