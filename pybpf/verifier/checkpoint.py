@@ -170,14 +170,14 @@ def equal(old: Checkpoint, new: State, live: Sequence[int], how: int) -> bool:
 
 
 def _same_held(old: State, new: State, ids: Ids) -> bool:
-    if old.rcu != new.rcu or old.preempt != new.preempt or old.irq != new.irq or len(old.held) != len(new.held):
+    if old.rcu != new.rcu or old.preempt != new.preempt or len(old.held) != len(new.held):
         return False
     for a, b in zip(old.held, new.held, strict=True):
         if a[0] != b[0] or not ids.same(a[1], b[1]):
             return False
         if a[0] != REF and a[3] != b[3]:
             return False
-    return True
+    return ids.same(old.irq, new.irq)
 
 
 def _covers(old: Reg, new: Reg, ids: Ids, how: int, precise: int) -> bool:
@@ -281,6 +281,8 @@ def _slot_covers(old: Slot, new: Slot, ids: Ids, how: int, precise: int) -> bool
             return old.reg is new.reg
         if lead == SPILL:
             return _covers(old.reg, new.reg, ids, how, precise)
+        if lead == ITER and how != EXACT:  # how often it was advanced makes no difference
+            return old.reg.data == new.reg.data and ids.same(old.reg.ref, new.reg.ref)
         return _exact(old.reg, new.reg, ids)
     return True
 

@@ -44,7 +44,7 @@ class Run:
         self.program = program
         self.cfg = cfg
         self.setting = setting
-        self.uninit_stack = setting.privileged and setting.at_least("6.3")
+        self.uninit_stack = setting.privileged and setting.at_least("6.1")  # of 6.3, and of 6.1's stable releases
         self.tracks_swaps = setting.at_least("6.18")
         self.packet_access = setting.program_rules.packet
         self.context_cache: dict[tuple[int, int, bool], Reg | str] = {}

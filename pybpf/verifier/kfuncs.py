@@ -1,13 +1,71 @@
-"""Calls of kernel functions (kfuncs), whose arguments BTF describes."""
+"""Calls of kernel functions (kfuncs): what must hold of the arguments, what the call gives, takes and holds."""
 
 from __future__ import annotations
 
+from ..kernel.kfuncs import ITERATOR_SLOTS, kfunc
+from ..uapi.prog import ProgType
+from . import memory
+from .calls import clobber
+from .convergence import previous_entry, widen
+from .helpers import check_memory
+from .memory import check_unmodified
+from .num import s64
 from .reject import Reject, Unsure
+from .results import acquire
+from .special import check_dynptr, drop_reference, make_dynptr
+from .state import EMPTY, IRQ, IRQ_REF, ITER, State
+from .state import Slot as StackSlot
+from .tnum import U32
+from .values import (
+    ANY,
+    BTF_ID,
+    CTX,
+    KIND,
+    MAYBE_NULL,
+    MEM,
+    NON_OWN,
+    RCU,
+    RDONLY,
+    SCALAR,
+    SOCKETS,
+    STACK,
+    TRUSTED,
+    UNINIT,
+    UNTRUSTED,
+    Reg,
+    scalar,
+    type_name,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..kernel.kfuncs import Kfunc
     from .explore import Run
-    from .state import State
+    from .state import Frame
+
+    Check = Callable[[Run, State, "_Call", int, str], None]
+
+KNOWN_SINCE = "6.12"
+"""The flags of kernel functions changed from version to version before."""
+_WHILE_LOCKED = frozenset(("bpf_iter_num_new", "bpf_iter_num_next", "bpf_iter_num_destroy"))
+_READ_ONLY_PACKETS = frozenset(
+    (ProgType.LWT_IN, ProgType.LWT_OUT, ProgType.LWT_SEG6LOCAL, ProgType.SK_REUSEPORT, ProgType.FLOW_DISSECTOR)
+)
+
+
+class _Call:
+    """What the arguments of a call told."""
+
+    __slots__ = ("acquired", "dynptr", "iterator", "kfunc", "release", "size")
+
+    def __init__(self, rules: Kfunc) -> None:
+        self.kfunc = rules
+        self.release = 0
+        self.size = 0
+        self.dynptr: Reg | None = None
+        self.iterator: tuple[Frame, int, int] | None = None  # frame, its number, first slot
 
 
 def call_kfunc(run: Run, state: State, slot: int) -> int:
@@ -16,8 +74,358 @@ def call_kfunc(run: Run, state: State, slot: int) -> int:
     if name is None:  # refused in the end, when the call was reached: dead code may hold such calls
         run.empty_kfunc = slot
         return slot + 1
+    if state.lock() is not None and name not in _WHILE_LOCKED:
+        _not_known(name, "while a lock is held")
     if name not in run.setting.program_rules.kfuncs:
         raise Reject(
             "helper", f"calling kernel function {name} is not allowed", hint="this program type may not call it"
         )
-    raise Unsure(f"calls of the kernel function {name} are not modelled", hint="load the program to ask the kernel")
+    rules = kfunc(name)
+    if rules is None or not run.setting.at_least(KNOWN_SINCE):
+        _not_known(name)
+    assert rules is not None
+    call = _Call(rules)
+    for i, (kind, of) in enumerate(rules.args):
+        _CHECKS[kind](run, state, call, i, of)
+    return _apply(run, state, slot, call)
+
+
+def _not_known(name: str, when: str = "") -> None:
+    text = f"calls of the kernel function {name} {when}".rstrip()
+    raise Unsure(f"{text} are not modelled", hint="load the program to ask the kernel")
+
+
+# -- what must hold
+
+
+def _number(run: Run, state: State, call: _Call, index: int, of: str) -> None:
+    if state.frames[-1].regs[index + 1].type != SCALAR:
+        raise Reject("argument", f"R{index + 1} is not a scalar", hint="a number is expected", regs=(index + 1,))
+
+
+def _anything(run: Run, state: State, call: _Call, index: int, of: str) -> None:
+    pass
+
+
+def _context(run: Run, state: State, call: _Call, index: int, of: str) -> None:
+    regno = index + 1
+    reg = state.frames[-1].regs[regno]
+    if reg.type != CTX:
+        text = f"arg#{index} expected pointer to ctx, but got {type_name(reg.type)}"
+        raise Reject("argument", text, regs=(regno,))
+    check_unmodified(reg, regno)
+
+
+def _object(run: Run, state: State, call: _Call, index: int, of: str, *, rcu: bool = False) -> Reg:
+    """A pointer to a kernel object that is certainly valid."""
+    regno = index + 1
+    reg = state.frames[-1].regs[regno]
+    if reg.null or reg.type & MAYBE_NULL:
+        raise Reject(
+            "null",
+            f"Possibly NULL pointer passed to trusted arg{index}",
+            hint="compare the pointer with NULL before the call",
+            regs=(regno,),
+        )
+    kind = reg.type & KIND
+    if kind in SOCKETS:
+        _not_known(call.kfunc.name, "with a socket")
+    if kind != BTF_ID:
+        raise Reject("argument", f"arg#{index} is {type_name(reg.type)}, expected a struct {of}", regs=(regno,))
+    if not (reg.ref and not reg.type & NON_OWN) and not (reg.type & TRUSTED and not reg.type & UNTRUSTED):
+        if not rcu:
+            raise Reject("argument", f"R{regno} must be referenced or trusted", regs=(regno,))
+        if not reg.type & RCU:
+            raise Reject("argument", f"R{regno} must be a rcu pointer", regs=(regno,))
+    if reg.off:
+        _not_known(call.kfunc.name, "with a pointer into a structure")
+    check_unmodified(reg, regno)
+    _check_struct(run, call, reg, index, of)
+    return reg
+
+
+def _check_struct(run: Run, call: _Call, reg: Reg, index: int, of: str) -> None:
+    space, have = reg.data
+    if have == of and space == "kernel":
+        return
+    text = f"kernel function {call.kfunc.name} args#{index} expected pointer to STRUCT {of} but R{index + 1} has {have}"
+    strict = "acquire" in call.kfunc.effects or any(kind == "own" for kind, _ in call.kfunc.args)
+    if space == "kernel" and not strict:
+        from ..btf import Struct
+
+        here = run.setting.kernel_btf().find(have, 4)
+        while isinstance(here, Struct) and here.members:
+            first = here.members[0].type.stripped
+            if first.name == of:
+                return
+            here = first
+    raise Reject("argument", text, regs=(index + 1,))
+
+
+def _rcu_object(run: Run, state: State, call: _Call, index: int, of: str) -> None:
+    _object(run, state, call, index, of, rcu=True)
+
+
+def _trusted_object(run: Run, state: State, call: _Call, index: int, of: str) -> None:
+    _object(run, state, call, index, of)
+
+
+def _owned_object(run: Run, state: State, call: _Call, index: int, of: str) -> None:
+    reg = _object(run, state, call, index, of)
+    if not reg.ref:
+        text = f"release kernel function {call.kfunc.name} expects refcounted PTR_TO_BTF_ID"
+        raise Reject("reference", text, hint="only what this program acquired can be released", regs=(index + 1,))
+    call.release = reg.ref
+
+
+def _place(run: Run, state: State, index: int, what: str, count: int) -> tuple[Frame, int, int]:
+    """Where on the stack an object of `count` slots lies: the frame, its number, and the first of its slots."""
+    regno = index + 1
+    reg = state.frames[-1].regs[regno]
+    if reg.type != STACK:
+        raise Reject("argument", f"arg#{index} expected pointer to an {what} on stack", regs=(regno,))
+    if not reg.fixed:
+        raise Reject("argument", f"{what} has to be at a constant offset", regs=(regno,))
+    at = reg.off + s64(reg.num.value)
+    if at % 8 or at > -8 * count or at < -512:
+        raise Reject("argument", f"cannot pass in {what} at an offset={at}", regs=(regno,))
+    return run.frame_of(reg), reg.extra, (-at - 1) >> 3
+
+
+def _overwrite(run: Run, state: State, index: int, count: int) -> None:
+    """The function writes to the stack, as a store would."""
+    for i in range(count):
+        memory.access(run, state, index + 1, 8 * i, 8, True, None, -1)
+
+
+def _is(frame: Frame, first: int, count: int, kind: int, name: object) -> bool:
+    slots = [frame.slot(first - i) for i in range(count)]
+    return (
+        all(s.bytes == bytes([kind] * 8) for s in slots)
+        and slots[0].reg is not None
+        and slots[0].reg.data is not None
+        and slots[0].reg.data[0] == name
+    )
+
+
+def _new_iterator(run: Run, state: State, call: _Call, index: int, of: str) -> None:
+    count = ITERATOR_SLOTS[of]
+    frame, number, first = _place(run, state, index, "iterator", count)
+    if any(ITER in frame.slot(first - i).bytes for i in range(count)):
+        raise Reject("argument", f"expected uninitialized iter_{of} as arg #{index}", regs=(index + 1,))
+    _overwrite(run, state, index, count)
+    ref = acquire(run, state, state.insn)
+    for i in range(count):
+        reg = Reg(STACK, ref=0 if i else ref, data=(of, "active") if not i else None)
+        frame.set_slot(first - i, StackSlot(bytes([ITER] * 8), reg))
+        run.stack_writes(state, number, 1 << (first - i))
+
+
+def _iterator(run: Run, state: State, call: _Call, index: int, of: str) -> None:
+    count = ITERATOR_SLOTS[of]
+    frame, number, first = _place(run, state, index, "iterator", count)
+    if not _is(frame, first, count, ITER, of):
+        raise Reject("argument", f"expected an initialized iter_{of} as arg #{index}", regs=(index + 1,))
+    run.stack_reads(state, number, ((1 << count) - 1) << (first - count + 1))
+    call.iterator = frame, number, first
+
+
+def _end_iterator(run: Run, state: State, call: _Call, index: int, of: str) -> None:
+    _iterator(run, state, call, index, of)
+    assert call.iterator is not None
+    frame, number, first = call.iterator
+    held = frame.stack[first].reg
+    assert held is not None
+    for i in range(ITERATOR_SLOTS[of]):
+        frame.stack[first - i] = EMPTY
+        run.stack_writes(state, number, 1 << (first - i))
+    drop_reference(state, held.ref)
+    call.iterator = None
+
+
+def _dynptr(run: Run, state: State, call: _Call, index: int, of: str) -> None:
+    call.dynptr = check_dynptr(run, state, state.frames[-1].regs[index + 1], index + 1, False)
+
+
+def _new_dynptr(kind: str) -> Check:
+    def check(run: Run, state: State, call: _Call, index: int, of: str) -> None:
+        make_dynptr(run, state, state.frames[-1].regs[index + 1], index + 1, kind)
+
+    return check
+
+
+def _clone_dynptr(run: Run, state: State, call: _Call, index: int, of: str) -> None:
+    assert call.dynptr is not None
+    make_dynptr(run, state, state.frames[-1].regs[index + 1], index + 1, call.dynptr.data, call.dynptr.ref)
+
+
+def _slice(run: Run, state: State, call: _Call, index: int, of: str) -> None:
+    regno = index + 1
+    regs = state.frames[-1].regs
+    size = regs[regno + 1]
+    if size.type != SCALAR:
+        _not_known(call.kfunc.name, "with a size that is not a number")
+    if not regs[regno].null:
+        if regs[regno].type & MAYBE_NULL or regs[regno].type & KIND == BTF_ID:
+            _not_known(call.kfunc.name, f"with a buffer of type {type_name(regs[regno].type)}")
+        if size.num.smin < 0:
+            raise Reject("argument", f"R{regno + 1} min value is negative, either use unsigned or 'var &= const'")
+        if size.num.umax >= 1 << 29:
+            raise Reject("argument", f"R{regno + 1} unbounded memory access, use 'var &= const'", regs=(regno + 1,))
+        check_memory(run, state, regno, size.num.umax, write=False, zero_ok=True)
+        check_memory(run, state, regno, size.num.umax, write=True, zero_ok=True)
+        run.mark_precise(state, regno + 1)
+    if not size.const:
+        raise Reject("argument", f"R{regno + 1} must be a known constant", regs=(regno + 1,))
+    call.size = size.num.value & U32
+
+
+def _save_irq(run: Run, state: State, call: _Call, index: int, of: str) -> None:
+    frame, number, first = _place(run, state, index, "irq flag", 1)
+    if IRQ in frame.slot(first).bytes:
+        raise Reject("argument", f"expected uninitialized irq flag as arg#{index}", regs=(index + 1,))
+    _overwrite(run, state, index, 1)
+    id = run.new_id()  # noqa: A001 (the word of struct bpf_reg_state)
+    state.held = (*state.held, (IRQ_REF, id, state.insn, None))
+    state.irq = id
+    frame.set_slot(first, StackSlot(bytes([IRQ] * 8), Reg(STACK, ref=id, data=("irq",))))
+    run.stack_writes(state, number, 1 << first)
+
+
+def _restore_irq(run: Run, state: State, call: _Call, index: int, of: str) -> None:
+    frame, number, first = _place(run, state, index, "irq flag", 1)
+    if not _is(frame, first, 1, IRQ, "irq"):
+        raise Reject("argument", f"expected an initialized irq flag as arg#{index}", regs=(index + 1,))
+    run.stack_reads(state, number, 1 << first)
+    held = frame.stack[first].reg
+    assert held is not None
+    if held.ref != state.irq:
+        raise Reject("lock", f"cannot restore irq state out of order, expected id={state.irq}", regs=(index + 1,))
+    state.held = tuple(one for one in state.held if not (one[0] == IRQ_REF and one[1] == held.ref))
+    state.irq = max((one[1] for one in state.held if one[0] == IRQ_REF), default=0)
+    frame.stack[first] = EMPTY
+    run.stack_writes(state, number, 1 << first)
+
+
+_CHECKS = {
+    "num": _number,
+    "size": _anything,  # looked at together with its buffer
+    "any": _anything,
+    "ctx": _context,
+    "trusted": _trusted_object,
+    "rcu": _rcu_object,
+    "own": _owned_object,
+    "iter.new": _new_iterator,
+    "iter.next": _iterator,
+    "iter.end": _end_iterator,
+    "dynptr": _dynptr,
+    "dynptr.skb": _new_dynptr("skb"),
+    "dynptr.xdp": _new_dynptr("xdp"),
+    "dynptr.clone": _clone_dynptr,
+    "slice": _slice,
+    "irq.save": _save_irq,
+    "irq.restore": _restore_irq,
+}
+
+
+# -- what changes
+
+
+def _apply(run: Run, state: State, slot: int, call: _Call) -> int:
+    rules = call.kfunc
+    for effect in rules.effects:
+        if effect in _EFFECTS:
+            _EFFECTS[effect](run, state, rules.name)
+    if call.release:
+        if not state.holds(call.release):
+            raise Reject("reference", f"kfunc {rules.name} reference has not been acquired before")
+        drop_reference(state, call.release)
+    if rules.name == "bpf_dynptr_slice_rdwr" and run.setting.prog_type in _READ_ONLY_PACKETS:
+        raise Reject("argument", "the prog does not allow writes to packet data")
+    clobber(state.frames[-1].regs)
+    if call.iterator is not None:
+        return _next(run, state, slot, call)
+    state.frames[-1].regs[0] = _result(run, state, slot, call)
+    return slot + 1
+
+
+def _result(run: Run, state: State, slot: int, call: _Call) -> Reg:
+    rules = call.kfunc
+    if rules.returns == "int":
+        return ANY
+    if rules.returns == "void":
+        return UNINIT
+    null = MAYBE_NULL if rules.returns_null else 0
+    if rules.returns == "slice":
+        assert call.dynptr is not None
+        if call.dynptr.ref:
+            _not_known(rules.name, "on a ring buffer's dynptr")
+        packet = call.dynptr.data in ("skb", "xdp")
+        flags = RDONLY if rules.name == "bpf_dynptr_slice" else 0
+        behind = -call.dynptr.id if packet else call.dynptr.id
+        return Reg(MEM | flags | null, id=run.new_id(), data=call.size, extra=behind)
+    result = Reg(BTF_ID | null, data=("kernel", rules.returns))
+    if null:
+        result.id = run.new_id()
+    if "acquire" in rules.effects:
+        result.ref = acquire(run, state, slot)
+        if null:
+            result.id = result.ref
+    return result
+
+
+def _next(run: Run, state: State, slot: int, call: _Call) -> int:
+    """The next element, explored later; or none: the iterator is drained, which is how this path goes on."""
+    assert call.iterator is not None
+    frame, number, first = call.iterator
+    kept = frame.stack[first]
+    held = kept.reg
+    assert held is not None
+    name, status = held.data
+    if status == "active":
+        other = state.copy()
+        other.insn = slot + 1
+        previous = previous_entry(state.parent.state, slot)  # the parent is the checkpoint made at this very call
+        if previous is not None:
+            widen(previous, other)
+        # one element further: this tells an infinite loop from one that the iterator ends
+        other.frames[number].stack[first] = StackSlot(kept.bytes, held.replace(extra=held.extra + 1))
+        other.frames[-1].regs[0] = Reg(MEM | RDONLY, ref=held.ref, data=4)
+        run.push(other, slot)
+        frame.stack[first] = StackSlot(kept.bytes, held.replace(data=(name, "drained")))
+    state.frames[-1].regs[0] = scalar(0)
+    return slot + 1
+
+
+def _rcu_lock(run: Run, state: State, name: str) -> None:
+    if state.rcu and not run.setting.at_least("6.19"):
+        raise Reject("lock", f"nested rcu read lock (kernel function {name})")
+    state.rcu += 1
+
+
+def _rcu_unlock(run: Run, state: State, name: str) -> None:
+    if not state.rcu:
+        raise Reject("lock", f"unmatched rcu read unlock (kernel function {name})")
+    state.rcu -= 1
+    if not state.rcu:
+        state.rewrite(
+            lambda reg: reg.replace(type=reg.type & ~(RCU | MAYBE_NULL) | UNTRUSTED) if reg.type & RCU else reg
+        )
+
+
+def _preempt_disable(run: Run, state: State, name: str) -> None:
+    state.preempt += 1
+
+
+def _preempt_enable(run: Run, state: State, name: str) -> None:
+    if not state.preempt:
+        raise Reject("lock", f"unmatched attempt to enable preemption (kernel function {name})")
+    state.preempt -= 1
+
+
+_EFFECTS = {
+    "rcu+": _rcu_lock,
+    "rcu-": _rcu_unlock,
+    "preempt+": _preempt_disable,
+    "preempt-": _preempt_enable,
+}

@@ -6,6 +6,7 @@ States are compared on live places only.  A place that is dead at an instruction
 from __future__ import annotations
 
 from ..asm.opcodes import LD_IMM64, Alu, Atomic, Call, Class, Jmp, Mode
+from ..kernel.kfuncs import kfunc
 from .program import CALL, MAY_GOTO
 
 TYPE_CHECKING = False
@@ -71,6 +72,10 @@ class Registers:
         for slot, op in enumerate(program.ops):
             if op[0] == CALL and op[2] == Call.HELPER and op[4] in parameters:
                 effects[slot] = reads_and_writes(op, parameters[op[4]])
+            elif slot in program.kfuncs:
+                known = kfunc(program.kfuncs[slot])
+                if known is not None:
+                    effects[slot] = reads_and_writes(op, len(known.args))
         order = cfg.order  # each slot after those that follow it, loops aside
         changed = True
         while changed:

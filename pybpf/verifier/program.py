@@ -93,7 +93,7 @@ class Program:
         """Collect what is called: local functions, callbacks, kernel functions."""
         count = len(self.ops)
         starts = {0}
-        known: set[tuple[int, int]] = set()
+        known: dict[tuple[int, int], int] = {}
         for slot, (opcode, _, src, off, imm) in enumerate(self.ops):
             local = (opcode == CALL and src == Call.LOCAL) or (opcode == LD_IMM64 and src == Pseudo.FUNC)
             kfunc = opcode == CALL and src == Call.KFUNC
@@ -110,9 +110,11 @@ class Program:
                     raise Reject("complexity", f"too many subprograms: the limit is {MAX_SUBPROGS}", insn=slot)
             elif (imm, off) not in known:
                 self.setting.check_kfunc_known(self, slot, imm, off)
-                known.add((imm, off))
+                known[imm, off] = slot
                 if len(known) > MAX_KFUNCS:
                     raise Reject("complexity", "too many different kernel functions are called", insn=slot)
+            elif imm and known[imm, off] in self.kfuncs:
+                self.kfuncs.setdefault(slot, self.kfuncs[known[imm, off]])
         self.starts = sorted(starts)
         self._by_start = {start: i for i, start in enumerate(self.starts)}
 

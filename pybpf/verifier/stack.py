@@ -21,7 +21,7 @@ from .state import (
     Slot,
 )
 from .tnum import U32
-from .values import ANY, MEM, NOT_INIT, SCALAR, STACK, TP_BUFFER, Reg, scalar
+from .values import ANY, MAYBE_NULL, MEM, NOT_INIT, SCALAR, STACK, TP_BUFFER, Reg, scalar
 from .values import DYNPTR as DYNPTR_POINTER
 
 TYPE_CHECKING = False
@@ -252,7 +252,7 @@ def destroy_dynptr(run: Run, state: State, frame: Frame, index: int) -> None:
 
 def forget_slices(state: State, dynptr: int) -> None:
     """Pointers into a dynptr's memory are void."""
-    state.invalidate(lambda reg: reg.extra == dynptr and reg.type & 0xFF == MEM)
+    state.invalidate(lambda reg: reg.extra == dynptr and reg.type & ~MAYBE_NULL == MEM)  # read-only ones stay
 
 
 def check_range(

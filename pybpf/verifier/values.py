@@ -42,6 +42,8 @@ ARENA = 18
 BUF = 19
 FUNC = 20  #                                      subprogram
 DYNPTR = 21  #                                    kind of dynptr              its id
+# The extra of memory behind a dynptr of a packet is its negative id: it is void when the packet moves.  In the slots of an
+# iterator: data is (name, "active" or "drained"), extra how often it was advanced.
 
 KIND = 0xFF
 MAYBE_NULL = 1 << 8
