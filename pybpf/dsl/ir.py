@@ -12,6 +12,7 @@ are the numbers that Python would compute.  `bits` is the width of the operation
     zext, sext         a               from-bits                 keep the low bits, extended
     bswap              a               16, 32, 64                swap the bytes of the low bits, zero-extended
     retype             a                                         the same bits read with the other sign
+    opaque                             number                    a number that the verifier does not know
     load               pointer         (offset, size, signed)
     store              pointer, value  (offset, size)
     atomic             pointer, value  (offset, size, Atomic)    read-modify-write in memory; a result with FETCH
@@ -54,6 +55,7 @@ PURE = frozenset(
         "sext",
         "bswap",
         "retype",
+        "opaque",
         "stack",
         "map",
         "mapvalue",

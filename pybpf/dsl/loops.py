@@ -27,6 +27,9 @@ UNROLL_NODES = 160
 MAX_UNROLL = 4096
 PLAIN_STEPS = 1 << 16  # more steps than this, and the loop is bounded by may_goto where the kernel has it
 PLAIN_PATHS = 512  # likewise for rounds times paths through one round, all of which the verifier walks
+VERIFIED = 1_000_000  # instructions that the verifier walks before it gives up (BPF_COMPLEXITY_LIMIT_INSNS)
+HEAVY = 1 << 19  # likewise for rounds times the AST nodes of the body
+MAX_ROUNDS = 1 << 23  # of may_goto in one call of a function (BPF_MAX_LOOPS)
 MAY_GOTO = (6, 9)
 BOUNDED_LOOPS = (5, 3)
 
@@ -426,11 +429,30 @@ def counted(c: Compiler, node: Any, start: Front, stop: Front, step: int, elemen
     hidden = f"$counter{node.lineno}_{node.col_offset}_{len(c.frame.path)}"
     test = "<" if step > 0 else ">"
     n = value_of(c, first)
-    outcome = compare(c, test, first, last, node)
-    if isinstance(outcome, bool):
-        yes, no = (c.b.state, None) if outcome else (None, c.b.state)
-    else:
-        yes, no = jump(c, *outcome)
+    guard = (
+        steps > PLAIN_STEPS
+        or (steps > 2 and steps << min(tests(node.body), 20) > PLAIN_PATHS)
+        or steps * weight(node.body) > HEAVY
+    )
+    if (
+        guard
+        and c.unit.kernel >= MAY_GOTO
+        and isinstance(first, Const)
+        and 0 <= first.obj < 1 << 31
+        and blo >= 0
+        and step > 0
+    ):
+        if steps > MAX_ROUNDS and isinstance(last, Const):
+            c.fail(f"may_goto leaves a loop after {MAX_ROUNDS} rounds, and this one takes {steps}", node)
+        most_of_all = None if most is None else first.obj + most * step
+        return converging(c, node, first.obj, last, most_of_all, step, element, hidden)
+    if isinstance(first, Const) and isinstance(last, Const) and steps * (2 + len(node.body)) > VERIFIED:
+        c.fail(
+            f"the verifier walks each of these {steps} rounds, and {VERIFIED} instructions in all: "
+            "count upward from a constant and compile for Linux 6.9 (kernel='6.9'), or write bpf.loop(n, callback, context)",
+            node,
+        )
+    yes, no = test_of(c, test, first, last, node)
     leaving = [no] if no is not None else []
     breaks: list[State] = []
     if yes is not None:
@@ -484,13 +506,65 @@ def counted(c: Compiler, node: Any, start: Front, stop: Front, step: int, elemen
             now = c.b.state.env[hidden]
             store(c, node.target, element(now) if element else now)
 
-        guard = steps > PLAIN_STEPS or (steps > 2 and steps << min(tests(node.body), 20) > PLAIN_PATHS)
         outs, breaks = repeat(c, node, names, first_types, top, bottom, guard)
         leaving += outs
     finish(c, node, leaving, breaks)
     if c.b.state is not None:
         c.b.state.env.pop(hidden, None)
         c.b.state.env.pop("$rounds" + hidden, None)
+
+
+def test_of(c: Compiler, test: str, a: Any, b: Any, node: Any) -> tuple[State | None, State | None]:
+    """The states where the comparison holds, and where it does not."""
+    outcome = compare(c, test, a, b, node)
+    if isinstance(outcome, bool):
+        return (c.b.state, None) if outcome else (None, c.b.state)
+    return jump(c, *outcome)
+
+
+def converging(
+    c: Compiler, node: Any, start: int, stop: Any, end: int | None, step: int, element: Any, hidden: str
+) -> None:
+    """A long loop that the verifier walks a few times only.
+
+    At may_goto the verifier widens numbers that no decision of its own depended on (widen_imprecise_scalars), and takes
+    the state for one seen before.  A counter that starts from a known constant decides every test, and so is never
+    widened.  This one starts from a number that the verifier does not know, and is tested behind may_goto, where it may
+    have been widened.
+    """
+    from .statements import store
+
+    counter = c.b.emit("opaque", [], start, 64, 0, S64_MAX)
+    c.b.state.env[hidden] = Int(counter, INT)
+    left: list[State] = []
+
+    def top() -> None:
+        left.clear()
+        bounds = (
+            [("<", stop)] + ([("<", Const(end))] if end is not None else []) + ([(">=", Const(start))] if start else [])
+        )
+        for test, bound in bounds:
+            yes, no = test_of(c, test, c.b.state.env[hidden], bound, node)
+            if no is not None:
+                left.append(no)
+            if yes is None:
+                c.fail("this loop has no rounds", node)
+            c.b.state = yes
+        now = c.b.state.env[hidden]
+        store(c, node.target, element(now) if element else now)
+
+    def bottom() -> Any:
+        now = c.b.state.env[hidden].number(c, node)
+        lo, hi = span(c, now)
+        value = c.b.arith("add", value_of(c, now), c.b.const(step), 64, lo + step, min(hi + step, S64_MAX))
+        c.b.state.env[hidden] = Int(value, INT)
+        return c.b.state, None
+
+    names = assigned(node.body) | assigned([node.target]) | {hidden}
+    outs, breaks = repeat(c, node, names, {hidden: (INT, 0, S64_MAX)}, top, bottom, True)
+    finish(c, node, outs + left, breaks)
+    if c.b.state is not None:
+        c.b.state.env.pop(hidden, None)
 
 
 def assigned(nodes: list[Any]) -> set[str]:
