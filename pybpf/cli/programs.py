@@ -87,7 +87,9 @@ def _from_python(path: Path) -> list[ProgramSpec]:
 
     name = f"pybpf_program_{path.stem}"  # a name of its own: the user's json.py shall not stand for Python's
     found = spec_from_file_location(name, path)
-    if found is None or found.loader is None or not path.exists():
+    if not path.exists():
+        raise SpecError(f"{path}: there is no such file")
+    if found is None or found.loader is None:
         raise SpecError(f"{path} cannot be imported")
     module = module_from_spec(found)
     sys.modules[name] = module

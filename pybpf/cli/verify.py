@@ -14,7 +14,7 @@ from ..verifier import Env, Report, verify
 from . import programs
 
 EPILOG = """examples:
-  pybpf verify examples/count.py
+  pybpf verify count.py
   pybpf verify prog.o --kernel 5.10
   pybpf verify filter.s --type socket_filter
   pybpf verify prog.bin --type xdp --json
