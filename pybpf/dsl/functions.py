@@ -71,7 +71,11 @@ def shape(c: Compiler, front: Front, annotation: Any, name: str, node: Any) -> S
     ):
         ref = front
         if ref.owner is not None or ref.region == "packet":
-            c.fail(f"{ref.label or ref.what()} cannot be handed to a @subprogram: let the function be inlined", node)
+            c.fail(
+                f"{ref.label or ref.what()} cannot be handed to a @subprogram: leave out @subprogram there, and the "
+                "function is inlined; or pass the numbers that it needs",
+                node,
+            )
         pointer = ref.pointer(c, node)
         return Shape(
             ("ref", ref.type, ref.region, ref.shared, ref.writable), pointer,

@@ -169,6 +169,12 @@ def argument(
         return pointer(c)  # type: ignore[no-any-return]
     if kind in MEMORY:
         return memory(c, rules, arg, front, given, temporary, where, node)
+    if kind in ("lock", "timer"):
+        c.fail(
+            f"{kind}s in map values are not part of the language, so {rules.name} cannot be called: "
+            + ("count in place with +=, or use a per-CPU map" if kind == "lock" else "let user space keep the time"),
+            node,
+        )
     if kind in ("func",):
         from .functions import callback
 

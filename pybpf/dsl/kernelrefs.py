@@ -33,6 +33,9 @@ class Object(Front):
     def what(self) -> str:
         return f"a {self.struct or self.kind} of the kernel"
 
+    def attribute(self, c: Compiler, name: str, node: Any) -> Front:
+        c.fail(f"fields of {self.what()} are not read here, so not {name!r}: hand it to a helper that takes one", node)
+
     def is_none(self, c: Compiler, node: Any) -> Any:
         from .conditions import always
 

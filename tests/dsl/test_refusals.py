@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from pybpf import Array, CompileError, HashMap, RingBuf, Struct, tracepoint, types, u32, u64, xdp
+from pybpf import Array, CompileError, HashMap, RingBuf, Struct, sched_cls, tracepoint, types, u32, u64, xdp
 from pybpf import helpers as bpf
 from pybpf.net import Ethernet, IPv4, Udp
 
@@ -234,3 +234,21 @@ def test_source_from_linecache():
 def test_old_kernels():
     with pytest.raises(CompileError, match=r"before 5\.3 has no loops|needs Linux"):
         _ = build("n = 9\nwhile n > 3:\n    n -= 1\nreturn 0", kernel="5.10", isa=1).replace(kernel="5.2").insns
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("v = pairs.get(1)\nif v is None:\n    return 0\nbpf.spin_lock(v.b)\nreturn 0", "locks in map values"),
+        ("v = pairs.get(1)\nif v is None:\n    return 0\nbpf.timer_cancel(v.b)\nreturn 0", "timers in map values"),
+        ("with ctx:\n    pass\nreturn 0", "instead of a lock"),
+    ],
+)
+def test_locks_and_timers_are_refused_with_advice(body, told):
+    with pytest.raises(CompileError, match=told):
+        build(body).insns  # noqa: B018
+
+
+def test_fields_of_sockets_are_refused_with_advice():
+    with pytest.raises(CompileError, match="hand it to a helper"):
+        build("sk = ctx.sk\nif sk is None:\n    return 0\nreturn sk.family", sched_cls).insns  # noqa: B018
