@@ -6,6 +6,8 @@ many paths meet, states are kept as checkpoints, and a path that reaches a cover
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from ..kernel import helper
 from . import checkpoint as checkpoints
 from . import precision
@@ -72,7 +74,7 @@ class Run:
         self._jumps = 0
         self._jumps_before = 0
         self._insns_before = 0
-        self.registers = Registers(program, cfg, _parameters(setting))
+        self.registers = Registers(program, cfg, _parameters(setting.program_rules.helpers, setting.prog_type))
         self.stack = Stack(program, cfg)
         self.state: State | None = None
         self._functions: dict[int, Function] = {}
@@ -447,9 +449,7 @@ def _same_frames(old: State, new: State) -> bool:
     return all(a.callsite == b.callsite for a, b in zip(old.frames, new.frames, strict=True))
 
 
-def _parameters(setting: Setting) -> dict[int, int]:
+@lru_cache(maxsize=256)
+def _parameters(helpers: frozenset[int], prog_type: int) -> dict[int, int]:
     """How many registers each helper reads."""
-    found = {}
-    for number in setting.program_rules.helpers:
-        found[number] = len(helper(number, setting.prog_type).args)
-    return found
+    return {number: len(helper(number, prog_type).args) for number in helpers}
