@@ -252,7 +252,7 @@ BAD = {
     "no exit": (lambda p: ProgramSpec(asm.assemble("r0 = 0"), 1), VerifierError, "last insn is not an exit"),
     "unknown map": (lambda p: p.count()[0].replace(maps={}), SpecError, "unknown map: 'packets'"),
     "too large": (
-        lambda p: ProgramSpec([asm.Insn(0xB7)] * 1_000_001, 1),
+        lambda p: ProgramSpec([asm.Insn(0xB7, i) for i in range(5)] * 200_001, 1),
         SyscallError,
         "more instructions than the kernel takes",
     ),
