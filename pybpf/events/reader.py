@@ -193,7 +193,9 @@ class Reader(Map):
             self.fileno()
             runs = list(self._take(limit))
             if runs:
-                self._rest = chain(self._rest, chain.from_iterable(map(self._decode, runs)))
+                # Decoded here: several threads may take from `_rest`, and itertools are not safe for that when what
+                # they chain runs Python code or allocates.
+                self._rest = chain(self._rest, *[self._decode(run) for run in runs])
         return bool(runs)
 
     def _wait(self, timeout: float | None) -> None:

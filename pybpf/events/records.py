@@ -60,10 +60,11 @@ class Run:
 def decoder(type_: Any) -> Callable[[Run], Iterator[Any]]:
     """How the records of a run become events of a type; None gives `bytes`.
 
+    Plain records are decoded at once, so that taking them from the iterator is one step that no thread interrupts.
     SpecError from the decoder for records shorter than the type; what is longer is cut, as perf buffers pad.
     """
     if type_ is None:
-        return Run.slices
+        return lambda run: iter(list(run.slices()))
     kind = codec(type_)
     decode = _fitting_decoder(type_, kind)
 
@@ -78,11 +79,11 @@ def decoder(type_: Any) -> Callable[[Run], Iterator[Any]]:
 def _fitting_decoder(type_: Any, kind: Codec) -> Callable[[Run], Iterator[Any]]:
     if kind.format:
         layout = kind.format
-        return lambda run: chain.from_iterable(run.rows(layout))
+        return lambda run: iter(list(chain.from_iterable(run.rows(layout))))
     if isinstance(type_, type) and issubclass(type_, (ctypes.Structure, ctypes.Union)):
         record: Any = type_
-        return lambda run: iter((record * run.count).from_buffer(run.packed()))
-    return lambda run: map(kind.unpack, run.slices())
+        return lambda run: iter(list((record * run.count).from_buffer(run.packed())))
+    return lambda run: map(kind.unpack, list(run.slices()))
 
 
 def _refuse(error: SpecError) -> Iterator[Any]:
