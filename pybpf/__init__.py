@@ -163,15 +163,15 @@ if TYPE_CHECKING:
     from .links.base import Link as Link
     from .links.found import links as links
     from .links.seccomp import install_seccomp as install_seccomp
-    from .maps.btf import btfs as btfs
-    from .maps.found import maps as maps
-    from .maps.live import Map as Map
     from .loader import Collection as Collection
     from .loader import Program as Program
     from .loader import enable_stats as enable_stats
     from .loader import load as load
     from .loader import load_collection as load_collection
     from .loader import programs as programs
+    from .maps.btf import btfs as btfs
+    from .maps.found import maps as maps
+    from .maps.live import Map as Map
     from .spec import MapSpec as MapSpec
     from .spec import ProgramSpec as ProgramSpec
     from .types import Struct as Struct
