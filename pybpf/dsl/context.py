@@ -25,7 +25,7 @@ _INT = {1: types.u8, 2: types.u16, 4: types.u32, 8: types.u64}
 # Fields that hold a number in network order: width in bits of what they hold.  They read as host integers.
 NETWORK_ORDER = {
     "__sk_buff": {"protocol": 16, "vlan_proto": 16, "remote_ip4": 32, "local_ip4": 32, "remote_ip6": 32, "local_ip6": 32,
-                  "remote_port": 16},
+                  "remote_port": 32},
     "bpf_sock_addr": {"user_ip4": 32, "user_ip6": 32, "user_port": 16, "msg_src_ip4": 32, "msg_src_ip6": 32},
     "bpf_sock_ops": {"remote_ip4": 32, "local_ip4": 32, "remote_ip6": 32, "local_ip6": 32, "remote_port": 32},
     "sk_msg_md": {"remote_ip4": 32, "local_ip4": 32, "remote_ip6": 32, "local_ip6": 32, "remote_port": 32},

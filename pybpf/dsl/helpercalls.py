@@ -79,8 +79,8 @@ def call_helper(c: Compiler, name: str, args: list[Front], kw: dict[str, Front],
     if rules.changes_packet:
         c.b.clobber("place")
     for front, arg in zip(given, rules.args, strict=False):
-        if arg.releases and isinstance(front, Ref):
-            c.state.owned.pop(front.owner, None)  # type: ignore[arg-type]
+        if arg.releases and (owner := getattr(front, "owner", None)) is not None:
+            c.state.owned.pop(owner, None)
     return result_of(c, rules, number, node)
 
 

@@ -364,3 +364,16 @@ def test_spread_over_cpus(example, pair):
                 assert sock.recv(100)
             address = int.from_bytes(socket.inet_aton(pair.there), "big")
             assert prog[module.spread][address % prog[module.count][0]].sum() >= 5
+
+
+def test_port_range(example):
+    module = example("port_range")
+    with socket.create_server(("127.0.0.1", 0)) as sock, module.start(sock, 39000, 39020):
+        sock.settimeout(5)
+        for port in (39000, 39013, 39020):
+            with socket.create_connection(("127.0.0.1", port), 5):
+                accepted, _ = sock.accept()
+                assert accepted.getsockname()[1] == port
+                accepted.close()
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", 39021), 5)

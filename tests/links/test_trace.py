@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import mmap
 import os
 import shutil
 import subprocess
@@ -133,9 +134,11 @@ def test_perf_event_by_frequency(counting):
 def test_perf_event_by_period_of_one_process(counting):
     prog, hits = counting(P.PERF_EVENT)
     with prog.attach("page-faults", period=1, pid=os.getpid()):
-        memory = bytearray(1 << 22)
-        for page in range(0, len(memory), 4096):
-            memory[page] = 1
+        # Fresh pages, one by one: memory of the heap may have been touched before, or come as one huge page.
+        with mmap.mmap(-1, 1 << 20) as memory:
+            memory.madvise(mmap.MADV_NOHUGEPAGE)
+            for page in range(0, len(memory), mmap.PAGESIZE):
+                memory[page] = 1
         assert hits() >= 100
 
 
