@@ -135,11 +135,12 @@ class Context(Front):
                 f"{c.unit.kind.name} programs cannot see the packet directly; helpers such as skb_load_bytes copy from it",
                 node,
             )
-        fields = rules.context.fields
+        # By kind, not by name: socket options have theirs between optval and optval_end.
+        fields = {field.kind: field for field in rules.context.fields.values()}
         found = []
         tag = c.state.memory.get("place", 0)
-        for name in ("data", "data_end"):
-            field = fields[name]
+        for kind in ("pkt", "pkt_end"):
+            field = fields[kind]
             found.append(c.b.share("load", [self.value], (field.offset, field.size, False), 64, 1, (1 << 64) - 1, tag))
         return found[0], found[1]
 
