@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .ir import Value
 
 RAW_TRACEPOINT, RAW_WRITABLE, TRACEPOINT, KPROBE, TRACING, LSM, STRUCT_OPS = 17, 24, 5, 2, 26, 29, 27
+TRACE_ITER = 28  # an attach type; the others are program types
 FEXIT = 25
 # Registers of arguments and of the result in struct pt_regs, by machine (System V and AAPCS64 calling conventions).
 REGISTERS = {
@@ -107,7 +108,8 @@ def signature(c: Compiler, node: Any) -> list[tuple[str, Any]]:
             return [
                 (name or (names[i] if i < len(names) else f"arg{i}"), type_) for i, (name, type_) in enumerate(params)
             ]
-        name = f"bpf_lsm_{target}" if kind.prog_type == LSM and not target.startswith("bpf_lsm_") else target
+        prefix = "bpf_lsm_" if kind.prog_type == LSM else "bpf_iter_" if kind.attach_type == TRACE_ITER else ""
+        name = prefix + target.removeprefix(prefix)
         function = btf.find(name, 12)
         return [(name or f"arg{i}", type_) for i, (name, type_) in enumerate(function.params)]  # type: ignore[attr-defined]
     except (BtfError, OSError) as error:

@@ -221,3 +221,11 @@ def test_gethostlatency(example):
     assert found[b"not-a-number"].result != 0
     assert found[b"127.0.0.1"].pid == os.getpid()
     assert 0 < found[b"127.0.0.1"].ns < 10e9
+
+
+def test_list_tasks(example):
+    found = {task.pid: task for task in example("list_tasks").tasks()}
+    own = found[os.getpid()]
+    assert (own.tgid, own.ppid) == (os.getpid(), os.getppid())
+    with open("/proc/self/comm") as file:
+        assert own.comm.decode() == file.read().strip()
