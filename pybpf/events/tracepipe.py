@@ -8,13 +8,13 @@ from typing import NamedTuple
 
 from ..errors import NotSupportedError
 from ..syscall.fd import ClosedError, Fd
+from ..syscall.tracefs import PLACES
 from .reader import Waiter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PLACES = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
 _LINE = re.compile(
     r"^\s*(?P<task>.*?)-(?P<pid>\d+)\s+(?:\(\s*[\d-]+\)\s+)?\[(?P<cpu>\d+)\]\s+(?P<flags>\S+)\s+"
     r"(?P<seconds>[\d.]+):\s+(?:bpf_trace_printk|0x[0-9a-f]+|\S+):\s?(?P<text>.*)$"
