@@ -289,9 +289,8 @@ class Run:
                 if slot < 0:
                     return
                 state.insn = slot
-        except (
-            Exception
-        ):  # nothing is hidden: the instruction that ended the walk counts as reached, whatever the reason
+        except Exception:
+            # Raised again below: the instruction that ended the walk counts as reached, whatever the reason.
             visited[state.insn] = 1
             raise
         finally:
