@@ -43,6 +43,22 @@ def pytest_collection_modifyitems(config, items):
 def pytest_configure(config):
     if config.getoption("--require-kernel") and not bpf_permitted():
         raise pytest.UsageError(f"--require-kernel: {_NOT_PERMITTED}")
+    # Once, before any worker starts.
+    if bpf_permitted() and not hasattr(config, "workerinput"):
+        mount_file_systems()
+
+
+def mount_file_systems():
+    """What an init system mounts, for tools that expect it (libbpf pins, bpftool reads tracefs), where we may.
+
+    A machine that has just booted without one, such as a container's, lacks them.  They stay, as they do there.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    with open("/proc/self/mounts") as file:
+        mounted = {tuple(line.split()[1:3]) for line in file}
+    for kind, place in (("bpf", "/sys/fs/bpf"), ("tracefs", "/sys/kernel/tracing")):
+        if (place, kind) not in mounted and os.path.isdir(place):
+            libc.mount(kind.encode(), place.encode(), kind.encode(), 0, None)
 
 
 @pytest.fixture

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+from errno import ENOENT
 from typing import NamedTuple
 
-from ..errors import NotSupportedError
+from ..errors import SyscallError
+from ..syscall import tracefs
 from ..syscall.fd import ClosedError, Fd
-from ..syscall.tracefs import PLACES
 from .reader import Waiter
 
 TYPE_CHECKING = False
@@ -47,22 +48,21 @@ def parse(line: str) -> TraceLine | None:
     )
 
 
-def tracing_directory() -> str:
-    """Where tracefs is mounted.  NotSupportedError when it is not."""
-    for place in PLACES:
-        if os.path.exists(f"{place}/trace_pipe"):
-            return place
-    raise NotSupportedError(
-        "the trace pipe", hint="tracefs is not mounted: mount -t tracefs tracefs /sys/kernel/tracing"
-    )
-
-
 class TracePipe(Fd):
-    """Reads the trace pipe; a line goes to one reader only, so no other program should read it meanwhile."""
+    """Reads the trace pipe; a line goes to one reader only, so no other program should read it meanwhile.
+
+    tracefs is mounted where it is not, and `logging` tells.  NotSupportedError when the kernel has none, SyscallError
+    when it may not be mounted or read.
+    """
 
     def __init__(self, directory: str | None = None) -> None:
-        path = f"{directory or tracing_directory()}/trace_pipe"
-        super().__init__(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK))
+        path = f"{directory or tracefs.directory()}/trace_pipe"
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except OSError as error:
+            hint = "reading the trace pipe takes root" if isinstance(error, PermissionError) else ""
+            raise SyscallError(error.errno or ENOENT, "open", path, hint) from None
+        super().__init__(fd)
         self._partial = b""
         self._waiter: Waiter | None = None
 

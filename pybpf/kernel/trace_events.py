@@ -6,6 +6,7 @@ The formats are the running kernel's, as BTF is; the table, `tracepoints`, is th
 from __future__ import annotations
 
 from .. import types
+from ..syscall import tracefs
 from ..types import Array
 
 TYPE_CHECKING = False
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     Fields = dict[str, tuple[Any, int, str]]
 
-TRACEFS = ("/sys/kernel/tracing", "/sys/kernel/debug/tracing")
 _TYPES: dict[str, Any] = vars(types)
 SCALARS: dict[tuple[int, bool], Scalar] = {
     (size, sign == "s"): _TYPES[f"{sign}{8 * size}"] for size in (1, 2, 4, 8) for sign in "us"
@@ -33,7 +33,7 @@ def event_format(target: str) -> Fields | None:
     found = _formats.get(target)
     if found is None:
         text = None
-        for root in TRACEFS:
+        for root in tracefs.PLACES:
             try:
                 with open(f"{root}/events/{target}/format", encoding="utf-8") as file:
                     text = file.read()

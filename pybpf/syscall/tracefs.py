@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from ctypes import get_errno
+from errno import EPERM
 
 from ..errors import NotSupportedError
 from .door import failure, libc
@@ -22,7 +23,10 @@ def directory() -> str:
     if not os.path.isdir(PLACES[0]):
         raise NotSupportedError("tracefs", hint="the kernel is built without CONFIG_FTRACE")
     if libc().mount(b"tracefs", os.fsencode(PLACES[0]), b"tracefs", 0, None) < 0:
-        raise failure(get_errno(), "mount", f"tracefs on {PLACES[0]}")
+        error = failure(get_errno(), "mount", f"tracefs on {PLACES[0]}")
+        if error.errno == EPERM:
+            error.hint = "run as root: tracefs is mounted and read by root alone"
+        raise error
     from logging import getLogger
 
     getLogger("pybpf").warning("mounted tracefs on %s", PLACES[0])

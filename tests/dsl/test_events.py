@@ -52,7 +52,7 @@ def test_table_and_tracefs_agree(target):
 
 
 def test_compiles_without_tracefs(monkeypatch):
-    monkeypatch.setattr(trace_events, "TRACEFS", ())
+    monkeypatch.setattr("pybpf.syscall.tracefs.PLACES", ())
     monkeypatch.setattr(trace_events, "_formats", {})
 
     @tracepoint("sched/sched_process_exec")

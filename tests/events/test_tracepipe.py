@@ -1,12 +1,15 @@
 """The trace pipe: what programs print, as lines and in parts."""
 
 import os
+import shutil
+import subprocess
+import sys
 import threading
 import time
 
 import pytest
 
-from pybpf import NotSupportedError, ProgramSpec, asm, load
+from pybpf import NotSupportedError, ProgramSpec, SyscallError, asm, load
 from pybpf.events import TracePipe
 from pybpf.events.tracepipe import parse
 
@@ -35,13 +38,11 @@ def test_lines_without_an_event(line):
 
 @pytest.fixture
 def pipe(fd_count):
-    if not os.access("/sys/kernel/tracing/trace_pipe", os.R_OK):
-        pytest.skip("tracefs is not mounted here")
     before = fd_count()
     try:
         found = TracePipe()
-    except OSError as error:
-        pytest.skip(f"the trace pipe is in use: {error}")
+    except (OSError, NotSupportedError) as error:
+        pytest.skip(f"no trace pipe to read here: {error}")
     with found:
         yield found
     assert fd_count() == before
@@ -82,6 +83,33 @@ def test_closed_while_read(pipe):
 
 
 def test_without_tracefs(monkeypatch):
-    monkeypatch.setattr("pybpf.events.tracepipe.PLACES", ("/nowhere",))
-    with pytest.raises(NotSupportedError, match="mount"):
+    monkeypatch.setattr("pybpf.syscall.tracefs.PLACES", ("/nowhere",))
+    with pytest.raises(NotSupportedError, match="without CONFIG_FTRACE"):
         TracePipe()
+
+
+def test_what_cannot_be_read_is_named(tmp_path):
+    with pytest.raises(SyscallError, match=f"open of {tmp_path}/trace_pipe failed: ENOENT"):
+        TracePipe(str(tmp_path))
+
+
+@pytest.mark.kernel
+def test_tracefs_is_mounted_on_demand_and_said():
+    """In a mount namespace of its own, where nothing is mounted on its places."""
+    script = """
+import ctypes
+libc = ctypes.CDLL(None)
+for place in (b"/sys/kernel/debug/tracing", b"/sys/kernel/debug", b"/sys/kernel/tracing"):
+    while not libc.umount2(place, 2):
+        pass
+from pybpf.syscall import tracefs
+print(tracefs.directory(), tracefs.directory())
+"""
+    if not shutil.which("unshare"):
+        pytest.skip("unshare is not installed")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        ["unshare", "-m", sys.executable, "-c", script], capture_output=True, text=True, env=environment
+    )
+    assert done.stdout == "/sys/kernel/tracing /sys/kernel/tracing\n", done.stderr
+    assert done.stderr.count("mounted tracefs on /sys/kernel/tracing") == 1
