@@ -174,6 +174,7 @@ if TYPE_CHECKING:
     from .maps.live import Map as Map
     from .spec import MapSpec as MapSpec
     from .spec import ProgramSpec as ProgramSpec
+    from .token import Token as Token
     from .types import Struct as Struct
     from .types import be16 as be16
     from .types import be32 as be32
@@ -372,6 +373,7 @@ _HOME = {
     "VM": "vm",
     **dict.fromkeys(("Report", "verify"), "verifier"),
     **dict.fromkeys(("Collection", "Program", "enable_stats", "load", "load_collection", "programs"), "loader"),
+    "Token": "token",
     **dict.fromkeys(("MapSpec", "ProgramSpec"), "spec"),
     **dict.fromkeys(
         ("Struct", "be16", "be32", "be64", "char", "s8", "s16", "s32", "s64", "u8", "u16", "u32", "u64"), "types"

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .links.base import Link
     from .maps.live import Map
     from .spec import Spec
+    from .token import Token
 
 _PROG_ARRAY, _STRUCT_OPS = 3, 26  # MapType
 _STRUCT_OPS_PROG = 27  # ProgType
@@ -281,7 +282,8 @@ def _find(specs: Mapping[str, Any], key: Any) -> str | None:
 class _Pool:
     """The maps of what is loaded together: one live map for each spec, or for each explicit name."""
 
-    def __init__(self) -> None:
+    def __init__(self, token_fd: int) -> None:
+        self.token_fd = token_fd
         self.specs: list[MapSpec] = []
         self.live: list[Map] = []
 
@@ -295,7 +297,7 @@ class _Pool:
                 raise SpecError(f"two different maps are named {spec.name!r}: give each its own name")
         self.specs.append(spec)
         try:
-            self.live.append(create(spec, symbol))
+            self.live.append(create(spec, symbol, self.token_fd))
         except BaseException:
             self.specs.pop()
             raise
@@ -306,30 +308,33 @@ class _Pool:
             live.close()
 
 
-def load(spec: ProgramSpec, *, log_level: int = 0) -> Program:
+def load(spec: ProgramSpec, *, log_level: int = 0, token: Token | None = None) -> Program:
     """Load a program, and make the maps that it names.
 
     With `log_level` (1, 2 or 4, as the kernel has them) `prog.log` is the verifier's log although it succeeded.
+    A `token` permits what the process alone may not (Linux 6.9).
     VerifierError when the verifier rejects it, SyscallError for other refusals; nothing is left then.
     """
-    (prog, *others), _ = _load_all((spec,), log_level)
+    (prog, *others), _ = _load_all((spec,), log_level, token)
     prog.tail_calls = others
     return prog
 
 
-def load_collection(*specs: ProgramSpec | MapSpec, log_level: int = 0) -> Collection:
+def load_collection(*specs: ProgramSpec | MapSpec, log_level: int = 0, token: Token | None = None) -> Collection:
     """Load programs that share maps: the same declaration, or equal ones with the same explicit name, are one map.
 
     Maps may be given too, such as a `StructOps`, whose programs are loaded with it.  SpecError for two different maps
     with one name.  When one fails nothing is left of any.
     """
-    programs, pool = _load_all(specs, log_level)
+    programs, pool = _load_all(specs, log_level, token)
     return Collection(programs, pool.live, pool.specs)
 
 
-def _load_all(specs: tuple[ProgramSpec | MapSpec, ...], log_level: int) -> tuple[list[Program], _Pool]:
+def _load_all(
+    specs: tuple[ProgramSpec | MapSpec, ...], log_level: int, token: Token | None
+) -> tuple[list[Program], _Pool]:
     """Load programs, their maps and the programs that are contents of those; or nothing."""
-    pool = _Pool()
+    pool = _Pool(token.fileno() if token is not None else 0)
     loaded: list[Program] = []
     try:
         for spec in specs:
@@ -357,7 +362,7 @@ def _load(spec: ProgramSpec, pool: _Pool, log_level: int) -> Program:
         if spec.btf:
             from .maps.btf import load_btf
 
-            opened.append(load_btf(bytes(spec.btf)))
+            opened.append(load_btf(bytes(spec.btf), pool.token_fd))
             options["btf_fd"] = opened[-1].fileno()
             options["func_info"] = _records("=2I", spec.func_info)
             options["line_info"] = _records("=4I", spec.line_info)
@@ -370,6 +375,7 @@ def _load(spec: ProgramSpec, pool: _Pool, log_level: int) -> Program:
             kern_version=spec.kern_version,
             ifindex=spec.ifindex,
             log_level=log_level,
+            token_fd=pool.token_fd,
             **options,
         )
     except VerifierError as error:

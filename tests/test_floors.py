@@ -15,7 +15,7 @@ FLOORS = {
     **dict.fromkeys(("asm", "syscall"), 1),
     **dict.fromkeys(("spec", "declared", "types", "net", "mapview", "btf", "kernel"), 2),
     **dict.fromkeys(("dsl", "helpers", "verifier", "vm", "elf", "cbpf"), 3),
-    **dict.fromkeys(("maps", "events", "links", "features", "ksyms"), 4),
+    **dict.fromkeys(("maps", "events", "links", "features", "ksyms", "token"), 4),
     "loader": 5,
     **dict.fromkeys(("cli", "testing", "__main__"), 6),
 }

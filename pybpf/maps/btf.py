@@ -25,42 +25,42 @@ _INFO = Struct("=QIIQII")
 _features: frozenset[str] | None = None
 
 
-def load_btf(raw: bytes) -> Fd:
+def load_btf(raw: bytes, token_fd: int = 0) -> Fd:
     """BTF in the kernel; what this kernel's BTF lacks is replaced, as `btf.sanitize` does.
 
     Which kinds it lacks is found out by loading a little of each, once in a process, when it refuses `raw`.
     """
     global _features
     try:
-        return Fd(btf_load(raw))
+        return Fd(btf_load(raw, token_fd=token_fd))
     except SyscallError as refusal:
         from ..btf.compat import FEATURES, probe, sanitize
 
         if _features is None:
-            _features = frozenset(feature for feature in FEATURES if _takes(probe(feature)))
+            _features = frozenset(feature for feature in FEATURES if _takes(probe(feature), token_fd))
         try:
             cleaned = sanitize(raw, _features)
         except BtfError:
             raise refusal from None  # damaged, not too new
         if cleaned == raw:
             raise
-    return Fd(btf_load(cleaned))
+    return Fd(btf_load(cleaned, token_fd=token_fd))
 
 
-def _takes(raw: bytes) -> bool:
+def _takes(raw: bytes, token_fd: int) -> bool:
     try:
-        Fd(btf_load(raw)).close()
+        Fd(btf_load(raw, token_fd=token_fd)).close()
     except SyscallError:
         return False
     return True
 
 
-def describe(spec: MapSpec) -> tuple[Fd, int, int] | None:
+def describe(spec: MapSpec, token_fd: int = 0) -> tuple[Fd, int, int] | None:
     """`(BTF in the kernel, id of the key, id of the value)` of a map, or None where there is nothing to say."""
     if spec.btf:
         if not (spec.btf_key or spec.btf_value):
             return None
-        return load_btf(bytes(spec.btf)), spec.btf_key, spec.btf_value
+        return load_btf(bytes(spec.btf), token_fd), spec.btf_key, spec.btf_value
     if spec.value is None and spec.key is None:
         return None
     from ..btf.builder import btf_for_map
@@ -69,7 +69,7 @@ def describe(spec: MapSpec) -> tuple[Fd, int, int] | None:
     if spec.map_type in MAPS_WITHOUT_BTF or (spec.key_size and spec.key is None) or spec.value is None:
         return None
     raw, key, value = btf_for_map(spec.key, spec.value)
-    return load_btf(raw), key, value
+    return load_btf(raw, token_fd), key, value
 
 
 def kernel_btf(id_: int) -> Btf:

@@ -65,10 +65,11 @@ def _native(codec: Codec) -> bool:
     return codec.format is not None and isinstance(codec.type, Scalar) and codec.type.byteorder == byteorder
 
 
-def create(spec: MapSpec, name: str = "") -> Map:
+def create(spec: MapSpec, name: str = "", token_fd: int = 0) -> Map:
     """Make the map that `spec` describes, with its contents, or open the one that is pinned where it wants to be.
 
-    `name` is what the kernel calls it when the spec has none.  When it fails, nothing is left.
+    `name` is what the kernel calls it when the spec has none; `token_fd` is a token that permits it, if any.
+    When it fails, nothing is left.
     """
     if not spec.name and name:
         spec = spec.replace(name=name)
@@ -77,7 +78,7 @@ def create(spec: MapSpec, name: str = "") -> Map:
     if spec.map_type == STRUCT_OPS:
         from .structops import create_struct_ops
 
-        return create_struct_ops(spec)  # `load` fills it: it is made of programs
+        return create_struct_ops(spec, token_fd)  # `load` fills it: it is made of programs
     if spec.pinning:
         from .found import pin_path, reuse
 
@@ -87,14 +88,14 @@ def create(spec: MapSpec, name: str = "") -> Map:
     if spec.map_type in (ARRAY_OF_MAPS, HASH_OF_MAPS):
         if spec.inner is None:
             raise SpecError(f"map {spec.name!r}: a map of maps needs `inner`, the spec of the maps in it")
-        with create(spec.inner.replace(contents=(), pinning=None)) as inner:
-            fd = _described(spec, inner_map_fd=inner.fileno())
+        with create(spec.inner.replace(contents=(), pinning=None), token_fd=token_fd) as inner:
+            fd = _described(spec, token_fd, inner_map_fd=inner.fileno())
     else:
-        fd = _described(spec)
+        fd = _described(spec, token_fd)
     made = live(spec, fd)
     try:
         made.start()
-        fill(made)
+        fill(made, token_fd)
         if spec.frozen:
             made.freeze()
         if spec.pinning:
@@ -105,11 +106,12 @@ def create(spec: MapSpec, name: str = "") -> Map:
     return made
 
 
-def _described(spec: MapSpec, **options: int) -> int:
+def _described(spec: MapSpec, token_fd: int, **options: int) -> int:
     """A new map with BTF of its key and value; without, where the kernel takes none for such a map."""
     from .btf import describe
 
-    described = describe(spec)
+    options["token_fd"] = token_fd
+    described = describe(spec, token_fd)
     if described is None:
         return _create(spec, **options)
     btf, key, value = described
@@ -128,7 +130,7 @@ def _create(spec: MapSpec, **options: int) -> int:
         spec.key_size,
         spec.value_size,
         spec.max_entries,
-        spec.flags | (_NUMA_NODE if spec.numa_node is not None else 0),
+        create_flags(spec),
         name=spec.name,
         numa_node=spec.numa_node or 0,
         ifindex=spec.ifindex,
@@ -137,7 +139,12 @@ def _create(spec: MapSpec, **options: int) -> int:
     )
 
 
-def fill(made: Any) -> None:
+def create_flags(spec: MapSpec) -> int:
+    """The flags that the kernel is given: those of the spec, and what follows from its other fields."""
+    return spec.flags | (_NUMA_NODE if spec.numa_node is not None else 0)
+
+
+def fill(made: Any, token_fd: int = 0) -> None:
     """Store the contents that the spec gives."""
     spec = made.spec
     if not spec.contents:
@@ -148,7 +155,7 @@ def fill(made: Any) -> None:
         return
     for key, value in spec.contents:
         if isinstance(value, MapSpec):
-            with create(value) as inner:  # the outer map keeps it
+            with create(value, token_fd=token_fd) as inner:  # the outer map keeps it
                 made[key] = inner
         elif not isinstance(value, ProgramSpec):  # programs are loaded by `load`
             made[key] = value

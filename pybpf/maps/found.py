@@ -8,7 +8,7 @@ from ..errors import SpecError, SyscallError
 from ..spec import MapSpec
 from ..syscall.bpffs import DEFAULT, open_pin
 from ..syscall.objects import each, fd_by_id, obj_info
-from .create import live
+from .create import create_flags, live
 from .live import Map
 
 TYPE_CHECKING = False
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 _ACCESS_FLAGS = 1 << 3 | 1 << 4  # RDONLY and WRONLY belong to the descriptor, not to the map
+_RDONLY_PROG = 1 << 7
+_ADDED_FLAGS = dict.fromkeys(
+    (14, 25), _RDONLY_PROG
+)  # by the kernel, by MapType: DEVMAP, DEVMAP_HASH (dev_map_init_map)
 # What a pinned map must have in common with the declaration that wants it.
 _COMPARED = ("map_type", "key_size", "value_size", "max_entries", "flags")
 
@@ -118,7 +122,8 @@ def reuse(spec: MapSpec) -> Map | None:
         for field in _COMPARED:
             wanted, found = getattr(spec, field), getattr(there, field)
             if field == "flags":
-                wanted, found = wanted & ~_ACCESS_FLAGS, found & ~_ACCESS_FLAGS
+                wanted = (create_flags(spec) | _ADDED_FLAGS.get(spec.map_type, 0)) & ~_ACCESS_FLAGS
+                found = (found | _ADDED_FLAGS.get(spec.map_type, 0)) & ~_ACCESS_FLAGS
             if wanted != found:
                 raise SpecError(
                     f"map {spec.name!r}: the map pinned at {path} has {field}={found}, but {wanted} is declared; "

@@ -41,24 +41,24 @@ def kernel_struct(spec: MapSpec) -> Struct:
     return found  # type: ignore[no-any-return]
 
 
-def create_struct_ops(spec: MapSpec) -> Map:
+def create_struct_ops(spec: MapSpec, token_fd: int = 0) -> Map:
     """A struct_ops map, its structure still empty: `register` fills it."""
     wrapper = kernel_struct(spec)
     spec = spec.replace(value=None, value_size=wrapper.size)
     try:
-        return StructOpsMap(spec, _make(spec, wrapper.id))
+        return StructOpsMap(spec, _make(spec, wrapper.id, token_fd))
     except SyscallError:
         if not spec.flags & LINK or _have_link():
             raise
     # The flag is the default; where there are no such links yet (before Linux 6.4) the structure is registered when
     # it is filled, and `attach_map` unregisters it.
     spec = spec.replace(flags=spec.flags & ~LINK)
-    return StructOpsMap(spec, _make(spec, wrapper.id))
+    return StructOpsMap(spec, _make(spec, wrapper.id, token_fd))
 
 
-def _make(spec: MapSpec, kernel_type: int) -> int:
+def _make(spec: MapSpec, kernel_type: int, token_fd: int) -> int:
     # The type is the kernel's own, but the kernel wants BTF of the program's all the same (map_create).
-    with load_btf(btf_for_map(u32, u32)[0]) as btf:
+    with load_btf(btf_for_map(u32, u32)[0], token_fd) as btf:
         return map_create(
             spec.map_type,
             4,
@@ -68,6 +68,7 @@ def _make(spec: MapSpec, kernel_type: int) -> int:
             name=spec.name,
             btf_fd=btf.fileno(),
             btf_vmlinux_value_type_id=kernel_type,
+            token_fd=token_fd,
         )
 
 

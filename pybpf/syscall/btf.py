@@ -5,7 +5,7 @@ from __future__ import annotations
 from struct import Struct
 
 from ..errors import VerifierError
-from .door import address, buffer_of, call, failure
+from .door import address, buffer_of, call, failure, with_token
 from .progs import grow_log
 
 BTF_LOAD = 18
@@ -15,6 +15,7 @@ LOAD = Struct("=2Q5Ii")
 def btf_load(raw: bytes, *, flags: int = 0, token_fd: int = 0) -> int:
     """BPF_BTF_LOAD: the descriptor of BTF that the kernel has checked.  VerifierError with the log when it refuses."""
     data = buffer_of(raw)
+    flags = with_token(flags, token_fd)
     result = call(BTF_LOAD, bytearray(LOAD.pack(address(data), 0, len(raw), 0, 0, 0, flags, token_fd)))
     if result >= 0:
         return result

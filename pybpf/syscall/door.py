@@ -179,6 +179,14 @@ def object_name(name: str | bytes) -> bytes:
     return raw[:15]
 
 
+TOKEN_FD = 1 << 16  # BPF_F_TOKEN_FD, among the flags of MAP_CREATE, PROG_LOAD and BTF_LOAD
+
+
+def with_token(flags: int, token_fd: int) -> int:
+    """The flags of a command that is permitted by a token, if there is one."""
+    return flags | TOKEN_FD if token_fd else flags
+
+
 def cstrings(values: Iterable[str]) -> Any:
     """A ctypes array of `char *`, as kprobe_multi takes symbols."""
     from ctypes import c_char_p

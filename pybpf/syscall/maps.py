@@ -8,7 +8,7 @@ from __future__ import annotations
 from errno import ENOENT, ENOSPC
 from struct import Struct
 
-from .door import address, bpf, buffer_of, call, failure, object_name
+from .door import address, bpf, buffer_of, call, failure, object_name, with_token
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,13 +53,13 @@ def map_create(
     value_type_btf_obj_fd: int = 0,
     token_fd: int = 0,
 ) -> int:
-    """BPF_MAP_CREATE: the descriptor of a new map."""
+    """BPF_MAP_CREATE: the descriptor of a new map.  `token_fd` permits it where the process alone may not (Linux 6.9)."""
     attr = CREATE.pack(
         map_type,
         key_size,
         value_size,
         max_entries,
-        flags,
+        with_token(flags, token_fd),
         inner_map_fd,
         numa_node,
         object_name(name),

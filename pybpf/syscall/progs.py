@@ -6,7 +6,7 @@ from errno import EINVAL, ENOSPC
 from struct import Struct
 
 from ..errors import VerifierError
-from .door import address, bpf, buffer_of, call, failure, object_name
+from .door import address, bpf, buffer_of, call, failure, object_name, with_token
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def prog_load(
 ) -> tuple[int, str]:
     """BPF_PROG_LOAD: the descriptor of a program, and its log ("" unless `log_level` asks for one).
 
-    `attach_prog_fd` is also `attach_btf_obj_fd`.  A load that fails is repeated with a log that grows until it fits;
+    `attach_prog_fd` is also `attach_btf_obj_fd`; `token_fd` permits what the process alone may not (Linux 6.9).  A load that fails is repeated with a log that grows until it fits;
     then VerifierError when the log says something, else SyscallError.
     """
     code = buffer_of(insns)
@@ -81,7 +81,7 @@ def prog_load(
             0,
             0,
             kern_version,
-            flags,
+            with_token(flags, token_fd),
             object_name(name),
             ifindex,
             expected_attach_type,

@@ -51,6 +51,9 @@ _SPECIAL = {
     ("BPF_OBJ_PIN", errno.EINVAL): "the path is not on a bpffs",
     ("BPF_OBJ_PIN", errno.EPERM): "the path is not on a bpffs",
     ("BPF_OBJ_PIN", errno.EEXIST): "something is pinned there already: remove the file, or open it with from_pin()",
+    ("BPF_TOKEN_CREATE", errno.EINVAL): "the path is not the root of a bpffs",
+    ("BPF_TOKEN_CREATE", errno.ENOENT): "the bpffs delegates nothing: mount it with delegate_cmds= and its like",
+    ("BPF_TOKEN_CREATE", errno.EOPNOTSUPP): "tokens are for other user namespaces than the first",
     ("setsockopt(SO_ATTACH_BPF)", errno.EINVAL): "the program is not a socket filter",
 }
 

@@ -14,17 +14,24 @@ import pytest
 import pybpf
 from pybpf import (
     Array,
+    CpuMap,
+    DevMap,
+    DevMapHash,
     HashMap,
+    HashOfMaps,
     Map,
     PerCpuHashMap,
+    PerfEventArray,
     Program,
     ProgramSpec,
+    Queue,
     SpecError,
     Struct,
     SyscallError,
     asm,
     be16,
     char,
+    features,
     load,
     u32,
     u64,
@@ -210,6 +217,27 @@ def test_a_pinned_map_is_used_again(mounted):
     ):
         with pytest.raises(SpecError, match=f"has {field}="):
             create(other)
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        DevMap(max_entries=4),  # the kernel adds a flag of its own
+        DevMapHash(max_entries=4),
+        HashMap(u32, u64, max_entries=4, numa_node=0),
+        PerfEventArray(),  # as large as there are CPUs
+        HashOfMaps(u32, inner=Array(u64, max_entries=2), max_entries=3),
+        Queue(u32, max_entries=2),
+        CpuMap(max_entries=2),
+    ],
+    ids=lambda declared: type(declared).__name__,
+)
+def test_the_same_declaration_finds_its_pinned_map(declared, mounted):
+    if not features.have_map_type(declared.map_type):
+        pytest.skip("not on this kernel")
+    declared = declared.replace(pinning=str(mounted / "it"))
+    with create(declared) as first, create(declared) as second:
+        assert first.info.id == second.info.id
 
 
 def test_a_bpffs_is_mounted_on_demand_and_said():
