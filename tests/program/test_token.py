@@ -7,6 +7,7 @@ import errno
 import os
 import socket
 import sys
+from contextlib import suppress
 
 import pytest
 
@@ -88,11 +89,8 @@ def in_container(setup):
     bpffs = f"/proc/self/fd/{syscall(FSMOUNT, fs, 0, 0)}"
     yield "without", refusal(lambda: load(count))[0]
     with Token.from_bpffs(bpffs) as token:
-        try:
+        with suppress(SyscallError):  # before Linux 6.17 it does not tell
             info = token.info
-        except SyscallError as error:
-            assert error.errno == errno.EINVAL  # before Linux 6.17
-        else:
             yield "info", (info.allowed_cmds, info.allowed_maps, info.allowed_progs)
         with load(count, token=token) as prog:
             yield "run", (prog.test_run(b"\5" * 40).retval, dict(prog[packets]))
@@ -148,5 +146,5 @@ def test_token():
 def test_no_token_in_the_first_namespace(tmp_path):
     if not features.have_command(Cmd.TOKEN_CREATE):
         pytest.skip("no tokens before Linux 6.9")
-    with pytest.raises(SyscallError, match="BPF_TOKEN_CREATE.*\n.*not the root of a bpffs"):
+    with pytest.raises(SyscallError, match=r"BPF_TOKEN_CREATE.*\n.*not the root of a bpffs"):
         Token.from_bpffs(str(tmp_path))
