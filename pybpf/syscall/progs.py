@@ -63,7 +63,8 @@ def prog_load(
     """BPF_PROG_LOAD: the descriptor of a program, and its log ("" unless `log_level` asks for one).
 
     `attach_prog_fd` is also `attach_btf_obj_fd`; `token_fd` permits what the process alone may not (Linux 6.9).
-    A load that fails is repeated with a log that grows until it fits; then VerifierError when the log says something, else SyscallError.
+    A load that fails is repeated with a log that grows until it fits;
+    then VerifierError when the log says something, else SyscallError.
     """
     code = buffer_of(insns)
     text = buffer_of(license.encode() + b"\0")
