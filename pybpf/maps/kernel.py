@@ -71,7 +71,9 @@ class KernelMap:
         if found is None:
             return None
         code = self.delete(key)
-        if code and code != ENOENT:
+        if code == ENOENT:  # somebody else took it, or a trie found a shorter prefix
+            return None
+        if code:
             raise failure(code, MAP_LOOKUP_AND_DELETE_ELEM)
         return found
 

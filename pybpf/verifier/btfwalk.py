@@ -29,8 +29,8 @@ from .values import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..btf import Btf
+    from ..btf.fields import Special
     from .explore import Run
-    from .maps import Special
     from .state import State
 
 RCU_PROTECTED = frozenset(("prog_test_ref_kfunc", "cgroup", "bpf_cpumask", "task_struct", "bpf_crypto_ctx", "css_set"))

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from ..btf.fields import Special, special_fields
 from ..uapi.map import MapFlags, MapType
 from ..uapi.prog import ProgType
 from .reject import Reject
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
-    from ..btf import Type
     from ..spec import MapSpec
     from .context import Setting
     from .program import Program
@@ -54,38 +52,6 @@ _READ_ONLY = frozenset((MapType.DEVMAP, MapType.DEVMAP_HASH))
 CGROUP_STORAGES = frozenset((MapType.CGROUP_STORAGE, MapType.PERCPU_CGROUP_STORAGE))
 ARRAYS = frozenset((MapType.ARRAY, MapType.PERCPU_ARRAY))
 
-# Special fields of a map value: BTF type -> (field, size).
-_SPECIAL = {
-    "bpf_spin_lock": ("spin_lock", 4),
-    "bpf_res_spin_lock": ("res_spin_lock", 4),
-    "bpf_timer": ("timer", 16),
-    "bpf_wq": ("wq", 16),
-    "bpf_list_head": ("list_head", 16),
-    "bpf_list_node": ("list_node", 24),
-    "bpf_rb_root": ("rb_root", 16),
-    "bpf_rb_node": ("rb_node", 32),
-    "bpf_refcount": ("refcount", 4),
-    "bpf_task_work": ("task_work", 8),
-}
-_POINTERS = {"kptr_untrusted": "kptr_unref", "kptr": "kptr", "percpu_kptr": "kptr_percpu", "uptr": "uptr"}
-KPTRS = frozenset(_POINTERS.values())
-
-
-class Special:
-    """A field of a map value that programs may not touch by loads and stores: `kind`, `offset` and `size` in bytes.
-
-    A kptr also has the `struct` that it points to, by name, and whether the program's own BTF defines it (`local`).
-    """
-
-    __slots__ = ("kind", "local", "offset", "size", "struct")
-
-    def __init__(self, kind: str, offset: int, size: int, struct: str = "", local: bool = False) -> None:
-        self.kind = kind
-        self.offset = offset
-        self.size = size
-        self.struct = struct
-        self.local = local
-
 
 class Map:
     """A map: one object for each `MapSpec` of a program."""
@@ -99,7 +65,7 @@ class Map:
         self.max_entries = spec.max_entries
         self.flags = int(spec.flags) | (MapFlags.RDONLY_PROG if self.type in _READ_ONLY else 0)
         self.inner = Map(spec.inner, f"{self.name}.inner") if spec.inner is not None else None
-        self.specials: tuple[Special, ...] = tuple(_specials(spec))
+        self.specials = _specials(spec)
         # Loaders freeze read-only data of C programs, and say so in the map's name only.
         self.frozen = spec.frozen or ".rodata" in self.name
         self.frozen_contents = _contents(spec) if self.frozen else None
@@ -137,57 +103,13 @@ def _contents(spec: MapSpec) -> bytes | None:
         return None
 
 
-def _specials(spec: MapSpec) -> list[Special]:
-    """The special fields that the BTF of the value declares."""
+def _specials(spec: MapSpec) -> tuple[Special, ...]:
     from ..errors import BtfError
 
-    if not spec.btf or not spec.btf_value:
-        return []
-    from ..btf import Btf, Struct
-
-    btf = spec.btf if isinstance(spec.btf, Btf) else Btf.parse(spec.btf)
-    found: list[Special] = []
     try:
-        top = btf.type(spec.btf_value).stripped
-        if isinstance(top, Struct):
-            _collect(top, 0, found, 0)
+        return special_fields(spec)
     except BtfError as error:
         raise Reject("btf", f"map {spec.name or '(unnamed)'}: {error}") from None
-    return sorted(found, key=lambda field: field.offset)
-
-
-def _collect(struct: Any, base: int, found: list[Special], depth: int) -> None:
-    from ..btf import Array, Struct
-
-    for member in struct.members:
-        offset = base + member.bit_offset // 8
-        inner = member.type.stripped
-        count = 1
-        while isinstance(inner, Array):
-            count *= inner.count
-            inner = inner.element.stripped
-        if count > 64:
-            continue
-        for i in range(count):
-            if isinstance(inner, Struct):
-                at = offset + i * inner.size
-                if inner.name in _SPECIAL:
-                    kind, size = _SPECIAL[inner.name]
-                    found.append(Special(kind, at, size))
-                elif depth < 4:
-                    _collect(inner, at, found, depth + 1)
-            elif inner.kind == 2:
-                field = _kptr(inner, offset + i * 8)
-                if field is not None:
-                    found.append(field)
-
-
-def _kptr(pointer: Type, offset: int) -> Special | None:
-    tag = pointer.type
-    if tag.kind != 18 or tag.name not in _POINTERS:
-        return None
-    target = tag.type.stripped
-    return Special(_POINTERS[tag.name], offset, 8, target.name, local=target.kind != 7 and target.size > 0)
 
 
 def check_load_of_map(program: Program, map: Map, slot: int, offset: int | None, checked: set[int]) -> None:

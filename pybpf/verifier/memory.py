@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
+from ..btf.fields import KPTRS, Special
 from ..uapi.map import MapFlags, MapType
 from ..uapi.prog import ProgType
 from . import btfwalk, sockets, stack, tnum
-from .maps import KPTRS, MAX_OFFSET, Map, Special
+from .maps import MAX_OFFSET, Map
 from .num import S64_MIN, s64
 from .pointers import area
 from .reject import Reject

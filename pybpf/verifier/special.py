@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
+from ..btf.fields import KPTRS
 from . import stack
-from .maps import KPTRS
 from .num import s64
 from .reject import Reject
 from .state import DYNPTR, EMPTY, LOCK, State

@@ -61,7 +61,6 @@ class VM:
         self.frames[0].show(self.mem)
         self.by_address: dict[int, OfflineMap] = {}
         self.replaced: dict[str, Callable[..., int | None]] = {}
-        self.timers: dict[int, Timer] = {}
         self.coverage = coverage.active
         self._maps: list[OfflineMap] = []
         self._views: dict[int, View] = {}
@@ -190,11 +189,11 @@ class VM:
         end = self.env.time_ns + ns
         fired = 0
         while True:
-            due = [(t.due, address) for address, t in self.timers.items() if t.due is not None and t.due <= end]
+            due = [(t.due, address) for address, t in self.mem.timers.items() if t.due is not None and t.due <= end]
             if not due:
                 break
             when, address = min(due)
-            timer = self.timers[address]
+            timer = self.mem.timers[address]
             self.env.time_ns = max(self.env.time_ns, when)
             timer.due = None
             self._fire(timer, address)

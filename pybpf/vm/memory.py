@@ -19,6 +19,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .helpers.control import Timer
+
 MASK32 = 0xFFFFFFFF
 MASK64 = 0xFFFFFFFFFFFFFFFF
 
@@ -78,6 +80,8 @@ class Memory:
         self._addresses: dict[int, int] = {}  # by id of an object
         self._owners: dict[int, object] = {}  # by address
         self._retired: list[int] = []
+        self.timers: dict[int, Timer] = {}
+        """Those that programs set up, by address: a timer ends with the memory that it lies in."""
         self._kernel = _FIRST_KERNEL
         self._user = _FIRST_USER
 
@@ -108,6 +112,13 @@ class Memory:
         self.readable.pop(window, None)
         self.writable.pop(window, None)
         self.names.pop(window, None)
+        if self.timers:
+            self.stop_timers(address)
+
+    def stop_timers(self, address: int) -> None:
+        """Forget the timers in the region of `address`."""
+        for at in [at for at in self.timers if at >> 32 == address >> 32]:
+            del self.timers[at]
 
     def retire(self, address: int) -> None:
         """Unmap the region when the run ends: as under RCU, a program may use what it looked up until it is done."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from errno import ENOENT, EPERM
 
-from ..errors import SpecError
+from ..errors import SpecError, SyscallError
 from ..mapview import HashView, View, view
 from ..spec import MapSpec, ProgramSpec
 from ..uapi import MapType
@@ -51,7 +51,11 @@ class Raw:
             return None if isinstance(found, int) else found
         value = self.map.read(key)
         if value is not None:
-            self.map.user_delete(key)
+            code = -self.map.user_delete(key)
+            if code == ENOENT:  # a trie found a shorter prefix
+                return None
+            if code:
+                raise SyscallError(code, "BPF_MAP_LOOKUP_AND_DELETE_ELEM", f"map {self.map.name!r}")
         return value
 
     def contains(self, value: bytes) -> bool:

@@ -54,16 +54,16 @@ def spin_unlock(run: Run, lock: int) -> int:
 def timer_init(run: Run, timer: int, map: int, flags: int) -> int:
     if flags not in _CLOCKS:
         return -EINVAL
-    if timer in run.vm.timers:
+    if timer in run.mem.timers:
         return -EBUSY
     run.mem.read(timer, 16)
-    run.vm.timers[timer] = Timer(run.map(map).address)
+    run.mem.timers[timer] = Timer(run.map(map).address)
     return 0
 
 
 @model
 def timer_set_callback(run: Run, timer: int, callback_fn: int) -> int:
-    found = run.vm.timers.get(timer)
+    found = run.mem.timers.get(timer)
     if found is None:
         return -EINVAL
     found.callback = callback_fn
@@ -72,7 +72,7 @@ def timer_set_callback(run: Run, timer: int, callback_fn: int) -> int:
 
 @model
 def timer_start(run: Run, timer: int, nsecs: int, flags: int) -> int:
-    found = run.vm.timers.get(timer)
+    found = run.mem.timers.get(timer)
     if flags & ~(_TIMER_ABS | _TIMER_CPU_PIN):
         return -EINVAL
     if found is None or not found.callback:
@@ -83,7 +83,7 @@ def timer_start(run: Run, timer: int, nsecs: int, flags: int) -> int:
 
 @model
 def timer_cancel(run: Run, timer: int) -> int:
-    found = run.vm.timers.get(timer)
+    found = run.mem.timers.get(timer)
     if found is None:
         return -EINVAL
     was_due, found.due = found.due is not None, None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...errors import NotSupportedError
 from ...uapi import MapType, named
-from .array import Array, ArrayOfMaps, HashedTable, HashOfMaps, PerCpuArray, References, Table
+from .array import Array, ArrayOfMaps, CpuMap, HashedTable, HashOfMaps, PerCpuArray, References, Table
 from .base import OfflineMap
 from .hash import Hash, LpmTrie, LruHash, LruPerCpuHash, PerCpuHash
 from .objects import CgroupStorage, SockHash, SockMap, StackTraces, Storage
@@ -32,7 +32,7 @@ KINDS: dict[int, type[OfflineMap]] = {
     MapType.HASH_OF_MAPS: HashOfMaps,
     MapType.DEVMAP: Table,
     MapType.SOCKMAP: SockMap,
-    MapType.CPUMAP: Table,
+    MapType.CPUMAP: CpuMap,
     MapType.XSKMAP: Table,
     MapType.SOCKHASH: SockHash,
     MapType.CGROUP_STORAGE: CgroupStorage,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from errno import E2BIG, EBADF, EEXIST, EINVAL, ENOENT
+from errno import E2BIG, EBADF, EEXIST, EINVAL, ENODEV, ENOENT, EOVERFLOW
 
 from ...errors import SpecError
-from .base import EXIST, F_LOCK, NOEXIST, RDONLY_PROG, OfflineMap, PerCpuValues, bad_flags
+from .base import EXIST, F_LOCK, LOCKS, NOEXIST, RDONLY_PROG, OfflineMap, PerCpuValues, bad_flags
+
+_LONGEST_QUEUE = 16384
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,11 +33,13 @@ class Indexed(OfflineMap):
 
     def _refused(self, key: bytes, flags: int) -> int:
         """0 when an update may go ahead, else the kernel's error; its order of checks is observable."""
-        if bad_flags(flags, self.spec):
+        if bad_flags(flags):
             return -EINVAL
         if self._index(key) is None:
             return -E2BIG
-        return -EEXIST if flags & NOEXIST else 0
+        if flags & NOEXIST:
+            return -EEXIST
+        return -EINVAL if flags & F_LOCK and not self.has_lock else 0
 
 
 class Array(Indexed):
@@ -54,7 +58,12 @@ class Array(Indexed):
     def update(self, key: bytes, value: bytes, flags: int) -> int:
         refused = self._refused(key, flags)
         if not refused:
-            self._bytes(self.lookup(key))[:] = value
+            address = self.lookup(key)
+            data = self._overwrite(address, value)
+            self.mem.stop_timers(address)
+            for at, size, kind in self.specials:  # what they hold is released (`bpf_obj_free_fields`)
+                if kind not in LOCKS:
+                    data[at : at + size] = bytes(size)
         return refused
 
     def direct_value(self, offset: int) -> int:
@@ -73,7 +82,7 @@ class Array(Indexed):
         if index is None:
             return None
         address = self.addresses.get(index)
-        return self.mem.read(address, self.value_size) if address else bytes(self.value_size)
+        return self._plain(self.mem.read(address, self.value_size)) if address else bytes(self.value_size)
 
     def _make(self, index: int) -> int:
         address = self.mem.add(bytearray(self.value_size), lambda: f"value of {self.name}[{index}]")
@@ -81,11 +90,6 @@ class Array(Indexed):
             del self.mem.writable[address >> 32]
         self.addresses[index] = address
         return address
-
-    def _bytes(self, address: int) -> bytearray:
-        data = self.mem.readable[address >> 32]
-        assert isinstance(data, bytearray)
-        return data
 
 
 class PerCpuArray(Indexed):
@@ -112,7 +116,7 @@ class PerCpuArray(Indexed):
         return 0 if index is None or not 0 <= cpu < self.env.cpus else self._at(index).addresses[cpu]
 
     def update(self, key: bytes, value: bytes, flags: int) -> int:
-        refused = -EINVAL if flags & F_LOCK else self._refused(key, flags)
+        refused = self._refused(key, flags)
         if not refused:
             self.mem.write(self.lookup(key), value)
         return refused
@@ -126,7 +130,8 @@ class PerCpuArray(Indexed):
         return None if index is None else self._at(index).read()
 
     def user_update(self, key: bytes, value: bytes, flags: int) -> int:
-        return self._refused(key, flags) or self._at(int.from_bytes(key, "little")).write(value)
+        refused = -EINVAL if flags & F_LOCK else self._refused(key, flags)
+        return refused or self._at(int.from_bytes(key, "little")).write(value)
 
 
 class References(Indexed):
@@ -227,19 +232,23 @@ class Table(Indexed):
         return self.rows.get(key, 0)
 
     def user_update(self, key: bytes, value: bytes, flags: int) -> int:
-        if flags > EXIST:
-            return -EINVAL
-        if self.hashed:
-            if key in self.rows and flags & NOEXIST:
-                return -EEXIST
-            if key not in self.rows and len(self.rows) >= self.max_entries:
-                return -E2BIG
+        refused = -EINVAL if flags > EXIST else self._refused(key, flags)
+        if refused:
+            return refused
+        number = int.from_bytes(value[:4], "little")
+        unknown = self._unknown(key, number)
+        if unknown:
+            return unknown
+        if number:
+            self.rows[key] = self.mem.add(bytes(value), lambda: f"value of {self.name}[{key.hex()}]")
         else:
-            refused = self._refused(key, flags)
-            if refused:
-                return refused
-        self.rows[key] = self.mem.add(bytes(value), lambda: f"value of {self.name}[{key.hex()}]")
+            self.rows.pop(key, None)
         return 0
+
+    def _unknown(self, key: bytes, number: int) -> int:
+        """0 when a device, CPU or socket of this number may stand under `key`, else the error."""
+        devices = self.env.devices
+        return -EINVAL if number and devices and number not in devices else 0
 
     def user_delete(self, key: bytes) -> int:
         if not self.hashed and self._index(key) is None:
@@ -259,3 +268,27 @@ class HashedTable(Table):
     """DEVMAP_HASH: a `Table` with any number as key."""
 
     hashed = True
+
+    def _refused(self, key: bytes, flags: int) -> int:
+        return 0
+
+    def _unknown(self, key: bytes, number: int) -> int:
+        return -EINVAL if not number else super()._unknown(key, number)
+
+    def user_update(self, key: bytes, value: bytes, flags: int) -> int:
+        if flags > EXIST or not int.from_bytes(value[:4], "little"):
+            return -EINVAL
+        if key in self.rows and flags & NOEXIST:
+            return -EEXIST
+        if key not in self.rows and len(self.rows) >= self.max_entries:
+            return -E2BIG
+        return super().user_update(key, value, flags)
+
+
+class CpuMap(Table):
+    """CPUs by number; the value is the length of a queue, 0 for none."""
+
+    def _unknown(self, key: bytes, number: int) -> int:
+        if number > _LONGEST_QUEUE:
+            return -EOVERFLOW
+        return -ENODEV if int.from_bytes(key, "little") >= self.env.cpus else 0

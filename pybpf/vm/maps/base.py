@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from errno import EINVAL, EOPNOTSUPP
 
+from ...btf.fields import special_fields
 from ...errors import SpecError
 from ...uapi import MapType, named
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 ANY, NOEXIST, EXIST, F_LOCK = 0, 1, 2, 4
 RDONLY_PROG, WRONLY_PROG = 1 << 7, 1 << 8
+LOCKS = ("spin_lock", "res_spin_lock")
 
 
 class OfflineMap:
@@ -37,6 +39,8 @@ class OfflineMap:
         self.max_entries = spec.max_entries
         self.name = spec.name or f"map{id}"
         self.frozen = False
+        self.specials = [(f.offset, f.size, f.kind) for f in special_fields(spec)]
+        self.has_lock = any(kind in LOCKS for _, _, kind in self.specials)
         # A program may hold the map's address, but the kernel's own structure there is not modelled: reads fault.
         self.address = mem.add(b"", f"struct bpf_map of {self.name}")
         self._prepare()
@@ -86,13 +90,15 @@ class OfflineMap:
     def read(self, key: bytes) -> bytes | None:
         """The value under `key` as user space reads it (all CPUs after one another, each padded to 8), or None."""
         address = self.user_lookup(key)
-        return self.mem.read(address, self.value_size) if address else None
+        return self._plain(self.mem.read(address, self.value_size)) if address else None
 
     def user_lookup(self, key: bytes) -> int:
         """`lookup` without the traces that a program's lookup leaves (LRU)."""
         return self.lookup(key)
 
     def user_update(self, key: bytes, value: bytes, flags: int) -> int:
+        if flags & F_LOCK and not self.has_lock:
+            return -EINVAL
         return self.update(key, value, flags)
 
     def user_delete(self, key: bytes) -> int:
@@ -100,6 +106,28 @@ class OfflineMap:
 
     def keys(self) -> list[bytes]:
         return [key for key, _ in self.elements()]
+
+    # Special fields (locks, timers, kptrs) are the kernel's: nobody copies them in or out.
+
+    def _plain(self, value: bytes) -> bytes:
+        """A value with zeros where its special fields are."""
+        if not self.specials:
+            return value
+        out = bytearray(value)
+        for at, size, _ in self.specials:
+            out[at : at + size] = bytes(size)
+        return bytes(out)
+
+    def _overwrite(self, address: int, value: bytes) -> bytearray:
+        """Change a value in place, but for its special fields; the bytes of its region."""
+        data = self.mem.readable[address >> 32]
+        assert isinstance(data, bytearray)
+        end = 0
+        for at, size, _ in self.specials:
+            data[end:at] = value[end:at]
+            end = at + size
+        data[end:] = value[end:]
+        return data
 
 
 class PerCpuValues:
@@ -124,6 +152,6 @@ class PerCpuValues:
         return 0
 
 
-def bad_flags(flags: int, spec: MapSpec) -> bool:
-    """Whether the kernel refuses these update flags with EINVAL."""
+def bad_flags(flags: int) -> bool:
+    """Whether the kernel refuses these update flags with EINVAL, whatever the map: both conditions, or unknown ones."""
     return (flags & ~F_LOCK) > EXIST

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from errno import E2BIG, EEXIST, EINVAL, ENOENT, ENOSPC
 
-from .base import EXIST, NOEXIST, OfflineMap, PerCpuValues, bad_flags
+from .base import EXIST, F_LOCK, NOEXIST, OfflineMap, PerCpuValues, bad_flags
 from .lru import Lru
 
 TYPE_CHECKING = False
@@ -25,12 +25,15 @@ class Hash(OfflineMap):
         return self.addresses.get(key, 0)
 
     def update(self, key: bytes, value: bytes, flags: int) -> int:
-        if bad_flags(flags, self.spec):
+        if bad_flags(flags) or (flags & F_LOCK and not self.has_lock):
             return -EINVAL
         address = self.addresses.get(key)
         if address is not None:
             if flags & NOEXIST:
                 return -EEXIST
+            if flags & F_LOCK:
+                self._overwrite(address, value)
+                return 0
             # A new element takes the place of the old one; who holds the old address keeps the old value.
             self.addresses[key] = self._new(key, value)
             self.mem.retire(address)
@@ -53,7 +56,7 @@ class Hash(OfflineMap):
         return list(self.addresses.items())
 
     def _new(self, key: bytes, value: bytes) -> int:
-        return self.mem.add(bytearray(value), lambda: f"value of {self.name}[{key.hex()}]")
+        return self.mem.add(bytearray(self._plain(value)), lambda: f"value of {self.name}[{key.hex()}]")
 
     def _make_room(self) -> bool:
         return False
@@ -76,7 +79,7 @@ class LruHash(Hash):
         return self.addresses.get(key, 0)
 
     def update(self, key: bytes, value: bytes, flags: int) -> int:
-        if bad_flags(flags, self.spec):
+        if flags > EXIST:
             return -EINVAL
         # The kernel takes a free node before it looks whether the key exists, so even a replacement may evict;
         # the replaced node goes back to the free list (`htab_lru_map_update_elem`).
@@ -123,7 +126,7 @@ class PerCpuHash(OfflineMap):
         return values.addresses[cpu] if values is not None and 0 <= cpu < self.env.cpus else 0
 
     def update(self, key: bytes, value: bytes, flags: int) -> int:
-        if (flags & ~4) > EXIST or flags & 4:
+        if flags > EXIST:
             return -EINVAL
         status = self._room(key, flags)
         if status == 0:
@@ -146,7 +149,7 @@ class PerCpuHash(OfflineMap):
         return values.read() if values is not None else None
 
     def user_update(self, key: bytes, value: bytes, flags: int) -> int:
-        if bad_flags(flags, self.spec):
+        if flags > EXIST:
             return -EINVAL
         return self._room(key, flags) or self._make(key).write(value)
 
