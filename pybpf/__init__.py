@@ -163,6 +163,7 @@ if TYPE_CHECKING:
     from .links.base import Link as Link
     from .links.found import links as links
     from .links.seccomp import install_seccomp as install_seccomp
+    from .links.socket import attach_classic as attach_classic
     from .loader import Collection as Collection
     from .loader import Program as Program
     from .loader import enable_stats as enable_stats
@@ -305,6 +306,7 @@ _HOME = {
     "open_elf": "elf.reader",
     "write_elf": "elf.writer",
     "cbpf": "",
+    "attach_classic": "links.socket",
     "install_seccomp": "links.seccomp",
     "pcap_filter": "cbpf",
     **dict.fromkeys(

@@ -62,8 +62,9 @@ class Filter(tuple[Insn, ...]):
     ) -> ProgramSpec:
         """The same filter as an extended BPF program.
 
-        A socket filter returns what the classic one does.  `ProgType.XDP` and `SCHED_CLS` return `match` where the
-        classic result is not 0 and `miss` where it is (by default let pass and drop).
+        A socket filter returns what the classic one does.  `ProgType.XDP`, `SCHED_CLS`, `SCHED_ACT`, `CGROUP_SKB` and
+        `LWT_*` return `match` where the classic result is not 0 and `miss` where it is (by default let pass and drop).
+        The packet begins where that type's begins: cgroup and LWT programs have no Ethernet header (`DLT.RAW`).
         NotSupportedError names a program type, or an extension that extended BPF has no access to.
         """
         from .translate import to_ebpf

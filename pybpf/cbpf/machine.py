@@ -62,6 +62,8 @@ def run(insns: Sequence[Insn], packet: Packet) -> int:
         op, operand = OPCODES[code]
         value = x if operand == "x" else k
         if operand == "abs" and k >= AD_OFF:
+            if EXTENSION_NAMES[k] == "ifidx" and packet.meta.get("ifidx") == 0:
+                return a  # a packet of no device ends the filter there (convert_bpf_extensions, net/core/filter.c)
             a = a ^ x if EXTENSION_NAMES[k] == "xor_x" else _extension(packet, EXTENSION_NAMES[k], pc - 1)
         elif operand in ("abs", "ind", "msh"):
             loaded = _load(packet, k + x & _M32 if operand == "ind" else k, _WIDTH[op])

@@ -24,8 +24,9 @@ from typing import NamedTuple
 from ..errors import FilterError, NotSupportedError
 from ..uapi.syscalls import GENERIC, I386, X86_64
 from .filter import Filter
+from .insn import OPCODES
 from .machine import Packet
-from .text import parse
+from .text import format_insn, parse
 
 
 class Arch(NamedTuple):
@@ -66,12 +67,24 @@ def fail(errno: int) -> int:
 
 
 class Condition(NamedTuple):
-    """One test of an argument: `args[arg] & mask`, compared as an unsigned 64-bit number."""
+    """One test of an argument: `args[arg] & mask`, compared as an unsigned 64-bit number (==, !=, <, <=, >, >=)."""
 
     arg: int
     op: str
     value: int
     mask: int = (1 << 64) - 1
+
+
+_OPERATORS = ("==", "!=", "<", "<=", ">", ">=")
+
+
+def _checked(condition: Condition) -> Condition:
+    arg(condition.arg)
+    if condition.op not in _OPERATORS:
+        raise FilterError(f"comparison {condition.op!r}: expected one of {' '.join(_OPERATORS)}")
+    if not (0 <= condition.value < 1 << 64 and 0 <= condition.mask < 1 << 64):
+        raise FilterError(f"{condition}: value and mask are unsigned numbers of 64 bits")
+    return condition
 
 
 class _Arg:
@@ -126,6 +139,10 @@ class SeccompData(NamedTuple):
     instruction_pointer: int = 0
     arch: str = ""
 
+    def packet(self, arch: str = "") -> Packet:
+        """What a filter is run on, offline: `filter.run(data.packet())`.  `arch` counts where the data names none."""
+        return Packet(_seccomp_bytes(self, arch))
+
 
 class Rule(NamedTuple):
     syscall: str | int
@@ -141,17 +158,18 @@ class Seccomp:
     """
 
     def __init__(self, default: int = Action.ALLOW, *, arch: str = "", rules: Sequence[Rule] = ()) -> None:
-        self.default = default
+        self.default = _action(default)
         self.arch = _arch_name(arch)
         self.rules = tuple(rules)
 
     def rule(self, syscall: str | int, action: int, *conditions: Condition) -> Seccomp:
         """A policy that also does `action` for `syscall` (a name or a number) when all the conditions hold.
 
-        FilterError for a call that the architecture does not have.
+        FilterError for a call that the architecture does not have, for an action or a condition that is none.
         """
         _number(syscall, self.arch)
-        return Seccomp(self.default, arch=self.arch, rules=(*self.rules, Rule(syscall, action, conditions)))
+        rule = Rule(syscall, _action(action), tuple(map(_checked, conditions)))
+        return Seccomp(self.default, arch=self.arch, rules=(*self.rules, rule))
 
     @property
     def filter(self) -> Filter:
@@ -185,7 +203,7 @@ class Seccomp:
 
     def run(self, data: SeccompData) -> tuple[Action, int]:
         """What the policy does with a call: the action and its 16 bits of data (the errno of ERRNO)."""
-        result = self.filter.run(Packet(_seccomp_bytes(data, self.arch)))
+        result = self.filter.run(data.packet(self.arch))
         return Action(result & 0xFFFF0000), result & 0xFFFF
 
     def __bytes__(self) -> bytes:
@@ -195,7 +213,7 @@ class Seccomp:
         return self.filter.format("asm")
 
     def __repr__(self) -> str:
-        return f"Seccomp({Action(self.default)!r}, arch={self.arch!r}, rules={self.rules!r})"
+        return f"Seccomp({self.default:#x}, arch={self.arch!r}, rules={self.rules!r})"
 
 
 def _arch_name(name: str) -> str:
@@ -206,9 +224,19 @@ def _arch_name(name: str) -> str:
     return name
 
 
+def _action(value: int) -> int:
+    if not isinstance(value, int) or value & 0xFFFF0000 not in Action._value2member_map_ or value >> 32:
+        raise FilterError(
+            f"{value!r} is not an action: expected one of {', '.join(Action.__members__)}, or fail(errno)"
+        )
+    return value
+
+
 def _number(syscall: str | int, arch: str) -> int:
     if isinstance(syscall, int):
-        return syscall
+        if not -(1 << 31) <= syscall < 1 << 32:
+            raise FilterError(f"system call {syscall}: a number has 32 bits")
+        return syscall & 0xFFFFFFFF
     try:
         return ARCHES[arch].syscalls[syscall]
     except KeyError:
@@ -262,6 +290,8 @@ def _seccomp_bytes(data: SeccompData, arch: str) -> bytes:
     """`struct seccomp_data` with each 32-bit word big-endian, since seccomp loads words in host order and
     the packet machine loads big-endian: the same machine serves both."""
     name = _arch_name(data.arch or arch)
+    if len(data.args) > 6:
+        raise FilterError(f"{len(data.args)} arguments: a system call has at most 6")
     args = [*data.args, *[0] * (6 - len(data.args))]
     raw = struct.pack(
         "=IIQ6Q",
@@ -271,3 +301,21 @@ def _seccomp_bytes(data: SeccompData, arch: str) -> bytes:
         *(a & (1 << 64) - 1 for a in args),
     )
     return struct.pack(">16I", *struct.unpack("=16I", raw))
+
+
+def check(raw: bytes) -> None:
+    """Raise FilterError where seccomp refuses a classic filter that a socket would take (seccomp_check_filter).
+
+    It reads `struct seccomp_data` by aligned words and has no packet: no narrow and no computed loads, no extensions,
+    and no remainder.
+    """
+    for i, insn in enumerate(Filter.from_bytes(raw)):
+        op, operand = OPCODES[insn.code]
+        if operand == "abs" and op == "ld":
+            if insn.k >= _DATA_SIZE or insn.k % 4:
+                raise FilterError(f"insn {i}: seccomp reads words at 0, 4 .. {_DATA_SIZE - 4}, not at {insn.k}")
+        elif operand in ("abs", "ind", "msh") or op == "mod":
+            raise FilterError(f"insn {i}: seccomp does not take {format_insn(insn, i)[6:].strip()!r}")
+
+
+_DATA_SIZE = 64  # struct seccomp_data

@@ -105,24 +105,30 @@ _MNEMONICS = {op for op, _ in CODES} | {"ldi", "ldxi", "jmp", "jneq", "jne", "jl
 # The negated conditions swap their targets: (condition to emit).
 _NEGATED = {"jneq": "jeq", "jne": "jeq", "jlt": "jge", "jle": "jgt"}
 
-_NUMBER = r"[-+]?(?:0[xX][0-9a-fA-F]+|[0-9]+)"
+# As in C and in bpf_asm, a leading 0 makes a number octal.
+_NUMBER = r"[-+]?(?:0x[0-9a-f]+|0b[01]+|0[0-7]*|[1-9][0-9]*)"
 _OPERANDS = [
-    ("msh", re.compile(rf"4\s*\*\s*\(\s*\[\s*({_NUMBER})\s*\]\s*&\s*0?x?f\s*\)$")),
-    ("ind", re.compile(rf"\[\s*%?x\s*\+\s*({_NUMBER})\s*\]$")),
-    ("ind", re.compile(r"\[\s*%?x\s*\]$")),
-    ("abs", re.compile(rf"\[\s*({_NUMBER})\s*\]$")),
-    ("ext", re.compile(r"\[\s*([a-z_]+)\s*\]$")),
-    ("mem", re.compile(rf"M\s*\[\s*({_NUMBER})\s*\]$")),
-    ("len", re.compile(r"#?(?:pkt)?len$")),
-    ("imm", re.compile(rf"#\s*({_NUMBER})$")),
-    ("x", re.compile(r"%?x$")),
-    ("acc", re.compile(r"%?a$")),
-    ("ext", re.compile(r"#?([a-z_]+)$")),
+    (kind, re.compile(f"{pattern}$", re.IGNORECASE | re.ASCII))
+    for kind, pattern in (
+        ("msh", rf"4\s*\*\s*\(\s*\[\s*({_NUMBER})\s*\]\s*&\s*(?:0xf|15)\s*\)"),
+        ("ind", rf"\[\s*%?x\s*\+\s*({_NUMBER})\s*\]"),
+        ("ind", r"\[\s*%?x\s*\]"),
+        ("abs", rf"\[\s*({_NUMBER})\s*\]"),
+        ("ext", r"\[\s*([a-z_]+)\s*\]"),
+        ("mem", rf"M\s*\[\s*({_NUMBER})\s*\]"),
+        ("len", r"#?(?:pkt)?len"),
+        ("imm", rf"#\s*({_NUMBER})"),
+        ("x", r"%?x"),
+        ("acc", r"%?a"),
+        ("ext", r"#?([a-z_]+)"),
+    )
 ]
 _LABEL = re.compile(r"\s*([A-Za-z_][\w.]*)\s*:\s*")
 _TCPDUMP = re.compile(r"\s*\(\d+\)\s*(.*)")
 _JT_JF = re.compile(r"^(.*?)\s+jt\s+(\d+)\s+jf\s+(\d+)\s*$")
-_C = re.compile(rf"\{{\s*({_NUMBER})\s*,\s*({_NUMBER})\s*,\s*({_NUMBER})\s*,\s*({_NUMBER})\s*\}}\s*,?")
+_ROW = re.compile(r"\{([^{}]*)\}\s*,?")
+_DECLARATION = re.compile(r"[^{}]*=\s*\{(.*)\}\s*;?\s*", re.DOTALL)
+_INTEGER = re.compile(_NUMBER, re.IGNORECASE)
 _DECIMAL = re.compile(r"[\d\s,]+")
 _COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 
@@ -131,54 +137,72 @@ def parse(text: str, file: str = "<filter>") -> Filter:
     """The filter in `text`, in any of the four forms.  FilterError with the line and what was expected."""
     bare = _COMMENT.sub(lambda m: "\n" * m[0].count("\n"), text)
     if _DECIMAL.fullmatch(bare.strip()):
-        return _parse_decimal(bare, file)
+        return Filter(_decimal_rows(bare, file))
+    if m := _DECLARATION.fullmatch(bare):
+        return Filter(_c_rows("\n" * bare.count("\n", 0, m.start(1)) + m[1], file))
     if bare.lstrip().startswith("{"):
-        return _parse_c(bare, file)
+        return Filter(_c_rows(bare, file))
     return _parse_lines(bare, file)
 
 
-def _parse_decimal(text: str, file: str) -> Filter:
-    """`tcpdump -ddd`: a count, then four numbers a line; commas serve as line ends too (as iptables writes it)."""
-    rows = [row.split() for row in text.replace(",", "\n").splitlines() if row.strip()]
-    if rows and len(rows[0]) == 1 and int(rows[0][0]) == len(rows) - 1:
-        rows = rows[1:]
-    for n, row in enumerate(rows, 1):
-        if len(row) != 4:
-            raise FilterError(
-                f"row {n} has {len(row)} numbers: expected a count, then rows of code, jt, jf, k", Source(file, n)
-            )
-    return Filter(_fitting(tuple(map(int, row)), file) for row in rows)
+def _decimal_rows(text: str, file: str) -> Iterator[Insn]:
+    """`tcpdump -ddd`: a count, then four numbers a line; commas serve as line ends too (bpf_asm and iptables write it so)."""
+    rows = [(row.split(), n) for n, line in enumerate(text.splitlines(), 1) for row in line.split(",") if row.strip()]
+    if rows and len(rows[0][0]) == 1:
+        (count,), n = rows.pop(0)
+        if int(count) != len(rows):
+            raise FilterError(f"the count says {count} instructions, {len(rows)} follow", Source(file, n))
+    for row, n in rows:
+        yield _row(row, Source(file, n))
 
 
-def _parse_c(text: str, file: str) -> Filter:
-    rest = _C.sub("", text).strip()
-    if rest:
-        raise FilterError(f"{rest.splitlines()[0]!r}: expected rows of {{ code, jt, jf, k }},", Source(file, 1))
-    return Filter(_fitting(tuple(_number(n) for n in row), file) for row in _C.findall(text))
+def _c_rows(text: str, file: str) -> Iterator[Insn]:
+    """Rows of `{ code, jt, jf, k },`."""
+    at = 0
+    for m in [*_ROW.finditer(text), None]:
+        between = text[at : m.start() if m else len(text)]
+        begins = at + len(between) - len(between.lstrip())
+        source = Source(file, text.count("\n", 0, begins) + 1)
+        if between.strip():
+            words = between.strip().splitlines()[0]
+            raise FilterError(f"{words!r}: expected rows of {{ code, jt, jf, k }},", source)
+        if m:
+            at = m.end()
+            yield _row([word.strip() for word in m[1].split(",")], source)
 
 
-def _fitting(row: tuple[int, ...], file: str) -> Insn:
-    if all(0 <= n < 1 << bits for n, bits in zip(row, (16, 8, 8, 32), strict=True)):
-        return Insn(*row)
-    raise FilterError(f"{row}: code has 16 bits, jt and jf 8, k 32", Source(file, 1))
+def _row(words: Sequence[str], source: Source) -> Insn:
+    """One instruction from its four numbers."""
+    shown = " ".join(words)
+    if len(words) != 4 or not all(_INTEGER.fullmatch(word) for word in words):
+        raise FilterError(f"{shown!r}: expected four numbers, code, jt, jf and k", source)
+    row = tuple(map(_number, words))
+    if not all(0 <= n < 1 << bits for n, bits in zip(row, (16, 8, 8, 32), strict=True)):
+        raise FilterError(f"{shown!r}: code has 16 bits, jt and jf 8, k 32", source)
+    return Insn(*row)
 
 
 def _number(text: str) -> int:
-    text = text.lower()
-    return int(text, 16 if "0x" in text else 10)
+    sign = -1 if text[0] == "-" else 1
+    digits = text.lstrip("+-").lower()
+    base = 16 if digits.startswith("0x") else 2 if digits.startswith("0b") else 8 if digits[0] == "0" else 10
+    return sign * int(digits, base)
 
 
 def _statements(text: str, file: str) -> Iterator[tuple[str, Source]]:
-    """Statements without comments and numbers; `;` ends one, and begins a comment when words follow that are none."""
-    for n, line in enumerate(text.splitlines(), 1):
-        for piece in line.split(";"):
+    """Statements without comments and numbers.
+
+    `;` begins a comment, as in bpf_asm; only where the whole text is one line does it separate statements.
+    """
+    lines = text.splitlines()
+    one_line = len(text.strip().splitlines()) == 1
+    for n, line in enumerate(lines, 1):
+        if line.lstrip().startswith("#"):
+            continue
+        for piece in line.split(";") if one_line else [line.partition(";")[0]]:
             body = (m[1] if (m := _TCPDUMP.match(piece)) else piece).strip()
-            if not body:
-                continue
-            first = re.split(r"[\s:#]", body, maxsplit=1)[0]
-            if piece is not line.split(";")[0] and first not in _MNEMONICS and not _LABEL.match(body):
-                break  # a comment in the manner of bpf_asm
-            yield body, Source(file, n, line.find(body) + 1, line)
+            if body:
+                yield body, Source(file, n, line.find(body) + 1, line)
 
 
 def _parse_lines(text: str, file: str) -> Filter:
@@ -193,8 +217,8 @@ def _parse_lines(text: str, file: str) -> Filter:
             body = body[m.end() :]
         if not body:
             continue
-        op, _, rest = body.partition(" ") if "\t" not in body.split(" ")[0] else body.partition("\t")
-        pending.append((op.strip(), *_split(rest.strip()), source))
+        op, *rest = body.split(maxsplit=1)
+        pending.append((op.lower(), *_split(rest[0].strip() if rest else ""), source))
     return Filter(_assemble(i, row, labels) for i, row in enumerate(pending))
 
 
@@ -248,9 +272,9 @@ def _read_operand(op: str, operand: str, source: Source) -> tuple[str, int]:
         if not m:
             continue
         if kind == "ext":
-            if m[1] not in _EXTENSION_WORDS:
+            if m[1].lower() not in _EXTENSION_WORDS:
                 break
-            return "abs", _EXTENSION_WORDS[m[1]]
+            return "abs", _EXTENSION_WORDS[m[1].lower()]
         k = _number(m[1]) if m.groups() and m[1] else 0
         if not -(1 << 31) <= k < 1 << 32:
             raise FilterError(f"{k} does not fit 32 bits", source)

@@ -17,6 +17,7 @@ from ..asm.opcodes import SIZE_BYTES, Alu, Class, Jmp, Mode, Size, Src
 from ..errors import NotSupportedError
 from ..spec import ProgramSpec
 from ..uapi import Helper, ProgType, XdpAction
+from ..uapi.action import RetCode, TcAction
 from .insn import AD_OFF, CONDITIONS, EXTENSION_NAMES, LL_OFF, NET_OFF, OPCODES, Insn
 
 A, X, CTX, FP = 0, 7, 6, 10
@@ -40,7 +41,20 @@ _SKB_FIELDS = {
     "ifidx": (40, False),
     "rxhash": (68, False),
 }
+_IFINDEX = _SKB_FIELDS["ifidx"][0]
 _HELPERS = {"cpu": Helper.get_smp_processor_id, "random": Helper.get_prandom_u32}
+
+
+# Program types over an skb -> what they return to pass a packet and to drop it.
+_VERDICTS: dict[int, tuple[int, int]] = {
+    ProgType.SOCKET_FILTER: (0xFFFF, 0),  # bytes to keep
+    ProgType.SCHED_CLS: (TcAction.OK, TcAction.SHOT),
+    ProgType.SCHED_ACT: (TcAction.OK, TcAction.SHOT),
+    ProgType.CGROUP_SKB: (1, 0),
+    ProgType.LWT_IN: (RetCode.OK, RetCode.DROP),
+    ProgType.LWT_OUT: (RetCode.OK, RetCode.DROP),
+    ProgType.LWT_XMIT: (RetCode.OK, RetCode.DROP),
+}
 
 
 class _Target(NamedTuple):
@@ -64,8 +78,9 @@ def to_ebpf(
 ) -> ProgramSpec:
     """The filter as a `ProgramSpec`.
 
-    A socket filter returns what the classic one does.  `ProgType.XDP` and `SCHED_CLS` return `match` where the
-    classic result is not 0 and `miss` where it is (by default let pass and drop).
+    A socket filter returns what the classic one does.  `ProgType.XDP`, `SCHED_CLS`, `SCHED_ACT`, `CGROUP_SKB` and
+    `LWT_*` return `match` where the classic result is not 0 and `miss` where it is (by default let pass and drop).
+    The packet begins where that type's begins: cgroup and LWT programs have no Ethernet header (`DLT.RAW`).
     NotSupportedError names a program type or an extension that cannot be had.
     """
     target = _target(prog_type, match, miss)
@@ -87,20 +102,18 @@ def _target(prog_type: int, match: int | None, miss: int | None) -> _Target:
     skb = ([_mov64(CTX, 1)], [_ldx(Size.W, A, CTX, 0)])
     if prog_type == ProgType.SOCKET_FILTER and match is miss is None:
         return _Target(skb[0], _legacy_load, skb[1], None, 0)
-    if prog_type in (ProgType.SOCKET_FILTER, ProgType.SCHED_CLS):
-        passed, dropped = (
-            (0, 2) if prog_type == ProgType.SCHED_CLS else (0xFFFF, 0)
-        )  # TC_ACT_OK and SHOT; bytes to keep
-        return _Target(
-            skb[0], _helper_load, skb[1], passed if match is None else match, dropped if miss is None else miss
-        )
+    if prog_type in _VERDICTS:
+        passed, dropped = _VERDICTS[prog_type]
+        passed, dropped = passed if match is None else match, dropped if miss is None else miss
+        return _Target(skb[0], _helper_load, skb[1], passed, dropped)
     if prog_type == ProgType.XDP:
         prologue = [_ldx(Size.W, DATA, 1, 0), _ldx(Size.W, DATA_END, 1, 4)]
         length = [_mov64(A, DATA_END), EbpfInsn(Class.ALU64 | Alu.SUB | Src.X, A, DATA)]
         passed = XdpAction.PASS if match is None else match
         return _Target(prologue, _xdp_load, length, passed, XdpAction.DROP if miss is None else miss)
     raise NotSupportedError(
-        f"a classic filter as program type {prog_type}", hint="it can become a SOCKET_FILTER, SCHED_CLS or XDP program"
+        f"a classic filter as program type {prog_type}",
+        hint=f"it can become one of {', '.join(ProgType(t).name for t in (*_VERDICTS, ProgType.XDP))}",
     )
 
 
@@ -286,6 +299,12 @@ def _extension(name: str, target: _Target) -> Iterator[EbpfInsn]:
         yield EbpfInsn(Class.JMP | Jmp.CALL, imm=_HELPERS[name])
         if name == "random":
             yield _mov(A, A, Src.X)
+    elif name == "ifidx" and target.match is None:
+        # A packet of no device (AF_UNIX) ends the filter there, with what A holds (convert_bpf_extensions, net/core/filter.c).
+        yield _ldx(Size.W, 1, CTX, _IFINDEX)
+        yield EbpfInsn(Class.JMP | Jmp.JNE | Src.K, 1, off=1)
+        yield _EXIT
+        yield _mov(A, 1, Src.X)
     elif name in _SKB_FIELDS and target.load is not _xdp_load:
         offset, big = _SKB_FIELDS[name]
         yield _ldx(Size.W, A, CTX, offset)

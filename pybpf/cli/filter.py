@@ -11,8 +11,9 @@ import sys
 import time
 from pathlib import Path
 
-from ..cbpf import DLT, Filter, parse, pcap_filter
+from ..cbpf import Filter, parse, pcap_filter
 from ..cbpf.text import FORMS
+from ..errors import FilterError, NotSupportedError
 
 EPILOG = """examples:
   pybpf filter 'ip and tcp port 8080'             every form, and the extended BPF
@@ -24,6 +25,7 @@ EPILOG = """examples:
 
 
 _ARPHRD_LOOPBACK = 772
+_ETH_P_ALL = 3
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +33,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("expression", nargs="?", default="", help="what tcpdump would take; nothing matches everything")
     parser.add_argument("-f", "--file", help="read a classic filter in text form from a file ('-': standard input)")
     parser.add_argument("--form", choices=(*FORMS, "ebpf"), help="print this form only (all forms without it)")
-    parser.add_argument("--linktype", default="EN10MB", choices=[t.name for t in DLT], help="what a packet begins with")
+    parser.add_argument("--linktype", default="EN10MB", help="what a packet begins with, as libpcap names it (EN10MB)")
     parser.add_argument("--snaplen", type=int, default=262144, help="bytes to keep of a matching packet")
     parser.add_argument("-i", "--interface", help="attach the filter to this interface and show matching packets")
     parser.add_argument("-c", "--count", type=int, help="stop after so many packets")
@@ -44,7 +46,8 @@ def run(args: argparse.Namespace) -> int:
         text = sys.stdin.read() if args.file == "-" else Path(args.file).read_text()
         chosen = parse(text, args.file)
     else:
-        chosen = pcap_filter(args.expression, linktype=DLT[args.linktype], snaplen=args.snaplen)
+        where = {"interface": args.interface} if args.interface else {"linktype": args.linktype}
+        chosen = pcap_filter(args.expression, snaplen=args.snaplen, **where)
     if args.interface:
         return _watch(chosen, args)
     if args.form:
@@ -57,7 +60,11 @@ def run(args: argparse.Namespace) -> int:
         "decimal": "decimal (tcpdump -ddd)",
         "ebpf": "extended BPF",
     }
-    print("\n\n".join(f"# {title}\n{_form(chosen, form)}" for form, title in titles.items()))
+    for form, title in titles.items():
+        try:
+            print(f"# {title}\n{_form(chosen, form)}\n")
+        except NotSupportedError as error:  # an extension that only the classic machine has
+            print(f"# {title}\n# {error}\n")
     return 0
 
 
@@ -71,9 +78,12 @@ def _watch(chosen: Filter, args: argparse.Namespace) -> int:
 
     deadline = time.monotonic() + args.seconds if args.seconds else None
     packets = octets = 0
-    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sock, attach_classic(sock, bytes(chosen)):
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sock, attach_classic(sock, chosen):
         # Bound after the filter is on, so nothing that it would drop is queued before.
-        sock.bind((args.interface, 3))
+        try:
+            sock.bind((args.interface, _ETH_P_ALL))
+        except OSError as error:
+            raise FilterError(f"interface {args.interface!r}: {error.strerror}") from None
         try:
             while packets != args.count:
                 left = None if deadline is None else deadline - time.monotonic()

@@ -9,12 +9,15 @@ from __future__ import annotations
 from errno import EBADF, ENOENT, ENOPROTOOPT
 from struct import pack
 
+from ..errors import SpecError
 from ..syscall.door import setsockopt
 from .base import Link
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+    from ..cbpf import Filter
 
 SOL_SOCKET = 1
 SO_ATTACH_FILTER = 26
@@ -61,18 +64,20 @@ def attach_reuseport(prog: Any, sock: Any) -> Link:
     return SocketLink(sock, SO_DETACH_REUSEPORT_BPF)
 
 
-def attach_classic(sock: Any, filter: bytes, *, reuseport: bool = False) -> Link:
-    """Filter what `sock` receives by a classic program: `filter` is an array of `struct sock_filter`, 8 bytes each.
+def attach_classic(sock: Any, filter: Filter | bytes, *, reuseport: bool = False) -> Link:
+    """Filter what `sock` receives by a classic program: a `cbpf.Filter`, or its array of `struct sock_filter`.
 
-    With `reuseport` it chooses among the sockets of a SO_REUSEPORT group instead.
+    With `reuseport` it chooses among the sockets of a SO_REUSEPORT group instead.  No privilege is needed.
+    SpecError for bytes that are no such array, SyscallError when the kernel refuses.  Linux 2.2; `reuseport` 4.5.
     """
     from ..syscall.door import address, buffer_of
 
-    if not filter or len(filter) % 8:
-        raise ValueError(f"{len(filter)} bytes of classic filter: expected a multiple of 8")
-    code = buffer_of(filter)
+    raw = bytes(filter)
+    if not raw or len(raw) % 8 or len(raw) >> 3 > 0xFFFF:
+        raise SpecError(f"{len(raw)} bytes of classic filter: expected instructions of 8 bytes, 1 to 4096 of them")
+    code = buffer_of(raw)
     # struct sock_fprog: a count, padding to a pointer, the pointer.
-    fprog = pack("HP", len(filter) // 8, address(code))
+    fprog = pack("HP", len(raw) // 8, address(code))
     option = SO_ATTACH_REUSEPORT_CBPF if reuseport else SO_ATTACH_FILTER
     setsockopt(_fileno(sock), SOL_SOCKET, option, fprog, f"socket {_fileno(sock)}")
     return SocketLink(sock, SO_DETACH_REUSEPORT_BPF if reuseport else SO_DETACH_BPF)

@@ -126,8 +126,11 @@ def test_the_assembler_of_the_kernel_tools():
         ("ld #99999999999\nret #0", "does not fit 32 bits"),
         ("up: ld #1\nja up\nret #0", "go forward only"),
         ("st [4]\nret #0", "st does not take that operand"),
-        ("3\n1 2 3", "row 1 has 1 numbers"),
-        ("{ 1, 2, 3 }", "expected rows of"),
+        ("3\n1 2 3", "the count says 3 instructions, 1 follow"),
+        ("1\n1 2 3", "'1 2 3': expected four numbers"),
+        ("{ 1, 2, 3 }", "<filter>:1: '1 2 3': expected four numbers"),
+        ("{ 6, 0, 0, 0 },\nfoo", "<filter>:2: 'foo': expected rows of"),
+        ("{ 6, 0, 0, 08 },", "'6 0 0 08': expected four numbers"),
         ("{ 1, 2, 3, 0x1ffffffff }", "k 32"),
         ("ld #1", "the last instruction must be a ret"),
         ("", "a filter has 1..4096 instructions"),
@@ -143,6 +146,27 @@ def test_an_error_shows_the_line():
         parse("ldh [12]\n  jeq #0x800, nowhere\nret #0", file="my.bpf")
     assert str(caught.value).startswith("my.bpf:2:3: no label 'nowhere'")
     assert caught.value.line == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "insns"),
+    [
+        # What bpf_asm of the kernel's tools/bpf makes of the same text.
+        ("LDH [12]\nRet #0", [(0x28, 0, 0, 12), (0x06, 0, 0, 0)]),
+        ("ld [010]\nadd #0b101\nret %a", [(0x20, 0, 0, 8), (0x04, 0, 0, 5), (0x16, 0, 0, 0)]),
+        ("# a comment\nldx 4*([0xe]&0xF)\nret #0", [(0xB1, 0, 0, 14), (0x06, 0, 0, 0)]),
+        ("ld #vlan_tci\njeq #1, l1 ; ret #2\nl1: ret #0", [(0x20, 0, 0, 0xFFFFF02C), (0x15, 0, 0, 1), (0x06, 0, 0, 0)]),
+        ("ld #proto\nldb [%x + 1]\nret a", [(0x20, 0, 0, 0xFFFFF000), (0x50, 0, 0, 1), (0x16, 0, 0, 0)]),
+        ("st M[ 1 ]\nldx M[1]\njmp end\nend: ret #-1", [(2, 0, 0, 1), (0x61, 0, 0, 1), (5, 0, 0, 0), (6, 0, 0, 0xFFFFFFFF)]),
+        # What it prints, and what iptables and C sources hold.
+        ("2,40 0 0 12,6 0 0 0,", [(0x28, 0, 0, 12), (0x06, 0, 0, 0)]),
+        ("static struct sock_filter f[] = {\n\t{ 0x28, 0, 0, 0xc },\n\t{ 6, 0, 0, 0 },\n};", [(0x28, 0, 0, 12), (6, 0, 0, 0)]),
+        # One line: instructions between semicolons.
+        ("ld #1; l: ret a", [(0, 0, 0, 1), (0x16, 0, 0, 0)]),
+    ],
+)  # fmt: skip
+def test_spellings(text, insns):
+    assert list(parse(text)) == insns
 
 
 @given(st.text(alphabet=st.sampled_from("ldxjeqtM[]()#0x123456789&*+-,;:{}\n\t aret/٣²"), max_size=60))
