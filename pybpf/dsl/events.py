@@ -5,6 +5,8 @@
   fexit; readable field by field.
 - `@raw_tracepoint`, `@kprobe`: the same names, but fields are read with probe_read.  `@kretprobe`: `ctx.retval`.
 
+- `@usdt`: `ctx.args[i]`, numbers, and `ctx.cookie` (see `usdt`).
+
 Arguments can also stand as parameters behind the context, by position: `def f(ctx, dfd, name)`.
 """
 
@@ -14,7 +16,9 @@ from ..errors import BtfError
 from ..types import Scalar
 from . import scalars as types
 from .build import limits
-from .layout import sizeof
+from .functions import notes_of
+from .integers import cast
+from .layout import scalar_of, sizeof
 from .refs import Ref
 from .values import Const, Front, Int
 
@@ -41,6 +45,10 @@ def argument(c: Compiler, context: Any, name: str, node: Any) -> Front | None:
     kind = c.unit.kind
     if kind.prog_type == TRACEPOINT:
         return event_field(c, context, name, node)
+    if kind.name == "usdt":
+        from .usdt import argument as of_a_probe
+
+        return of_a_probe(c, context, name, node)
     target = c.unit.attach_to
     if name == "args" and kind.prog_type in (RAW_TRACEPOINT, RAW_WRITABLE, TRACING, LSM):
         return Arguments(context)
@@ -48,7 +56,7 @@ def argument(c: Compiler, context: Any, name: str, node: Any) -> Front | None:
         return returned(c, context, node)
     if target is None:
         return None
-    names = [p for p, _ in signature(c, node)] if kind.name not in ("uprobe", "uretprobe", "usdt") else []
+    names = [p for p, _ in signature(c, node)] if kind.name not in ("uprobe", "uretprobe") else []
     if name in names:
         return parameter(c, context, names.index(name), node)
     if kind.prog_type == KPROBE:
@@ -57,11 +65,17 @@ def argument(c: Compiler, context: Any, name: str, node: Any) -> Front | None:
 
 
 def parameters(c: Compiler, context: Any, names: tuple[str, ...], node: Any) -> list[Front]:
-    """The parameters of the program behind its context, by position."""
+    """The parameters of the program behind its context, by position; one annotated as a number is cast to it."""
     kind = c.unit.kind
     if kind.prog_type not in (KPROBE, RAW_TRACEPOINT, RAW_WRITABLE, TRACING, LSM, STRUCT_OPS):
         c.fail(f"a {kind.name} program takes its context and nothing else", node)
-    return [parameter(c, context, i, node) for i in range(len(names))]
+    notes = notes_of(c.frame.fn)
+    return [annotated(c, parameter(c, context, i, node), notes.get(name), node) for i, name in enumerate(names)]
+
+
+def annotated(c: Compiler, front: Front, annotation: Any, node: Any) -> Front:
+    kind = scalar_of(annotation)
+    return front if kind is None or annotation is int else cast(c, kind, front, node)
 
 
 # -- trace events
@@ -128,6 +142,10 @@ def _event_names(btf: Any, target: str) -> list[str]:
 
 def parameter(c: Compiler, context: Any, i: int, node: Any) -> Front:
     kind = c.unit.kind
+    if kind.name == "usdt":
+        from .usdt import parameter as of_a_probe
+
+        return of_a_probe(c, context, i, node)
     if kind.prog_type == KPROBE:
         return probed(c, context, i, node)
     params = signature(c, node) if c.unit.attach_to is not None else []

@@ -75,10 +75,10 @@ def arguments(site: Site) -> list[Arg]:
 
     SpecError for a form that is not known.
     """
-    return [_argument(word) for word in _words(site.args)]
+    return [argument(word) for word in words(site.args)]
 
 
-def _words(text: str) -> list[str]:
+def words(text: str) -> list[str]:
     """Arguments are apart by blanks; arm64 has blanks inside brackets too."""
     words: list[str] = []
     for word in text.split():
@@ -89,9 +89,10 @@ def _words(text: str) -> list[str]:
     return words
 
 
-def _argument(word: str) -> Arg:
+def argument(word: str) -> Arg:
     size, at, place = word.partition("@")
-    if not at or not size.lstrip("-").isdigit():
+    size = size.removesuffix("f")  # a floating-point number: its bits
+    if not at or size.lstrip("-") not in ("1", "2", "4", "8"):
         raise SpecError(f"USDT argument {word!r}: expected size@place")
     width, signed = abs(int(size)), size.startswith("-")
     try:
@@ -114,13 +115,18 @@ def _argument(word: str) -> Arg:
 def attach_usdt(prog: Any, target: str, *, pid: int = -1, cookies: Sequence[int] | None = None) -> Link:
     """Run the program at every site of a probe, "file:provider:name"; where the probe has a semaphore it is raised.
 
-    `cookies` gives a number to each site, in the order of `sites(target)`, so that the program can tell which one's
-    arguments it sees (Linux 5.15).  With `pid`, in that process only.
+    `cookies` gives a number to each site, in the order of `sites(target)` (Linux 5.15): a program that reads arguments
+    finds it in `ctx.cookie` (`bpf_usdt_cookie` in C), others by `bpf_get_attach_cookie`.  With `pid`, in that process
+    only.  SpecError when the program names more arguments than the probe has, or one that programs cannot read.
     """
     path, found = sites(target, pid)
     if cookies is not None and len(cookies) != len(found):
         raise SpecError(f"{target} has {len(found)} sites: give as many cookies, not {len(cookies)}")
-    numbers = cookies if cookies is not None else [0] * len(found)
+    numbers = list(cookies or [0] * len(found))
+    from .operands import SPECS, describe
+
+    if SPECS in prog.maps:
+        numbers = describe(prog, found, numbers)
 
     links = (
         attach_uprobe(prog, path, offset=site.offset, pid=pid, cookie=cookie, semaphore=site.semaphore)

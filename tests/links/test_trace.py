@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pybpf import ElfError, NotSupportedError, SpecError, SyscallError, features
-from pybpf.links import elf, perf, usdt
+from pybpf.links import elf, perf
 from pybpf.uapi import AttachType as A
 from pybpf.uapi import LinkType
 from pybpf.uapi import ProgType as P
@@ -230,65 +230,6 @@ def test_damaged_elf(tmp_path):
     (tmp_path / "cut").write_bytes(Path(elf.find_file("libc.so.6")).read_bytes()[:100])
     with pytest.raises(ElfError, match="cut short"):
         elf.Image(str(tmp_path / "cut"))
-
-
-USDT = r"""
-#include <stdint.h>
-volatile unsigned short semaphore __attribute__((section(".probes")));
-int main(void) {
-    for (int64_t i = 0; i < 3; i++)
-        __asm__ volatile(
-            "990: nop\n"
-            ".pushsection .note.stapsdt,\"\",\"note\"\n"
-            ".balign 4\n .4byte 992f-991f,994f-993f,3\n"
-            "991: .asciz \"stapsdt\"\n 992: .balign 4\n"
-            "993: .8byte 990b\n .8byte 0\n .8byte semaphore\n"
-            ".asciz \"pybpf\"\n .asciz \"tick\"\n .asciz \"-8@%%rdi 4@$5\"\n"
-            "994: .balign 4\n .popsection\n" :: "D"(i));
-    return semaphore;
-}
-"""
-
-
-def test_usdt(counting, tmp_path):
-    probing("uprobe")
-    compiler = shutil.which("cc") or shutil.which("clang-19")
-    if compiler is None or os.uname().machine != "x86_64":
-        pytest.skip("no C compiler for a program with a USDT probe")
-    (tmp_path / "ticks.c").write_text(USDT)
-    program = tmp_path / "ticks"
-    subprocess.run([compiler, "-no-pie", "-o", program, tmp_path / "ticks.c"], check=True)
-    path, found = usdt.sites(f"{program}:pybpf:tick")
-    assert path == str(program)
-    assert [usdt.arguments(site) for site in found] == [[usdt.Arg(8, True, "rdi"), usdt.Arg(4, False, "", 5)]]
-    prog, hits = counting(P.KPROBE)
-    assert subprocess.run([program]).returncode == 0
-    with prog.attach(f"{program}:pybpf:tick", kind="usdt"):
-        # The program returns its semaphore, which the kernel raised.
-        assert subprocess.run([program]).returncode == 1
-        assert hits() == 3
-    with pytest.raises(ElfError, match="it has pybpf:tick"):
-        prog.attach(f"{program}:pybpf:tock", kind="usdt")
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("-4@%edi", [usdt.Arg(4, True, "edi")]),
-        ("8@-8(%rbp)", [usdt.Arg(8, False, "rbp", -8, True)]),
-        ("1@(%rax,%rbx,4)", [usdt.Arg(1, False, "rax", 0, True, "rbx", 4)]),
-        ("-4@$-9 8@x1", [usdt.Arg(4, True, "", -9), usdt.Arg(8, False, "x1")]),
-        ("4@[sp, 12] -8@[x3]", [usdt.Arg(4, False, "sp", 12, True), usdt.Arg(8, True, "x3", 0, True)]),
-        ("", []),
-    ],
-)
-def test_usdt_arguments(text, expected):
-    assert usdt.arguments(elf.Site(("p", "n", 0, 0, text))) == expected
-
-
-def test_usdt_arguments_of_unknown_form():
-    with pytest.raises(SpecError, match="'8:rax'"):
-        usdt.arguments(elf.Site(("p", "n", 0, 0, "8:rax")))
 
 
 # -- iterators ----------------------------------------------------------------------------------------------------
