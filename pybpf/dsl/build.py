@@ -1,12 +1,14 @@
 """Making values: constants are folded, trivial arithmetic disappears and equal values are shared as they are made.
 
 `State` is what is known at the point where code is being added: the block, what each Python name stands for,
-facts learnt from branches, values that may be used again, and versions of memory (a load may be shared while the version
-of its region is the same).  States are copied at branches and merged at joins by whoever lowers statements.
+facts learnt from branches, and versions of memory (a load may be shared while the version of its region is the same).
+States are copied at branches and merged at joins by whoever lowers statements.  A value may be used again wherever its block
+stands on every way (`dominance`).
 """
 
 from __future__ import annotations
 
+from .dominance import Facts, dominates, enter
 from .ir import COMMUTATIVE, Block, Callee, Graph, Value, const
 
 TYPE_CHECKING = False
@@ -15,26 +17,24 @@ if TYPE_CHECKING:
 
 U64 = (1 << 64) - 1
 S64_MIN, S64_MAX = -(1 << 63), (1 << 63) - 1
-_SHARED = 300  # values remembered for sharing in one state; the bound keeps compile time linear
 
 
 class State:
     """What is known where code is being added."""
 
-    __slots__ = ("block", "env", "facts", "memory", "owned", "shared")
+    __slots__ = ("block", "contents", "env", "facts", "memory", "owned")
 
-    def __init__(
-        self, block: Block, env: dict[str, Any], facts: dict[Any, Any], shared: dict[Any, Value], memory: dict[str, int]
-    ) -> None:
+    def __init__(self, block: Block, env: dict[str, Any], known: dict[Any, Any], memory: dict[str, int]) -> None:
         self.block = block
         self.env = env  # Python name -> front-end value
-        self.facts = facts  # Value -> (lo, hi), ("nonnull", Value) -> True, ...
-        self.shared = shared  # (op, args, aux) -> Value
+        self.facts = Facts(known, self)
         self.memory = memory  # region -> version
+        self.contents: dict[Value, Value] = {}  # stack address -> the number that still lies there
         self.owned: dict[Value, Any] = {}  # references that must be released
 
     def fork(self, block: Block) -> State:
-        other = State(block, self.env.copy(), self.facts.copy(), self.shared.copy(), self.memory.copy())
+        other = State(block, self.env.copy(), self.facts.known, self.memory.copy())
+        other.contents = self.contents.copy()
         other.owned = self.owned.copy()
         return other
 
@@ -48,7 +48,8 @@ class Builder:
         self.text: Any = None  # the parsed text that `at` is from, where that is not the graph's own
         self.version = 0
         self.consts: dict[int, Value] = {}
-        self.state: State = State(graph.new_block(), {}, {}, {}, {})
+        self.shared: dict[Any, Value] = {}  # (op, args, aux, ...) -> the value made last
+        self.state: State = State(graph.new_block(), {}, {}, {})
 
     # -- values
 
@@ -80,13 +81,11 @@ class Builder:
         tag: Any = None,
     ) -> Value:
         """The value of this pure operation: one made before when there is one.  `tag` sets a load's memory version."""
-        shared = self.state.shared
         key = (op, tuple(args), aux, bits, tag)
-        value = shared.get(key)
-        if value is None:
-            if len(shared) > _SHARED:
-                shared.clear()
-            value = shared[key] = self.emit(op, args, aux, bits, lo, hi)
+        value = self.shared.get(key)
+        here = self.state.block
+        if value is None or (value.block is not here and not dominates(value.block, here)):  # type: ignore[arg-type]
+            value = self.shared[key] = self.emit(op, args, aux, bits, lo, hi)
         return value
 
     def range(self, value: Value) -> tuple[int, int]:
@@ -183,6 +182,7 @@ class Builder:
         block.term_at = self.at if self.text is None else (self.text, self.at)
         for succ in block.successors():
             succ.preds.append(block)
+            enter(succ, block)
 
     def branch(self, test: str, bits: int, a: Value, b: Value) -> tuple[State, State]:
         """Close the block with a conditional jump; the states where the test holds and where it does not."""

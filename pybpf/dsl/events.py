@@ -221,7 +221,7 @@ def _quiet_signature(c: Compiler) -> list[tuple[str, Any]]:
 def read_kernel(c: Compiler, address: Value, size: int, signed: bool) -> Value:
     """A number from kernel memory by probe_read_kernel; 0 where the address is bad."""
     place = c.borrow(size, size, "probe_read")
-    c.state.shared.pop(("content", place), None)
+    c.state.contents.pop(place, None)
     c.b.store(place, 0, size, c.b.const(0), "stack")
     c.b.call("helper", 113, "probe_read_kernel", [place, c.b.const(size), address])
     value = c.b.load(place, 0, size, signed, "stack")

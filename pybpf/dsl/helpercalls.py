@@ -264,7 +264,7 @@ def memory(
     if isinstance(front, Int) and not arg.writes:
         address = c.borrow(front.type.size, front.type.size, arg.name)
         temporary.append(address)
-        c.state.shared.pop(("content", address), None)
+        c.state.contents.pop(address, None)
         c.b.store(address, 0, front.type.size, front.value, "stack")
         given[given.index(front)] = Ref(address, 0, front.type, "stack")
         return address

@@ -132,7 +132,7 @@ class Callee:
 class Block:
     """A straight run of values with one `term` at its end; `phis` come before `values`."""
 
-    __slots__ = ("number", "phis", "preds", "term", "term_at", "values")
+    __slots__ = ("above", "depth", "leap", "learnt", "number", "phis", "preds", "term", "term_at", "values")
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -141,6 +141,11 @@ class Block:
         self.preds: list[Block] = []
         self.term: tuple[Any, ...] | None = None
         self.term_at: Any = None
+        # For `dominance`, while the graph grows: the immediate dominator, how many there are, and one further up.
+        self.above: Block | None = None
+        self.depth = 0
+        self.leap: Block | None = None
+        self.learnt: dict[Any, Any] = {}  # facts that hold from here on
 
     def successors(self) -> tuple[Block, ...]:
         kind = self.term[0] if self.term else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .build import State, limits
+from .dominance import meet
 from .integers import join_types, value_of
 from .ir import Block, Value
 from .refs import Ref
@@ -24,9 +25,6 @@ def merge(c: Compiler, states: list[State], node: Any) -> State | None:
         return states[0]
     before = c.b.state
     block = c.b.graph.new_block()
-    names = dict.fromkeys(states[0].env)
-    for state in states[1:]:
-        names.update(dict.fromkeys(state.env))
     owned = states[0].owned
     for state in states[1:]:
         if state.owned.keys() != owned.keys():
@@ -34,41 +32,32 @@ def merge(c: Compiler, states: list[State], node: Any) -> State | None:
             ref = state.owned.get(odd) or owned.get(odd)
             c.fail(f"{ref} is released on one way to this point and not on another", node)
     # Numbers from references are loaded at the end of their own block, before it is closed.
-    env: dict[str, Front] = {}
-    for name in names:
-        fronts = [state.env.get(name) for state in states]
-        first = fronts[0]
-        if all(f is first for f in fronts):
-            if first is not None:
-                env[name] = first
-        else:
-            env[name] = join(c, block, states, fronts, name)
+    env = states[0].env.copy()
+    odd_names = {name: None for state in states[1:] for name, f in state.env.items() if env.get(name) is not f}
+    odd_names |= {name: None for state in states[1:] for name in env if name not in state.env}
+    for name in odd_names:
+        env[name] = join(c, block, states, [state.env.get(name) for state in states], name)
     for state in states:
         c.b.state = state
         c.b.end("jump", block)
     c.b.state = before
-    facts: dict[Any, Any] = {}
-    for key, value in states[0].facts.items():
-        others: list[Any] = [s.facts.get(key) for s in states[1:]]
-        if None not in others:
-            facts[key] = (
-                value
-                if value is True
-                else (min(value[0], *(o[0] for o in others)), max(value[1], *(o[1] for o in others)))
-            )
-    facts.update((("null", phi), True) for phi in block.phis if phi.aux == "nonnull")
-    shared = states[0].shared
-    for state in states[1:]:
-        other = state.shared
-        shared = {k: v for k, v in shared.items() if other.get(k) is v}
     memory = dict(states[0].memory)
     for state in states[1:]:
         for region, version in state.memory.items():
             if memory.get(region) != version:
                 c.b.version += 1
                 memory[region] = c.b.version
-    joined = State(block, env, facts, shared, memory)
+    joined = State(block, env, states[0].facts.known, memory)
+    joined.contents = {
+        place: value
+        for place, value in states[0].contents.items()
+        if all(state.contents.get(place) is value for state in states)
+    }
     joined.owned = owned.copy()
+    meet(states, joined.facts)
+    for known in block.phis:
+        if known.aux == "nonnull":
+            joined.facts["null", known] = True
     return joined
 
 

@@ -158,7 +158,7 @@ def _attempt(c: Compiler, node: Any, names: set[str], memo: dict[str, Any], top:
     state = before.fork(header)
     c.b.state = state
     c.b.forget_memory()
-    state.shared = {k: v for k, v in state.shared.items() if k[0] != "content"}
+    state.contents.clear()
     if memo.get("$place"):
         c.b.clobber("place")
     phis: dict[str, tuple[Value, Front]] = {}

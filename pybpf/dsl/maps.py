@@ -171,7 +171,7 @@ class MapRef(Front):
         """An IPv4 address as the key of a trie: all of its 32 bits count."""
         place = c.borrow(8, 8, "key")
         temporary.append(place)
-        c.state.shared.pop(("content", place), None)
+        c.state.contents.pop(place, None)
         ref = Ref(place, 0, Ipv4Prefix, "stack")
         ref.raw_store(c, types.u32, c.b.const(32))
         number = convert(c, address, types.be32, node, "the key")
@@ -317,15 +317,15 @@ def value_pointer(c: Compiler, front: Front, type_: Any, what: str, temporary: l
         place = c.borrow(size, size, what)
         temporary.append(place)
         # The same number may lie there still, from the last time this key was used.
-        if c.state.shared.get(("content", place)) is not value:
+        if c.state.contents.get(place) is not value:
             Ref(place, 0, type_, "stack").raw_store(c, scalar, value)
-            c.state.shared["content", place] = value
+            c.state.contents[place] = value
         return place
     if isinstance(front, Ref) and is_struct(type_) and front.type is not type_:
         c.fail(f"the {what} is {type_name(type_)}, not {front.what()}", node)
     place = c.borrow(size, 8 if size >= 8 else alignof(type_), what)
     temporary.append(place)
-    c.state.shared.pop(("content", place), None)
+    c.state.contents.pop(place, None)
     ref = Ref(place, 0, type_, "stack", label=f"the {what}")
     if isinstance(front, Tuple) and (is_struct(type_) or is_array(type_)):
         from .calls import set_fields

@@ -105,7 +105,7 @@ def send(c: Compiler, text: str, args: list[Value], node: Any) -> None:
     if len(args) > 12:
         c.fail(f"printk takes 12 values at most, {len(args)} given", node)
     place = c.borrow(8 * len(args), 8, "printk")
-    c.state.shared.pop(("content", place), None)
+    c.state.contents.pop(place, None)
     for i, value in enumerate(args):
         c.b.store(place, 8 * i, 8, value, "stack")
     c.b.call("helper", 177, "trace_vprintk", [fmt, c.b.const(len(raw)), place, c.b.const(8 * len(args))])
