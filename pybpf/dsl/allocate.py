@@ -32,48 +32,57 @@ class Interval:
         self.ranges: list[tuple[int, int]] = []  # built backwards
         self.hints: list[int] = []
         self.weight = 0.0
-        self.register = -1
+        self.register = number if number < FIRST_VIRTUAL else -1
         self.start = self.end = 0
-        self.tiny = False
+        self.tiny = False  # made by a spill: it cannot be spilled again
+
+    def push(self, start: int, end: int) -> None:
+        """Add a range in front."""
+        if self.ranges and start <= self.ranges[-1][0] <= end:
+            self.ranges[-1] = (start, max(end, self.ranges[-1][1]))
+        else:
+            self.ranges.append((start, end))
 
 
-def allocate(blocks: list[MBlock], registers: int, depth: int, reserved: bool) -> tuple[dict[int, int], int]:
+def allocate(blocks: list[MBlock], registers: int, depth: int, reserved: bool) -> tuple[list[int], int]:
     """Registers for all virtual ones, and the stack in use after spills.  `reserved`: R6 holds the context throughout."""
     tiny: set[int] = set()
     while True:
-        intervals, fixed = build(blocks, tiny)
+        intervals, calls = build(blocks, registers, tiny)
         if reserved:
-            fixed[6] = [(-1, 1 << 30)]
-        spilled = scan(intervals, fixed)
+            intervals[6].ranges = [(-1, 1 << 30)]
+        spilled = scan(intervals, calls)
         if not spilled:
-            return {n: i.register for n, i in intervals.items()}, depth
+            return [iv.register for iv in intervals], depth
         depth, registers = spill(blocks, spilled, depth, registers, tiny)
 
 
-def liveness(blocks: list[MBlock]) -> None:
-    """Live registers at the ends of blocks, as bit sets."""
-    use: list[int] = []
-    defined: list[int] = []
+def liveness(blocks: list[MBlock]) -> list[int]:
+    """Live registers at the ends of blocks, as bit sets; bit i stands for the register at index i of what is returned.
+
+    Only registers that a block reads before it writes them take part: most are written and read in one block.
+    """
+    exposed: list[set[int]] = []
+    written: list[set[int]] = []
     preds: list[list[int]] = [[] for _ in blocks]
     for i, block in enumerate(blocks):
-        u = d = 0
-        for mi in block.code:
+        before: set[int] = set()
+        known: set[int] = set()
+        for mi in block.code if block.test is None else (*block.code, block.test):
             for r in mi.uses:
-                if not d >> r & 1:
-                    u |= 1 << r
-            if mi.defs >= 0:
-                d |= 1 << mi.defs
-        if block.test is not None:
-            for r in block.test.uses:
-                if not d >> r & 1:
-                    u |= 1 << r
-        mask = ~0x7FF
-        use.append(u & mask)
-        defined.append(d)
-        block.live_in = u & mask
-        block.live_out = 0
+                if r not in known and r >= FIRST_VIRTUAL:
+                    before.add(r)
+            known.add(mi.defs)
+        exposed.append(before)
+        written.append(known)
         for t in block.targets:
             preds[t].append(i)
+    names = sorted(set().union(*exposed))
+    bit = {r: 1 << i for i, r in enumerate(names)}
+    use = [sum(bit[r] for r in registers) for registers in exposed]
+    keep = [~sum(bit[r] for r in registers if r in bit) for registers in written]
+    for block in blocks:
+        block.live_in = block.live_out = 0
     todo = list(range(len(blocks)))
     waiting = set(todo)
     while todo:
@@ -83,7 +92,7 @@ def liveness(blocks: list[MBlock]) -> None:
         out = 0
         for t in block.targets:
             out |= blocks[t].live_in
-        live = use[i] | (out & ~defined[i])
+        live = use[i] | out & keep[i]
         block.live_out = out
         if live != block.live_in:
             block.live_in = live
@@ -91,6 +100,7 @@ def liveness(blocks: list[MBlock]) -> None:
                 if p not in waiting:
                     waiting.add(p)
                     todo.append(p)
+    return names
 
 
 def bits(number: int) -> list[int]:
@@ -113,87 +123,55 @@ def depths(blocks: list[MBlock]) -> None:
                     blocks[inner].depth += 1
 
 
-def build(blocks: list[MBlock], tiny: set[int]) -> tuple[dict[int, Interval], list[list[tuple[int, int]]]]:
-    """Live intervals of virtual registers, and the times when machine registers are taken."""
-    liveness(blocks)
+def build(blocks: list[MBlock], registers: int, tiny: set[int]) -> tuple[list[Interval], list[tuple[int, int]]]:
+    """Intervals of all registers (those of machine registers are the times when they are taken), and the times of calls."""
+    names = liveness(blocks)
     depths(blocks)
-    intervals: dict[int, Interval] = {}
-    fixed: list[list[tuple[int, int]]] = [[] for _ in range(11)]
-    starts = []
-    position = 0
-    for block in blocks:
-        starts.append(position)
-        position += 2 * (len(block.code) + 1) + 2
-    for i in reversed(range(len(blocks))):
-        block = blocks[i]
-        first = starts[i]
-        last = first + 2 * (len(block.code) + 1)
-        live: dict[int, int] = dict.fromkeys(bits(block.live_out), last + 2)  # register -> end of the range being built
+    intervals = [Interval(n) for n in range(registers)]
+    ends = [0] * registers  # where the range that is being built ends, 0 for none: ranges are built backwards
+    calls: list[tuple[int, int]] = []
+    position = 2 * sum(len(block.code) + 2 for block in blocks)
+    for block in reversed(blocks):
         weight = 10.0 ** min(block.depth, 6)
-        machine: dict[int, int] = {}
-
-        position = last
-        test = block.test
-        for mi in (test, *reversed(block.code)) if test is not None else (None, *reversed(block.code)):
-            if mi is None:
-                position -= 2
-                continue
-            d = mi.defs
-            if mi.clobbers:
-                for r in CALLER_SAVED:
-                    if r != d:
-                        end = machine.pop(r, position + 1)
-                        fixed[r].append((position, end))
-            if d >= 0:
-                if d < FIRST_VIRTUAL:
-                    fixed[d].append((position + 1 if not mi.clobbers else position, machine.pop(d, position + 2)))
-                else:
-                    iv = intervals.get(d)
-                    if iv is None:
-                        iv = intervals[d] = Interval(d)
-                    end = live.pop(d, position + 2)
-                    _push(iv, position + 1, end)
-                    iv.weight += weight
-            for r in mi.uses:
-                if r < FIRST_VIRTUAL:
-                    machine.setdefault(r, position + (1 if not mi.clobbers else 0))
-                else:
-                    if r not in live:
-                        live[r] = position if mi.clobbers else position + 1
-                    iv = intervals.get(r)
-                    if iv is None:
-                        iv = intervals[r] = Interval(r)
-                    iv.weight += weight
-            if mi.opcode == COPY:
-                s = mi.src
-                if d >= FIRST_VIRTUAL:
-                    intervals[d].hints.append(s)
-                if s >= FIRST_VIRTUAL:
-                    intervals[s].hints.append(d)
+        for i in bits(block.live_out):
+            ends[names[i]] = position
+        for mi in reversed(block.code) if block.test is None else (block.test, *reversed(block.code)):
             position -= 2
-        for r, end in live.items():
-            iv = intervals.get(r)
-            if iv is None:
-                iv = intervals[r] = Interval(r)
-            _push(iv, first, end)
-        for r, end in machine.items():
-            if r != 10:
-                fixed[r].append((first, end))
-    for iv in intervals.values():
-        iv.ranges.reverse()
-        iv.start, iv.end = iv.ranges[0][0], iv.ranges[-1][1]
-        iv.tiny = iv.number in tiny
-    for ranges in fixed:
-        ranges.sort()
-    return intervals, fixed
-
-
-def _push(iv: Interval, start: int, end: int) -> None:
-    """Add a range in front (ranges are found from the last to the first)."""
-    if iv.ranges and iv.ranges[-1][0] <= end and iv.ranges[-1][0] >= start:
-        iv.ranges[-1] = (start, max(end, iv.ranges[-1][1]))
-    else:
-        iv.ranges.append((start, end))
+            at = position + 1
+            if mi.clobbers:
+                calls.append((position, at))
+                at = position
+                for r in CALLER_SAVED:
+                    if r != mi.defs:
+                        intervals[r].push(position, ends[r] or position + 1)
+                        ends[r] = 0
+            d = mi.defs
+            if d >= 0:
+                intervals[d].push(at, ends[d] or position + 2)
+                intervals[d].weight += weight
+                ends[d] = 0
+            for r in mi.uses:
+                ends[r] = ends[r] or at
+                intervals[r].weight += weight
+            if mi.opcode == COPY:
+                intervals[d].hints.append(mi.src)
+                intervals[mi.src].hints.append(d)
+        position -= 2 if block.test is not None else 4
+        for i in bits(block.live_in):
+            r = names[i]
+            intervals[r].push(position, ends[r])
+            ends[r] = 0
+        for r in range(FIRST_VIRTUAL):
+            if ends[r]:
+                intervals[r].push(position, ends[r])
+                ends[r] = 0
+    calls.reverse()
+    for iv in intervals:
+        if iv.ranges:
+            iv.ranges.reverse()
+            iv.start, iv.end = iv.ranges[0][0], iv.ranges[-1][1]
+            iv.tiny = iv.number in tiny
+    return intervals, calls
 
 
 def overlap(a: list[tuple[int, int]], b: list[tuple[int, int]]) -> bool:
@@ -212,44 +190,59 @@ def overlap(a: list[tuple[int, int]], b: list[tuple[int, int]]) -> bool:
     return False
 
 
-def scan(intervals: dict[int, Interval], fixed: list[list[tuple[int, int]]]) -> list[Interval]:
+def scan(intervals: list[Interval], calls: list[tuple[int, int]]) -> list[Interval]:
     """Assign registers in order of start; the intervals that must be spilled are returned."""
     spilled: list[Interval] = []
-    active: list[Interval] = []
-    for current in sorted(intervals.values(), key=lambda iv: (iv.start, iv.number)):
-        start = current.start
-        active = [iv for iv in active if iv.end > start]
-        taken = 0
-        for iv in active:
-            if overlap(iv.ranges, current.ranges):
-                taken |= 1 << iv.register
-        free = [r for r in PREFERENCE if not taken >> r & 1 and not overlap(current.ranges, fixed[r])]
-        if free:
-            current.register = choose(current, free, intervals)
-            active.append(current)
-            continue
-        # Evict the cheapest of those in the way in one register, or give up on this one.
-        best: tuple[float, int] | None = None
-        for r in PREFERENCE:
-            if overlap(current.ranges, fixed[r]):
+    held: list[list[Interval]] = [[] for _ in PREFERENCE]  # in each register, those that may still be alive
+    fixed = [iv.ranges for iv in intervals[:FIRST_VIRTUAL]]
+    used = [iv for iv in intervals[FIRST_VIRTUAL:] if iv.ranges]
+    for current in sorted(used, key=lambda iv: (iv.start, iv.number)):
+        ranges, start = current.ranges, current.start
+        possible = CALLEE_SAVED if overlap(ranges, calls) else PREFERENCE
+        for r in (*wanted(current, intervals), *possible):
+            if rivals(held, r, start, ranges) or overlap(ranges, fixed[r]):
                 continue
-            rivals = [iv for iv in active if iv.register == r and overlap(iv.ranges, current.ranges)]
-            if any(iv.tiny for iv in rivals):
-                continue
-            cost = sum(_cost(iv) for iv in rivals)
-            if best is None or cost < best[0]:
-                best = (cost, r)
-        if best is not None and (current.tiny or best[0] < _cost(current)):
-            for iv in [iv for iv in active if iv.register == best[1] and overlap(iv.ranges, current.ranges)]:
-                iv.register = -1
-                spilled.append(iv)
-                active.remove(iv)
-            current.register = best[1]
-            active.append(current)
+            current.register = r
+            held[r].append(current)
+            break
         else:
-            assert not current.tiny, "a single instruction needs more registers than there are"
-            spilled.append(current)
+            make_room(current, possible, held, fixed, spilled)
     return spilled
+
+
+def rivals(held: list[list[Interval]], register: int, start: int, ranges: list[tuple[int, int]]) -> list[Interval]:
+    """Those in a register that are alive at the same moment as `ranges`, which begin at `start`."""
+    held[register] = alive = [iv for iv in held[register] if iv.end > start]
+    return [iv for iv in alive if overlap(iv.ranges, ranges)]
+
+
+def make_room(
+    current: Interval,
+    possible: tuple[int, ...],
+    held: list[list[Interval]],
+    fixed: list[list[tuple[int, int]]],
+    spilled: list[Interval],
+) -> None:
+    """Evict the cheapest of those in the way in one register, or give up on this one."""
+    best: tuple[float, int] | None = None
+    for r in possible:
+        if overlap(current.ranges, fixed[r]):
+            continue
+        in_the_way = rivals(held, r, current.start, current.ranges)
+        cost = sum(_cost(iv) for iv in in_the_way)
+        if (best is None or cost < best[0]) and not any(iv.tiny for iv in in_the_way):
+            best = (cost, r)
+    if best is None or not (current.tiny or best[0] < _cost(current)):
+        assert not current.tiny, "a single instruction needs more registers than there are"
+        spilled.append(current)
+        return
+    register = best[1]
+    for iv in rivals(held, register, current.start, current.ranges):
+        iv.register = -1
+        spilled.append(iv)
+        held[register].remove(iv)
+    current.register = register
+    held[register].append(current)
 
 
 def _cost(iv: Interval) -> float:
@@ -257,20 +250,11 @@ def _cost(iv: Interval) -> float:
     return iv.weight / max(length, 1)
 
 
-def choose(current: Interval, free: list[int], intervals: dict[int, Interval]) -> int:
-    """A free register: one that makes a copy disappear if there is one."""
-    for hint in current.hints:
-        r = hint if hint < FIRST_VIRTUAL else intervals[hint].register if hint in intervals else -1
-        if r in free:
-            return r
-    # The registers that partners of copies will want.
-    for hint in current.hints:
-        if hint >= FIRST_VIRTUAL and hint in intervals:
-            for further in intervals[hint].hints:
-                r = further if further < FIRST_VIRTUAL else intervals[further].register if further in intervals else -1
-                if r in free:
-                    return r
-    return free[0]
+def wanted(current: Interval, intervals: list[Interval]) -> list[int]:
+    """The registers that make a copy disappear, then those that partners of copies will want."""
+    partners = current.hints + [further for hint in current.hints for further in intervals[hint].hints]
+    found = [hint if hint < FIRST_VIRTUAL else intervals[hint].register for hint in partners]
+    return [r for r in found if 0 <= r < 10]
 
 
 def spill(blocks: list[MBlock], spilled: list[Interval], depth: int, registers: int, tiny: set[int]) -> tuple[int, int]:
@@ -291,7 +275,7 @@ def spill(blocks: list[MBlock], spilled: list[Interval], depth: int, registers: 
     for block in blocks:
         code: list[Mi] = []
         for mi in block.code:
-            if not any(r in places for r in mi.uses) and mi.defs not in places:
+            if mi.defs not in places and places.keys().isdisjoint(mi.uses):
                 code.append(mi)
                 continue
             if mi.opcode == COPY:
@@ -305,7 +289,7 @@ def spill(blocks: list[MBlock], spilled: list[Interval], depth: int, registers: 
                     code.append(Mi(SPILL, 10, mi.src, places[mi.dst], uses=(10, mi.src), at=mi.at))
                     continue
             registers = _reload(code, mi, places, registers, tiny)
-        if block.test is not None and any(r in places for r in block.test.uses):
+        if block.test is not None and not places.keys().isdisjoint(block.test.uses):
             registers = _reload(code, block.test, places, registers, tiny)
             code.pop()
         block.code = code

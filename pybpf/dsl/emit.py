@@ -6,7 +6,7 @@ from ..asm.insn import Insn
 from ..errors import CompileError
 from .allocate import allocate
 from .ir import Graph
-from .machine import COPY, JA, JCOND, LD_IMM64, TESTS, MBlock, Mi
+from .machine import COPY, EXIT, JA, JCOND, LD_IMM64, TESTS, MBlock, Mi
 from .select import _OPPOSITE, select
 
 TYPE_CHECKING = False
@@ -51,12 +51,11 @@ def place(blocks: list[MBlock]) -> list[MBlock]:
     return order
 
 
-def compact(blocks: list[MBlock], assigned: dict[int, int]) -> list[MBlock]:
+def compact(blocks: list[MBlock], assigned: list[int]) -> list[MBlock]:
     """Drop copies that came out as nothing, and blocks that are then empty."""
-    get = assigned.get
     for block in blocks:
         if any(mi.opcode == COPY for mi in block.code):
-            block.code = [mi for mi in block.code if mi.opcode != COPY or get(mi.dst, mi.dst) != get(mi.src, mi.src)]
+            block.code = [mi for mi in block.code if mi.opcode != COPY or assigned[mi.dst] != assigned[mi.src]]
     final: dict[int, int] = {}
     for block in blocks:
         i = block.number
@@ -82,7 +81,7 @@ def compact(blocks: list[MBlock], assigned: dict[int, int]) -> list[MBlock]:
 
 
 def emit(
-    blocks: list[MBlock], assigned: dict[int, int], source: Callable[[Any], Source | None], prefix: str
+    blocks: list[MBlock], assigned: list[int], source: Callable[[Any], Source | None], prefix: str
 ) -> list[Insn]:
     out: list[Insn] = []
     labels: set[int] = set()
@@ -107,16 +106,11 @@ def emit(
         labels.add(target)
         add(opcode, dst, src, 0, imm, None, f"{prefix}{target}", at)
 
-    get = assigned.get
     blocks = compact(blocks, assigned)
     for i, block in enumerate(blocks):
         starts[i] = len(out)
         for mi in block.code:
-            dst, src = mi.dst, mi.src
-            if dst > 10:
-                dst = get(dst, 0)
-            if src > 10:
-                src = get(src, 0)
+            dst, src = assigned[mi.dst], assigned[mi.src]
             if mi.opcode == COPY:
                 if dst != src:
                     add(0xBF, dst, src, 0, 0, None, None, mi.at)
@@ -129,8 +123,7 @@ def emit(
             add(mi.opcode, dst, src, mi.off, mi.imm, mi.next_imm if mi.opcode == LD_IMM64 else None, symbol, mi.at)
         test = block.test
         if test is not None:
-            dst = get(test.dst, 0) if test.dst > 10 else test.dst
-            src = get(test.src, 0) if test.src > 10 else test.src
+            dst, src = assigned[test.dst], assigned[test.src]
             then, other = block.targets
             opcode = test.opcode
             if then == i + 1 and other != i + 1 and opcode & 0xF0 in _INVERSE:
@@ -140,7 +133,12 @@ def emit(
             if other != i + 1:
                 jump(JA, 0, 0, 0, other, test.at)
         elif block.targets and block.targets[0] != i + 1:
-            jump(JA, 0, 0, 0, block.targets[0], block.code[-1].at if block.code else last_at)
+            at = block.code[-1].at if block.code else last_at
+            following = blocks[block.targets[0]].code
+            if following and following[0].opcode == EXIT:
+                add(EXIT, 0, 0, 0, 0, None, None, at)
+            else:
+                jump(JA, 0, 0, 0, block.targets[0], at)
     return _alias_labels(out, starts, labels, prefix)
 
 

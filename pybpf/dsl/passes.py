@@ -19,12 +19,10 @@ def optimise(graph: Graph) -> None:
     copies(graph)
     thread(graph)
     sweep(graph)
-    dead_stores(graph)
-    sweep(graph)
+    if dead_stores(graph):
+        sweep(graph)
     returns(graph)
     blocks(graph)
-    reach(graph)
-    copies(graph)
     sweep(graph)
     order(graph)
 
@@ -38,10 +36,11 @@ def reach(graph: Graph) -> None:
             if succ not in seen:
                 seen.add(succ)
                 todo.append(succ)
-    if len(seen) < len(graph.blocks):
-        graph.blocks = [b for b in graph.blocks if b in seen]
+    if len(seen) == len(graph.blocks):
+        return
+    graph.blocks = [b for b in graph.blocks if b in seen]
     for block in graph.blocks:
-        if any(p not in seen for p in block.preds):
+        if not seen.issuperset(block.preds):
             keep = [i for i, p in enumerate(block.preds) if p in seen]
             block.preds = [block.preds[i] for i in keep]
             for phi in block.phis:
@@ -56,10 +55,13 @@ def root(value: Value) -> Value:
 
 def copies(graph: Graph) -> None:
     """A phi of one value, and a value read with another sign, are that value."""
+    found = False
     changed = True
     while changed:
         changed = False
         for block in graph.blocks:
+            if not block.phis:
+                continue
             kept = []
             for phi in block.phis:
                 only = None
@@ -72,15 +74,19 @@ def copies(graph: Graph) -> None:
                 else:
                     if only is not None:
                         phi.alias = only
-                        changed = True
+                        found = changed = True
                         continue
                 kept.append(phi)
             block.phis = kept
     for block in graph.blocks:
-        for value in block.values:
-            if value.op == "retype":
-                value.alias = value.args[0]
-        block.values = [v for v in block.values if v.op != "retype"]
+        retyped = [v for v in block.values if v.op == "retype"]
+        for value in retyped:
+            value.alias = value.args[0]
+        if retyped:
+            found = True
+            block.values = [v for v in block.values if v.op != "retype"]
+    if not found:
+        return
     for block in graph.blocks:
         for value in (*block.phis, *block.values):
             for i, arg in enumerate(value.args):
@@ -128,6 +134,7 @@ def thread(graph: Graph) -> None:
                 uses[arg] = uses.get(arg, 0) + 1
         for operand in _operands(block):
             uses[operand] = uses.get(operand, 0) + 1
+    changed = False
     for block in graph.blocks:
         term = block.term
         assert term is not None
@@ -139,6 +146,7 @@ def thread(graph: Graph) -> None:
             if kept is not lost:
                 _drop_edge(block, lost)
             block.term = ("jump", kept)
+            changed = True
             continue
         if b.op != "const" or block.values or len(block.phis) != 1 or a is not block.phis[0] or uses[a] != 1:
             continue
@@ -157,8 +165,10 @@ def thread(graph: Graph) -> None:
             pred.term = tuple(target if part is block else part for part in pred.term)
             del block.preds[i]
             del a.args[i]
-    reach(graph)
-    copies(graph)
+            changed = True
+    if changed:
+        reach(graph)
+        copies(graph)
 
 
 def _drop_edge(block: Block, lost: Block) -> None:
@@ -180,25 +190,35 @@ def _operands(block: Block) -> tuple[Any, ...]:
 
 def sweep(graph: Graph) -> None:
     """Remove pure values that no effect depends on; count the uses of the rest."""
-    live: set[Value] = set()
     todo: list[Value] = []
+    for param in graph.params:
+        param.uses = 0
     for block in graph.blocks:
-        todo += _operands(block)
-        todo += [v for v in block.values if v.op not in PURE]
+        for value in block.phis:
+            value.uses = 0
+        for value in block.values:
+            value.uses = 0
+            if value.op not in PURE:
+                todo.append(value)
+    for block in graph.blocks:
+        for value in _operands(block):
+            value.uses += 1
+            if value.op in PURE:
+                todo.append(value)
+    seen: set[Value] = set()
     while todo:
         value = todo.pop()
-        if value not in live:
-            live.add(value)
-            value.uses = 0
-            todo += value.args
+        if value in seen:
+            continue
+        seen.add(value)
+        for arg in value.args:
+            arg.uses += 1
+            if arg.args and arg.op in PURE:
+                todo.append(arg)
     for block in graph.blocks:
-        block.phis = [v for v in block.phis if v in live]
-        block.values = [v for v in block.values if v in live]
-        for value in (*block.phis, *block.values):
-            for arg in value.args:
-                arg.uses += 1
-        for operand in _operands(block):
-            operand.uses += 1
+        if block.phis:
+            block.phis = [v for v in block.phis if v.uses]
+        block.values = [v for v in block.values if v.uses or v.op not in PURE]
 
 
 def slot_of(value: Value) -> tuple[Slot, int] | None:
@@ -210,15 +230,13 @@ def slot_of(value: Value) -> tuple[Slot, int] | None:
     return (value.aux, off) if value.op == "stack" else None
 
 
-def dead_stores(graph: Graph) -> None:
-    """Drop stores to the stack that are overwritten, or never read, before anything can see them."""
+def dead_stores(graph: Graph) -> bool:
+    """Drop stores to the stack that are overwritten, or never read, before anything can see them; whether there were any."""
     read: set[Slot] = set()
     for block in graph.blocks:
         for value in (*block.phis, *block.values):
             for i, arg in enumerate(value.args):
-                if value.op == "store" and i == 0:
-                    continue
-                if value.op == "add":
+                if (arg.op != "stack" and arg.op != "add") or value.op == "add" or (value.op == "store" and i == 0):
                     continue
                 found = slot_of(arg)
                 if found:
@@ -227,6 +245,7 @@ def dead_stores(graph: Graph) -> None:
             found = slot_of(operand)
             if found:
                 read.add(found[0])
+    changed = False
     for block in graph.blocks:
         covered: dict[Slot, int] = {}
         ended = block.term is not None and block.term[0] == "return"
@@ -247,11 +266,13 @@ def dead_stores(graph: Graph) -> None:
                         covered[slot] = known | mask
             elif value.op != "add":
                 for arg in value.args:
-                    found = slot_of(arg)
+                    found = slot_of(arg) if arg.op == "stack" or arg.op == "add" else None
                     if found:
                         covered[found[0]] = 0
             kept.append(value)
+        changed |= len(kept) < len(block.values)
         block.values = kept[::-1]
+    return changed
 
 
 def returns(graph: Graph) -> None:
@@ -313,19 +334,17 @@ def blocks(graph: Graph) -> None:
 def _bypass(block: Block, target: Block) -> bool:
     """Send the predecessors of an empty block on to its target."""
     moved = False
+    at = target.preds.index(block)
     for pred in list(block.preds):
-        if pred in target.preds and target.phis:
-            continue
         if pred.term is None or pred.term[0] == "maygoto":
             continue
         if pred in target.preds:
-            assert pred.term is not None
-            if pred.term[0] == "branch":  # both ways lead to one block: no test is needed
-                block.preds.remove(pred)
+            other = target.preds.index(pred)
+            if pred.term[0] == "branch" and all(phi.args[at] is phi.args[other] for phi in target.phis):
+                block.preds.remove(pred)  # both ways lead to one block: no test is needed
                 pred.term = ("jump", target)
                 moved = True
             continue
-        at = target.preds.index(block)
         for phi in target.phis:
             phi.args.append(phi.args[at])
         target.preds.append(pred)

@@ -13,6 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from .build import State
     from .compiler import Compiler
 
 
@@ -132,15 +133,28 @@ def aug_assign(c: Compiler, node: Any) -> None:
 
 
 def if_(c: Compiler, node: Any) -> None:
-    yes, no = cond(c, node.test)
     after = []
-    for state, body in ((yes, node.body), (no, node.orelse)):
+    state: State | None = None
+    todo: Any = node
+    while todo is not None:  # an elif is an If alone in the else branch of another: chains of them may be long
+        c.b.at = todo
+        yes, state = cond(c, todo.test)
+        if yes is not None:
+            c.b.state = yes
+            c.body(todo.body)
+            if c.b.state is not None:
+                after.append(c.b.state)
         if state is None:
-            continue
+            break
         c.b.state = state
-        c.body(body)
-        if c.b.state is not None:
-            after.append(c.b.state)
+        rest = todo.orelse
+        if len(rest) == 1 and rest[0].__class__.__name__ == "If":
+            todo = rest[0]
+        else:
+            c.body(rest)
+            if c.b.state is not None:
+                after.append(c.b.state)
+            break
     c.b.state = merge(c, after, node)  # type: ignore[assignment]
 
 
