@@ -67,16 +67,16 @@ class Facts:
         if entries is None:
             return default
         here = self.point.block
+        found = None
         steps = 0
         for block, fact in reversed(entries):
             if block is here or dominates(block, here):
+                found = fact
                 break
             steps += 1
-        else:
-            fact = None
         if steps > _ENOUGH:
-            entries.append((here, fact))
-        return default if fact is None else fact
+            entries.append((here, found))
+        return default if found is None else found
 
     def __contains__(self, key: Any) -> bool:
         return self.get(key) is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..asm.insn import Insn
 from ..errors import CompileError
 from .allocate import allocate
-from .ir import Graph
+from .ir import Graph, Slot
 from .machine import COPY, EXIT, JA, JCOND, LD_IMM64, TESTS, MBlock, Mi
 from .select import _OPPOSITE, select
 
@@ -25,16 +25,27 @@ def assemble(graph: Graph, isa: int, source: Callable[[Any], Source | None], pre
     blocks, registers, depth, slots = select(graph, isa)
     legacy = any(mi.opcode & 0xE7 in (0x20, 0x40) for b in blocks for mi in b.code)
     order = place(blocks)
-    assigned, depth = allocate(order, registers, depth, legacy)
-    if depth > MAX_STACK:
-        largest = sorted(slots, key=lambda s: -s.size)[:5]
-        told = ", ".join(f"{s.name} {s.size} bytes" for s in largest)
-        raise CompileError(
-            f"{graph.name} needs {depth} bytes of stack, and there are {MAX_STACK}; the largest users are {told}: "
-            "keep large values in a PerCpuArray map",
-            source(None),
-        )
+    assigned, total = allocate(order, registers, depth, legacy)
+    if total > MAX_STACK:
+        raise too_deep(graph, slots, total, total - depth, source)
     return emit(order, assigned, source, prefix)
+
+
+def too_deep(
+    graph: Graph, slots: list[Slot], total: int, spilled: int, source: Callable[[Any], Source | None]
+) -> CompileError:
+    """What takes the most of the stack, and what to do about it."""
+    lines = {v.aux: source(v.at) for block in graph.blocks for v in block.values if v.op == "stack"}
+    users = [(s.size, f"{s.name} {s.size} bytes" + (f" (line {lines[s].line})" if lines.get(s) else "")) for s in slots]  # type: ignore[union-attr]
+    if spilled:
+        users.append((spilled, f"numbers that found no register {spilled} bytes"))
+    users.sort(key=lambda user: -user[0])
+    advice = "keep large values in a PerCpuArray map" if slots else "use fewer names at the same time"
+    return CompileError(
+        f"{graph.name} needs {total} bytes of stack, and there are {MAX_STACK}; the largest users are "
+        f"{', '.join(told for _, told in users[:5])}: {advice}",
+        source(None),
+    )
 
 
 def place(blocks: list[MBlock]) -> list[MBlock]:
@@ -80,9 +91,7 @@ def compact(blocks: list[MBlock], assigned: list[int]) -> list[MBlock]:
     return kept
 
 
-def emit(
-    blocks: list[MBlock], assigned: list[int], source: Callable[[Any], Source | None], prefix: str
-) -> list[Insn]:
+def emit(blocks: list[MBlock], assigned: list[int], source: Callable[[Any], Source | None], prefix: str) -> list[Insn]:
     out: list[Insn] = []
     labels: set[int] = set()
     starts: dict[int, int] = {}

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .compiler import Compiler
+    from .dominance import Facts
     from .ir import Value
 
 u32: Scalar
@@ -291,7 +292,7 @@ def decide(test: str, alo: int, ahi: int, blo: int, bhi: int) -> bool | None:
     return None
 
 
-def learn(c: Compiler, facts: dict[Any, Any], test: str, a: Value, b: Value) -> None:
+def learn(c: Compiler, facts: Facts, test: str, a: Value, b: Value) -> None:
     """Narrow the intervals of `a` and `b` by what a branch has shown."""
     test = test.removeprefix("s")
     for x, y, t in ((a, b, test), (b, a, MIRROR[test])):

@@ -36,6 +36,7 @@ from .machine import (
     Mi,
     X,
 )
+from .stack import layout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -437,33 +438,13 @@ def _s32(n: int) -> int:
     return n - (1 << 32) if n >> 31 else n
 
 
-def layout_slots(graphs_slots: list[Slot]) -> int:
-    """Give each slot its offset from R10; the deepest offset is returned (positive)."""
-    depth = 0
-    for slot in sorted(graphs_slots, key=lambda s: -s.align):
-        depth = -(-(depth + slot.size) // slot.align) * slot.align
-        slot.offset = -depth
-    return -(-depth // 8) * 8
-
-
 def select(graph: Graph, isa: int) -> tuple[list[MBlock], int, int, list[Slot]]:
     """The machine blocks of a graph, the number of registers, the bytes of stack in use, and the slots."""
-    used: dict[Slot, None] = {}
-    for block in graph.blocks:
-        for v in (*block.phis, *block.values):
-            for arg in v.args:
-                if arg.op == "stack":
-                    used[arg.aux] = None
-            if v.op == "stack" and v.uses:
-                used[v.aux] = None
-        for operand in (block.term or ())[1:]:
-            if isinstance(operand, Value) and operand.op == "stack":
-                used[operand.aux] = None
-    depth = layout_slots(list(used))
+    depth, slots = layout(graph)
     selector = Selector(graph, isa)
     selector.prepare()
     blocks = selector.run()
-    return blocks, selector.next, depth, list(used)
+    return blocks, selector.next, depth, slots
 
 
 __all__ = ["JA", "Selector", "select"]

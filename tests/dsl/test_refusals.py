@@ -208,10 +208,29 @@ def test_an_error_whole():
 
 
 def test_stack_overflow_lists_the_largest_users():
-    body = "\n".join(f"x{i} = u64[16]()\nbpf.get_current_comm(x{i})" for i in range(5)) + "\nreturn 0"
+    body = "\n".join(f"x{i} = u64[16]()\nbpf.get_current_comm(x{i})" for i in range(5))
+    body += "\nreturn u32(" + " ^ ".join(f"x{i}[1]" for i in range(5)) + ")"
     spec = build(body, lambda **options: tracepoint("sched/sched_switch", **options))
-    with pytest.raises(CompileError, match=r"640 bytes of stack.*u64\[16\] 128 bytes"):
+    with pytest.raises(
+        CompileError, match=r"640 bytes of stack.*u64\[16\] 128 bytes \(line 2\), u64\[16\] 128 bytes \(line 4\)"
+    ):
         _ = spec.insns
+
+
+def test_stack_overflow_counts_spilled_numbers():
+    body = "x = skb.len\n" + "\n".join(f"v{i} = x * {2 * i + 3} + {i}" for i in range(90))
+    body += "\ny = u32(0)\n" + "\n".join(f"y ^= v{i}" for i in range(90)) + "\nreturn y"
+    with pytest.raises(
+        CompileError, match=r"numbers that found no register \d+ bytes: use fewer names at the same time"
+    ):
+        _ = build(body.replace("skb", "ctx"), sched_cls).insns
+
+
+def test_slots_that_are_not_in_use_at_once_share_the_stack():
+    body = "\n".join(f"x{i} = u64[16]()\nbpf.get_current_comm(x{i})\ny{i} = x{i}[1]" for i in range(9))
+    body += "\nreturn u32(" + " ^ ".join(f"y{i}" for i in range(9)) + ")"
+    spec = build(body, lambda **options: tracepoint("sched/sched_switch", **options))
+    assert min(insn.off for insn in spec.insns if insn.dst == 10) >= -(128 + 9 * 8)
 
 
 def test_source_is_needed():
