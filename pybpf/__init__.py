@@ -160,6 +160,9 @@ if TYPE_CHECKING:
     from .errors import VmFault as VmFault
     from .events import Poller as Poller
     from .events import TracePipe as TracePipe
+    from .fields import Kptr as Kptr
+    from .fields import SpinLock as SpinLock
+    from .fields import Timer as Timer
     from .links.base import Link as Link
     from .links.found import links as links
     from .links.seccomp import install_seccomp as install_seccomp
@@ -377,6 +380,7 @@ _HOME = {
     **dict.fromkeys(("Collection", "Program", "enable_stats", "load", "load_collection", "programs"), "loader"),
     "Token": "token",
     **dict.fromkeys(("MapSpec", "ProgramSpec"), "spec"),
+    **dict.fromkeys(("Kptr", "SpinLock", "Timer"), "fields"),
     **dict.fromkeys(
         ("Struct", "be16", "be32", "be64", "char", "s8", "s16", "s32", "s64", "u8", "u16", "u32", "u64"), "types"
     ),

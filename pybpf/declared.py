@@ -237,7 +237,8 @@ def _prefix_codec(type_: Any) -> Codec:
 
     def unpack(raw: bytes) -> Any:
         key = type_.from_buffer_copy(raw)
-        return network((bytes(key.addr), key.prefixlen))
+        # A trie keeps a key as it was given, with the bits behind the prefix.
+        return network((bytes(key.addr), key.prefixlen), strict=False)
 
     return Codec(type_, size, pack, unpack)
 

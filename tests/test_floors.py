@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent / "pybpf"
 FLOORS = {
     **dict.fromkeys(("errors", "source", "uapi"), 0),
     **dict.fromkeys(("asm", "syscall"), 1),
-    **dict.fromkeys(("spec", "declared", "types", "net", "mapview", "btf", "kernel"), 2),
+    **dict.fromkeys(("spec", "declared", "types", "fields", "net", "mapview", "btf", "kernel"), 2),
     **dict.fromkeys(("dsl", "helpers", "verifier", "vm", "elf", "cbpf"), 3),
     **dict.fromkeys(("maps", "events", "links", "features", "ksyms", "token"), 4),
     "loader": 5,
@@ -24,6 +24,7 @@ NEIGHBOURS = {
     "errors": {"source"},
     "spec": {"types", "btf"},
     "declared": {"spec", "types"},
+    "fields": {"types", "btf"},
     "net": {"types"},
     "mapview": {"spec", "types"},
     "btf": {"types"},

@@ -58,8 +58,16 @@ def special_fields(spec: MapSpec) -> tuple[Special, ...]:
         top = btf.type(spec.btf_value).stripped
         if isinstance(top, Struct):
             _of_btf(top, 0, found, 0)
-    elif isinstance(spec.value, type) and hasattr(spec.value, "_fields_"):
-        _of_ctype(spec.value, 0, found)
+    else:
+        return fields_of(spec.value)
+    return tuple(sorted(found, key=lambda field: field.offset))
+
+
+def fields_of(type_: Any) -> tuple[Special, ...]:
+    """The special fields of values of a Python type, by offset."""
+    found: list[Special] = []
+    if isinstance(type_, type) and hasattr(type_, "_fields_"):
+        _of_ctype(type_, 0, found)
     return tuple(sorted(found, key=lambda field: field.offset))
 
 
@@ -100,8 +108,12 @@ def _kptr(pointer: Type, offset: int) -> Special | None:
 def _of_ctype(struct: Any, base: int, found: list[Special]) -> None:
     from ctypes import sizeof
 
+    declared = getattr(struct, "_types_", {})
     for name, inner, *_ in struct._fields_:
         offset = base + getattr(struct, name).offset
+        pointee = getattr(declared.get(name), "pointee", None)
+        if pointee is not None:
+            found.append(Special("kptr", offset, 8, pointee))
         count = 1
         while hasattr(inner, "_length_") and hasattr(inner, "_type_"):
             count, inner = count * inner._length_, inner._type_
@@ -116,4 +128,4 @@ def _of_ctype(struct: Any, base: int, found: list[Special]) -> None:
                 _of_ctype(inner, offset + i * step, found)
 
 
-__all__ = ("KPTRS", "SPECIAL", "Special", "special_fields")
+__all__ = ("KPTRS", "SPECIAL", "Special", "fields_of", "special_fields")

@@ -43,6 +43,9 @@ def describe(builder: BtfBuilder, type_: Any) -> int:
             return builder.add_enum(_identifier(type_.__name__), [(name, int(m)) for name, m in members.items()])
     if getattr(type_, "name", None) == "char":
         return builder.add_int("char", 1, is_char=True)
+    pointee = getattr(type_, "pointee", None)
+    if pointee is not None:
+        return builder.add_ptr(builder.add_type_tag("kptr", builder.add_struct(pointee, 0, ())))
     return _ctype(builder, ctype_of(type_))
 
 

@@ -30,7 +30,7 @@ class State:
         self.facts = Facts(known, self)
         self.memory = memory  # region -> version
         self.contents: dict[Value, Value] = {}  # stack address -> the number that still lies there
-        self.owned: dict[Value, Any] = {}  # references that must be released
+        self.owned: dict[Any, Any] = {}  # references that must be released, by their value; "lock": what is held
 
     def fork(self, block: Block) -> State:
         other = State(block, self.env.copy(), self.facts.known, self.memory.copy())
@@ -48,6 +48,7 @@ class Builder:
         self.text: Any = None  # the parsed text that `at` is from, where that is not the graph's own
         self.version = 0
         self.consts: dict[int, Value] = {}
+        self.locked: Any = None  # complains of a call while a lock is held
         self.shared: dict[Any, Value] = {}  # (op, args, aux, ...) -> the value made last
         self.state: State = State(graph.new_block(), {}, {}, {})
 
@@ -169,6 +170,8 @@ class Builder:
         self.clobber("stack", "map", "packet", "ring", "mem", "kernel")
 
     def call(self, kind: str, target: Any, name: str, args: list[Value], lo: int = S64_MIN, hi: int = S64_MAX) -> Value:
+        if "lock" in self.state.owned and kind != "kfunc" and name != "spin_lock":
+            self.locked(name)
         value = self.emit("call", args, Callee(kind, target, name), 64, lo, hi)
         self.forget_memory()
         return value

@@ -116,6 +116,7 @@ class Compiler:
         self.isa = unit.isa
         self.graph = graph
         self.b = Builder(graph)
+        self.b.locked = self.locked
         self.frame: Frame = None  # type: ignore[assignment]
         self.speculating = 0
         self.suppressed = False
@@ -142,6 +143,10 @@ class Compiler:
 
     def fail(self, message: str, node: Any = None) -> NoReturn:
         raise CompileError(message, self.source(node if hasattr(node, "lineno") else self.b.at))
+
+    def locked(self, name: str) -> None:
+        """Nothing can be called under a spin lock, this kernel's rule."""
+        self.fail(f"{name} is called under {self.state.owned['lock']}: call it before or after, and keep its result")
 
     def lenient(self) -> bool:
         """While the types of a loop's variables are still being found, complaints about them wait."""

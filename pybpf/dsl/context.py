@@ -58,21 +58,17 @@ class Context(Front):
         kind = c.unit.kind
         known = c.unit.rules().context.fields
         field = known.get(name)
-        if field is None or not _accessible(field, write):
-            if field is not None:
-                can = [f.name for f in known.values() if _accessible(f, True)]
-                told = (
-                    f"it can write {', '.join(can)}"
-                    if can and write
-                    else "nothing in it can be written"
-                    if write
-                    else ""
-                )
-                c.fail(f"{kind.name} programs may not {'write' if write else 'read'} {name} of their context"
-                       + (f"; {told}" if told else ""), node)  # fmt: skip
-            readable = [f.name for f in known.values() if _accessible(f, False)]
-            c.fail(f"the context of {kind.name} programs has no field {name!r}; it has {', '.join(readable)}", node)
-        return field
+        if field is not None and _accessible(field, write):
+            return field
+        can = [f.name for f in known.values() if _accessible(f, write)]
+        if field is not None:
+            does = "write" if write else "read"
+            told = (
+                f"it can {does} {', '.join(can)}" if can else f"nothing in it can be {'written' if write else 'read'}"
+            )
+            c.fail(f"{kind.name} programs may not {does} {name} of their context; {told}", node)
+        has = f"it has {', '.join(can)}" if can else "it has none that can be written" if write else "it has none"
+        c.fail(f"the context of {kind.name} programs has no field {name!r}; {has}", node)
 
     def attribute(self, c: Compiler, name: str, node: Any) -> Front:
         found = c.unit.kind.arguments(c, self, name, node)
@@ -83,6 +79,9 @@ class Context(Front):
                 f"write ctx.packet(Header) for the packet's bytes, and len(ctx) for its length, instead of ctx.{name}",
                 node,
             )
+        known = c.unit.rules().context.fields
+        if name not in known and any(n.startswith(name + ".") for n in known):
+            return Part(self, name)
         field = self.field(c, name, node)
         if field.count > 1:
             return Elements(self, field)
@@ -278,6 +277,25 @@ class Copied(Ref):
     place: Value
 
 
+class Part(Front):
+    """A structure inside the context, whose fields are those of the context with its name before theirs."""
+
+    __slots__ = ("context", "name")
+
+    def __init__(self, context: Context, name: str) -> None:
+        self.context = context
+        self.name = name
+
+    def what(self) -> str:
+        return f"ctx.{self.name}"
+
+    def attribute(self, c: Compiler, name: str, node: Any) -> Front:
+        return self.context.attribute(c, f"{self.name}.{name}", node)
+
+    def assign(self, c: Compiler, name: str, value: Front, node: Any) -> None:
+        self.context.assign(c, f"{self.name}.{name}", value, node)
+
+
 class Elements(Front):
     """An array field of the context."""
 
@@ -300,6 +318,7 @@ class Elements(Front):
         return self.context.load(c, self.field, self.place(c, index, node), node)
 
     def set_item(self, c: Compiler, index: Front, value: Front, node: Any) -> None:
+        self.context.field(c, self.field.name, node, write=True)
         self.context.store(c, self.field, self.place(c, index, node), value, node)
 
     def length(self, c: Compiler, node: Any) -> Front:

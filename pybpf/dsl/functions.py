@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 CALLS = (4, 16)  # BPF-to-BPF calls
 CALLBACKS = (5, 13)
+KFUNCS = (5, 13)
 
 
 class Subprogram:
@@ -148,8 +149,10 @@ def _identity(front: Front) -> Any:
     return id(getattr(front, "spec", front))
 
 
-def graph_for(c: Compiler, function: FunctionType, shapes: dict[str, Any], returns: Any, node: Any) -> Any:
-    """Lower the function as a graph of its own; gives it with the type of its result."""
+def graph_for(
+    c: Compiler, function: FunctionType, shapes: dict[str, Any], returns: Any, node: Any, allowed: Any = None
+) -> Any:
+    """Lower the function as a graph of its own; gives it with the type of its result, which lies in `allowed`."""
     from .calls import parsed_function
     from .compiler import Compiler as Fresh
     from .compiler import Frame
@@ -183,11 +186,11 @@ def graph_for(c: Compiler, function: FunctionType, shapes: dict[str, Any], retur
     if inner.b.state is not None:
         inner.frame.returns.append((inner.b.state, Const(None), None))
     wanted = scalar_of(returns) if returns is not None and returns is not int else None
-    result = close(inner, wanted, parsed)
+    result = close(inner, wanted, parsed, allowed)
     return graph, result
 
 
-def close(inner: Compiler, wanted: Any, parsed: Any) -> Any:
+def close(inner: Compiler, wanted: Any, parsed: Any, allowed: Any = None) -> Any:
     """End every way out of a subprogram; its result's type is declared, or the 64-bit one that holds all results."""
     from .integers import join_types
     from .pipeline import check_released
@@ -205,6 +208,10 @@ def close(inner: Compiler, wanted: Any, parsed: Any) -> Any:
         void = False
         n = front.number(inner, node)
         nlo, nhi = span(inner, n)
+        if allowed is not None and not (allowed[0] <= nlo and nhi <= allowed[1]):
+            shown = f"{nlo}" if nlo == nhi else f"{nlo}..{nhi}"
+            meaning = "0" if allowed == (0, 0) else "0 to go on and 1 to stop"
+            inner.fail(f"this callback returns {meaning}, and this may be {shown}", node)
         own = INT if isinstance(n, Const) else n.type
         kind = own if kind is None else join_types(kind, lo, hi, own, nlo, nhi)
         lo, hi = min(lo, nlo), max(hi, nhi)
@@ -246,33 +253,75 @@ def kfunc(name: str) -> Kfunc:
 
 
 def call_kernel(c: Compiler, name: str, args: list[Front], kw: dict[str, Front], node: Any) -> Front:
+    """A call of a kernel function: prototype from the kernel's BTF, what it takes over and gives away from our table."""
     from ..btf import Btf
     from ..errors import BtfError
+    from ..kernel.kfuncs import kfunc as rules_of
     from .kernelrefs import scalar_of_btf, typed
     from .maps import pointer_of
 
+    check_kfunc(c, name, node)
     try:
         function: Any = Btf.kernel().find(name, 12)
     except (BtfError, OSError) as error:
         c.fail(f"the kernel function {name} is not known here: {error}", node)
-    if kw or len(args) != len(function.params):
-        c.fail(f"{name} takes ({', '.join(n for n, _ in function.params)}), {len(args) + len(kw)} given", node)
+    rules = rules_of(name)
+    params = [p for p in function.params if not p[0].endswith("__ign")]
+    if kw or len(args) not in (len(params), len(function.params)):
+        c.fail(f"{name} takes ({', '.join(n for n, _ in params)}), {len(args) + len(kw)} given", node)
+    if len(args) == len(function.params):
+        params = list(function.params)
     values = []
-    for front, (parameter, type_) in zip(args, function.params, strict=True):
+    for front, (parameter, type_) in zip(args, params, strict=True):
         scalar = scalar_of_btf(type_.stripped)
         if scalar is not None:
             values.append(convert(c, front, scalar, node, f"{parameter} of {name}"))
-        elif isinstance(front, Const) and front.obj is None:
+        elif isinstance(front, Const) and front.obj in (None, 0):
             values.append(c.b.const(0))
         else:
             values.append(pointer_of(c, front, node))
+    values += [c.b.const(0)] * (len(function.params) - len(params))
+    for front, (kind, _) in zip(args, rules.args if rules else (), strict=False):
+        if kind == "own":
+            owner = getattr(front, "owner", None)
+            if owner is None:
+                c.fail(f"{name} releases what an acquiring function gave, and {front.what()} is not that", node)
+            del c.state.owned[owner]
     value = c.b.call("kfunc", name, name, values)
     if str(function.ret) == "void":
         return Const(None)
-    found = typed(c, value, function.ret, direct=True)
+    if rules is not None and "packet" in rules.effects:
+        c.b.clobber("place")
+    found: Any = typed(c, value, function.ret, direct=True)
+    if rules is not None and rules.returns == "mem4":
+        value.lo, value.hi = limits(64, False)
+        return Ref(value, 0, types.s32, "mem", check=("null", value), writable=False, label=f"what {name} gave")
     if hasattr(found, "struct"):
-        value.lo, value.hi = 0, (1 << 64) - 1
-    return found
+        value.lo, value.hi = limits(64, False)
+        if rules is not None and rules.returns_null:
+            found.check = ("null", value)
+        if rules is not None and "acquire" in rules.effects:
+            found.owner = value
+            c.state.owned[value] = f"what {name} gave at line {c.source(node).line}"
+    return found  # type: ignore[no-any-return]
+
+
+def check_kfunc(c: Compiler, name: str, node: Any) -> None:
+    """A kernel function that the target kernel keeps for other kinds of programs is refused, with these."""
+    from ..kernel import rules
+
+    if c.unit.kernel < KFUNCS:
+        c.fail("programs call functions of the kernel from Linux 5.13 on", node)
+    table = rules(c.unit.kernel_name)
+    if name not in table.kfuncs() or name in c.unit.rules().kfuncs or not c.unit.rules().helpers:
+        return  # of a module, say: the kernel knows
+    from ..uapi import ProgType, named
+
+    keys = [key for key in table.programs() if name in table.program(*key[:2], sleepable=key[2]).kfuncs]
+    kinds = sorted({str(getattr(named(ProgType, key[0]), "name", key[0])) for key in keys})
+    c.fail(
+        f"{c.unit.kind.name} programs may not call {name}; these may on Linux {table.version}: {', '.join(kinds)}", node
+    )
 
 
 # -- callbacks
@@ -293,56 +342,65 @@ def callback(c: Compiler, rules: Any, front: Front, given: list[Front], node: An
             rules.name, f"{len(fronts)} arguments"
         )
         c.fail(f"the callback of {rules.name} takes {takes}", node)
-    key = (function, rules.name, id(given[0]))
+    key = (function, rules.name, tuple(front.key for front in fronts))
     made = c.unit.functions.get(key)
     if made is None:
         shapes: dict[str, Any] = dict(zip(function.__code__.co_varnames[:count], fronts, strict=False))
-        made = c.unit.functions[key] = graph_for(c, function, shapes, None, node)
+        allowed = (0, 0) if rules.name == "timer_set_callback" else (0, 1)
+        made = c.unit.functions[key] = graph_for(c, function, shapes, None, node, allowed)
     graph, _ = made
     return c.b.share("function", [], graph, 64, 1, (1 << 64) - 1)
 
 
 def _callback_arguments(c: Compiler, rules: Any, given: list[Front], node: Any) -> list[Any]:
+    """What the kernel gives to the callback of a helper, as parameters."""
+    if rules.name == "loop":
+        return [_number_parameter(c, types.u32), _context_parameter(c, given[2])]
+    if rules.name in ("for_each_map_elem", "timer_set_callback"):
+        from .maps import PERCPU, MapRef
+
+        of: Any = given[0]
+        found = of if rules.name == "for_each_map_elem" else getattr(of, "ref", of).origin
+        if not isinstance(found, MapRef):
+            c.fail(f"{rules.name} on this needs the map it is in", node)
+        spec = found.spec
+        map_itself = Shape(("map", id(spec)), c.b.const(0), found.parameter)
+        shared = spec.map_type not in PERCPU
+        arguments = [
+            map_itself,
+            _memory_parameter(c, spec.key, False, False, None),
+            _memory_parameter(c, spec.value, shared, True, found),
+        ]
+        return [*arguments, _context_parameter(c, given[2])] if rules.name == "for_each_map_elem" else arguments
+    if rules.name == "user_ringbuf_drain":
+        return [Shape("dynptr", c.b.const(0), DynptrArgument), _context_parameter(c, given[2])]
+    c.fail(f"callbacks of {rules.name} are not part of the language", node)
+
+
+def _number_parameter(c: Compiler, kind: Any) -> Shape:
+    return Shape(("int", kind.name), c.b.const(0), lambda v: _number(v, kind))
+
+
+def _memory_parameter(c: Compiler, type_: Any, shared: bool, writable: bool, origin: Front | None) -> Shape:
     from .layout import normal
 
-    def number(kind: Any) -> Shape:
-        return Shape(("int", kind.name), c.b.const(0), lambda v: _number(v, kind))
+    def make(v: Value) -> Front:
+        if origin is not None:
+            return Ref(v, 0, normal(type_), "map", shared=shared, writable=writable, origin=origin)
+        return Ref(v, 0, normal(type_), "map", shared=shared, writable=writable)
 
-    def memory(type_: Any, shared: bool = True, writable: bool = True) -> Shape:
+    return Shape(("ref", id(type_)), c.b.const(0), make)
+
+
+def _context_parameter(c: Compiler, front: Front) -> Shape:
+    """What the program hands to its callback: a reference, or nothing."""
+    if isinstance(front, Ref):
+        ref = front
         return Shape(
-            ("ref", type_), c.b.const(0), lambda v: Ref(v, 0, normal(type_), "map", shared=shared, writable=writable)
-        )
-
-    def same(front: Front) -> Any:
-        if isinstance(front, Ref):
-            ref = front
-            return Shape(("ref", ref.type), c.b.const(0),
-                         lambda v: Ref(v, 0, ref.type, "mem", shared=ref.shared, writable=ref.writable))  # fmt: skip
-        return Shape("nothing", c.b.const(0), lambda v: Const(None))
-
-    if rules.name == "loop":
-        return [number(types.u32), same(given[2])]
-    if rules.name in ("for_each_map_elem", "timer_set_callback"):
-        spec = getattr(given[0], "spec", None)
-        if spec is None:
-            c.fail(f"{rules.name} on this needs the map it is in", node)
-        from .maps import PERCPU
-
-        map_itself = Shape("map", c.b.const(0), lambda v: given[0])
-        percpu = spec.map_type in PERCPU
-        arguments = [map_itself, memory(spec.key, False, False), memory(spec.value, not percpu)]
-        return [*arguments, same(given[2])] if rules.name == "for_each_map_elem" else arguments
-    if rules.name == "user_ringbuf_drain":
-        return [Shape("dynptr", c.b.const(0), lambda v: DynptrArgument(v)), same(given[2])]
-    if rules.name == "find_vma":
-        from .kernelrefs import typed
-
-        return [
-            Shape("task", c.b.const(0), lambda v: typed),
-            Shape("vma", c.b.const(0), lambda v: typed),
-            same(given[3]),
-        ]
-    c.fail(f"callbacks of {rules.name} are not part of the language", node)
+            ("ref", ref.type, ref.shared, ref.writable), c.b.const(0),
+            lambda v: Ref(v, 0, ref.type, "mem", shared=ref.shared, writable=ref.writable),
+        )  # fmt: skip
+    return Shape("nothing", c.b.const(0), lambda v: Const(None))
 
 
 def _number(v: Value, kind: Any) -> Int:

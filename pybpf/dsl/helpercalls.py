@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .build import S64_MAX, S64_MIN, limits
 from .integers import value_of
+from .kernelfields import LOCK, Held
 from .layout import sizeof, type_name
 from .refs import Ref
 from .values import Const, Front, Int, span
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from .compiler import Compiler
     from .ir import Value
 
+FIELDS = {"lock": "a SpinLock field", "timer": "a Timer field", "kptr": "a Kptr[...] field"}
 MEMORY = frozenset(("mem", "fixed", "key", "value"))
 _RESULTS = {
     "long": (S64_MIN, S64_MAX, "s64"),
@@ -71,6 +73,8 @@ def call_helper(c: Compiler, name: str, args: list[Front], kw: dict[str, Front],
     rules = helper(name, c.unit.kind.prog_type)
     check_allowed(c, name, rules.id, node)
     given = fill(c, rules, args, kw, node)
+    if name in LOCKING:
+        LOCKING[name](c, node)
     temporary: list[Value] = []
     values = [argument(c, rules, i, front, given, temporary, node) for i, front in enumerate(given)]
     number = c.b.call("helper", rules.id, name, values)
@@ -81,10 +85,26 @@ def call_helper(c: Compiler, name: str, args: list[Front], kw: dict[str, Front],
     for front, arg in zip(given, rules.args, strict=False):
         if arg.releases and (owner := getattr(front, "owner", None)) is not None:
             c.state.owned.pop(owner, None)
-    return result_of(c, rules, number, node)
+    return result_of(c, rules, number, given, node)
 
 
-def result_of(c: Compiler, rules: Any, value: Value, node: Any) -> Front:
+def _take(c: Compiler, node: Any) -> None:
+    if LOCK in c.state.owned:
+        c.fail(f"{c.state.owned[LOCK]} is held here, and a program holds one at a time", node)
+
+
+def _give(c: Compiler, node: Any) -> None:
+    if c.state.owned.pop(LOCK, None) is None:
+        c.fail("no lock is held here", node)
+
+
+LOCKING = {"spin_lock": _take, "spin_unlock": _give}
+
+
+def result_of(c: Compiler, rules: Any, value: Value, given: list[Front], node: Any) -> Front:
+    if rules.name == "spin_lock":
+        held = c.state.owned[LOCK] = Held(f"the lock taken at line {c.source(node).line}")
+        held.base = given[0].ref.base  # type: ignore[attr-defined]
     if rules.returns == "void":
         return Const(None)
     if rules.returns == "int":
@@ -99,7 +119,7 @@ def result_of(c: Compiler, rules: Any, value: Value, node: Any) -> Front:
         return Int(value, getattr(types, kind))
     from .kernelrefs import result_pointer
 
-    return result_pointer(c, rules, value, node)
+    return result_pointer(c, rules, value, given, node)
 
 
 def fill(c: Compiler, rules: Any, args: list[Front], kw: dict[str, Front], node: Any) -> list[Front]:
@@ -169,18 +189,26 @@ def argument(
         return pointer(c)  # type: ignore[no-any-return]
     if kind in MEMORY:
         return memory(c, rules, arg, front, given, temporary, where, node)
-    if kind in ("lock", "timer"):
-        c.fail(
-            f"{kind}s in map values are not part of the language, so {rules.name} cannot be called: "
-            + ("count in place with +=, or use a per-CPU map" if kind == "lock" else "let user space keep the time"),
-            node,
-        )
+    if kind in FIELDS:
+        if getattr(front, "kind", "") != kind:
+            c.fail(f"{where} is {FIELDS[kind]} in a map's value, not {front.what()}", node)
+        return front.address(c, node)  # type: ignore[attr-defined, no-any-return]
     if kind in ("func",):
         from .functions import callback
 
         return callback(c, rules, front, given, node)
-    if kind == "stack" or kind in ("sock", "socket", "btf", "record", "dynptr", "dynptr_new", "dynptr_ringbuf", "lock", "timer",
-                                   "kptr", "str", "percpu_btf"):  # fmt: skip
+    if kind in (
+        "stack",
+        "sock",
+        "socket",
+        "btf",
+        "record",
+        "dynptr",
+        "dynptr_new",
+        "dynptr_ringbuf",
+        "str",
+        "percpu_btf",
+    ):
         return pointer_to(c, arg, front, where, node)
     if kind == "alloc_size":
         if not isinstance(front, Const):

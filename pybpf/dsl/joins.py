@@ -25,6 +25,8 @@ def merge(c: Compiler, states: list[State], node: Any) -> State | None:
         return states[0]
     before = c.b.state
     block = c.b.graph.new_block()
+    if any(state.owned.keys() != states[0].owned.keys() for state in states[1:]):
+        adopt(c, block, states)
     owned = states[0].owned
     for state in states[1:]:
         if state.owned.keys() != owned.keys():
@@ -59,6 +61,35 @@ def merge(c: Compiler, states: list[State], node: Any) -> State | None:
         if known.aux == "nonnull":
             joined.facts["null", known] = True
     return joined
+
+
+def adopt(c: Compiler, block: Block, states: list[State]) -> None:
+    """Names that own something on each way, though not the same: one reference takes over from all of them.
+
+    `sk = tcp look-up` on one way and `sk = udp look-up` (or None) on the other make one socket to release.
+    """
+    for name in [name for name, front in states[0].env.items() if hasattr(front, "owner") or is_nothing(front)]:
+        fronts: list[Any] = [state.env.get(name) for state in states]
+        own = [f for s, f in zip(states, fronts, strict=True) if getattr(f, "owner", None) in s.owned]
+        nothing = [is_nothing(f) for f in fronts]
+        if not own or len(own) + sum(nothing) < len(fronts) or not hasattr(own[0], "around"):
+            continue
+        if any(f.likeness() != own[0].likeness() for f in own) or all(f is own[0] for f in fronts):
+            continue
+        known = not any(nothing) and all(
+            f.check is None or f.check in s.facts for s, f in zip(states, fronts, strict=True)
+        )
+        values = [c.b.const(0) if none else f.address() for f, none in zip(fronts, nothing, strict=True)]
+        value = phi(block, values, *limits(64, False), aux="nonnull" if known else None)
+        texts = [s.owned.pop(f.owner, None) if f in own else None for s, f in zip(states, fronts, strict=True)]
+        one = own[0].around(value, null=True, owner=value)
+        for state, text in zip(states, texts, strict=True):
+            state.owned[value] = text or next(filter(None, texts))
+            state.env[name] = one
+
+
+def is_nothing(front: Any) -> bool:
+    return isinstance(front, Const) and front.obj is None
 
 
 def join(c: Compiler, block: Block, states: list[State], fronts: list[Front | None], name: str) -> Any:
@@ -162,7 +193,7 @@ def settle(c: Compiler, state: State, ref: Ref) -> Ref:
     c.b.state = before
     return Ref(
         value, 0, ref.type, ref.region, check=("null", value), shared=ref.shared, writable=ref.writable,
-        epoch=ref.epoch, label=ref.label,
+        epoch=ref.epoch, label=ref.label, origin=ref.origin,
     )  # fmt: skip
 
 
@@ -206,4 +237,10 @@ def join_refs(c: Compiler, block: Block, states: list[State], fronts: list[Any])
     return Ref(
         base, 0, first.type, first.region, check=("null", base), shared=first.shared, writable=first.writable,
         owner=first.owner, epoch=first.epoch, label=first.label,
+        origin=first.origin if all(r.origin is first.origin or _same_map(r, first) for r in refs) else None,
     )  # fmt: skip
+
+
+def _same_map(a: Ref, b: Ref) -> bool:
+    """Two references into one map (each mention of its name makes a `MapRef` of its own)."""
+    return a.origin is not None and getattr(a.origin, "spec", 0) is getattr(b.origin, "spec", 1)

@@ -7,34 +7,30 @@ from __future__ import annotations
 
 from . import scalars as types
 from .build import limits
+from .joins import phi
+from .layout import fields
 from .refs import Ref
-from .values import Front, Int
+from .sockets import view
+from .values import Const, Front, Int
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from .build import State
     from .compiler import Compiler
-    from .ir import Value
+    from .ir import Block, Value
 
 
-class Object(Front):
-    """A pointer to a kernel object that helpers take: `kind` as `pybpf.kernel` names it."""
+class Pointer(Front):
+    """A pointer to something of the kernel: None until tested where it may be NULL, and to be released where it is owned."""
 
-    __slots__ = ("check", "kind", "owner", "struct", "value")
+    __slots__ = ("check", "owner", "value")
 
-    def __init__(self, value: Value, kind: str, *, null: bool, owner: bool = False, struct: str = "") -> None:
+    def __init__(self, value: Value, *, null: bool = False, owner: Value | None = None) -> None:
         self.value = value
-        self.kind = kind
-        self.struct = struct
         self.check = ("null", value) if null else None
-        self.owner = value if owner else None
-
-    def what(self) -> str:
-        return f"a {self.struct or self.kind} of the kernel"
-
-    def attribute(self, c: Compiler, name: str, node: Any) -> Front:
-        c.fail(f"fields of {self.what()} are not read here, so not {name!r}: hand it to a helper that takes one", node)
+        self.owner = owner  # the reference that it depends on
 
     def is_none(self, c: Compiler, node: Any) -> Any:
         from .conditions import always
@@ -46,27 +42,131 @@ class Object(Front):
         none.owned.pop(self.value, None)
         return none, some
 
-    def pointer_value(self, c: Compiler) -> Value:
+    def usable(self, c: Compiler, node: Any) -> None:
         if self.check is not None and self.check not in c.state.facts:
-            c.fail(f"{self.what()} may be None here: test it with `is None` first", c.b.at)
+            c.fail(f"{self.what()} may be None here: test it with `is None` first", node)
         if self.owner is not None and self.owner not in c.state.owned:
-            c.fail(f"{self.what()} was already released", c.b.at)
+            c.fail(f"{self.what()} was already released", node)
+
+    def pointer_value(self, c: Compiler) -> Value:
+        self.usable(c, c.b.at)
         return self.value
 
+    def address(self) -> Value:
+        return self.value
 
-def result_pointer(c: Compiler, rules: Any, value: Value, node: Any) -> Front:
+    def likeness(self) -> Any:
+        """Two pointers with the same may be one name where ways meet; `around` makes another such pointer."""
+        return None
+
+    def around(self, value: Value, *, null: bool, owner: Value | None) -> Pointer:
+        raise NotImplementedError
+
+    def join(self, c: Compiler, block: Block, states: list[State], fronts: list[Any]) -> Front | None:
+        if any(f.likeness() != self.likeness() or f.owner is not self.owner for f in fronts):
+            return None
+        known = all(f.check is None or f.check in s.facts for s, f in zip(states, fronts, strict=True))
+        value = phi(block, [f.value for f in fronts], *limits(64, False), aux="nonnull" if known else None)
+        return self.around(value, null=True, owner=self.owner)
+
+
+class Object(Pointer):
+    """What helpers give and take by kind: a socket in one of its forms, flow keys (`kind` as `pybpf.kernel` names it)."""
+
+    __slots__ = ("kind", "struct")
+
+    def __init__(self, value: Value, kind: str, *, null: bool, owner: Value | None = None, struct: str = "") -> None:
+        super().__init__(value, null=null, owner=owner)
+        self.kind = kind
+        self.struct = struct
+
+    def what(self) -> str:
+        return f"a {self.struct or self.kind} of the kernel"
+
+    def likeness(self) -> Any:
+        return self.kind, self.struct
+
+    def around(self, value: Value, *, null: bool, owner: Value | None) -> Pointer:
+        return Object(value, self.kind, null=null, owner=owner, struct=self.struct)
+
+    def ref(self, c: Compiler, name: str, node: Any) -> Ref:
+        seen = view(self.kind)
+        if seen is None:
+            c.fail(
+                f"fields of {self.what()} are not read here, so not {name!r}: hand it to a helper that takes one", node
+            )
+        struct, hidden, writable = seen
+        self.usable(c, node)
+        if name in hidden or name not in fields(struct):
+            known = ", ".join(n for n in fields(struct) if n not in hidden)
+            more = ": bpf.sk_fullsock(sk) gives the full socket, which has it" if name in hidden else ""
+            c.fail(f"{self.what()} has no field {name!r}; it has {known}{more}", node)
+        return Ref(self.value, 0, struct, "kernel", writable=writable, label=self.what())
+
+    def attribute(self, c: Compiler, name: str, node: Any) -> Front:
+        return self.ref(c, name, node).attribute(c, name, node)
+
+    def assign(self, c: Compiler, name: str, value: Front, node: Any) -> None:
+        self.ref(c, name, node).assign(c, name, value, node)
+
+    def method(self, c: Compiler, name: str, args: list[Front], kw: dict[str, Front], node: Any) -> Front:
+        if name != "release" or args or kw or "sock" not in self.kind:
+            c.fail(f"{self.what()} has no method {name!r}: helpers take it as an argument", node)
+        from .helpercalls import call_helper
+
+        if self.owner is None:
+            c.fail(f"{self.what()} belongs to the kernel: what a look-up gave is released, and nothing else", node)
+        return call_helper(c, "sk_release", [self], {}, node)
+
+
+SAME_SOCKET = frozenset(("sk_fullsock", "tcp_sock"))
+"""Helpers that give another view of the socket that they are given: it lives as long as that one does."""
+
+
+def result_pointer(c: Compiler, rules: Any, value: Value, given: list[Front], node: Any) -> Front:
     """What a helper gives that is not a number."""
     value.lo, value.hi = 0 if rules.returns_null else 1, (1 << 64) - 1
-    found = Object(value, rules.returns, null=rules.returns_null, owner=rules.acquires, struct=rules.return_struct)
+    owner: Value | None = None
     if rules.acquires:
         c.state.owned[value] = f"what {rules.name} gave at line {c.source(node).line}"
-    return found
+        owner = value
+    elif rules.name in SAME_SOCKET or rules.name.startswith("skc_to_"):
+        owner = getattr(given[0], "owner", None)
+    struct = rules.return_struct
+    if rules.name == "kptr_xchg":
+        struct = getattr(getattr(getattr(given[0], "ref", None), "type", None), "pointee", "")
+    if rules.returns == "btf" and struct:
+        found = kernel_struct(struct)
+        if found is not None:
+            return Kernel(value, found, direct=True, null=rules.returns_null, owner=owner)
+    return Object(value, rules.returns, null=rules.returns_null, owner=owner, struct=struct)
+
+
+def kernel_struct(name: str) -> Any:
+    """A structure of the running kernel; None where its BTF cannot be read."""
+    from ..btf import Btf
+    from ..btf.kinds import Kind
+    from ..errors import BtfError
+
+    try:
+        return Btf.kernel().find(name, Kind.STRUCT)
+    except (BtfError, OSError):
+        return None
+
+
+FORMS = {"sock": "socket", "sock_common": "sock"}
+"""What the verifier calls a full socket and a socket of any state, in the words of helpers' arguments."""
 
 
 def context_pointer(c: Compiler, field: Any, value: Value, node: Any) -> Front:
     kind = field.kind
     value.lo = 0
-    return Object(value, kind.removesuffix("_or_null"), null=kind.endswith("_or_null"))
+    if kind.startswith("trusted_ptr_"):
+        name = kind.removeprefix("trusted_ptr_")
+        found = kernel_struct(name)
+        return Kernel(value, found, direct=True) if found is not None else Object(value, "btf", null=False, struct=name)
+    bare = kind.removesuffix("_or_null")
+    return Object(value, FORMS.get(bare, bare), null=bare != kind)
 
 
 def lookup_socket(c: Compiler, m: Any, key: Front, node: Any) -> Front:
@@ -76,10 +176,10 @@ def lookup_socket(c: Compiler, m: Any, key: Front, node: Any) -> Front:
         c.release(slot)
     value.lo, value.hi = limits(64, False)
     c.state.owned[value] = f"the socket found at line {c.source(node).line}"
-    return Object(value, "sock", null=True, owner=True)
+    return Object(value, "socket", null=True, owner=value)
 
 
-__all__ = ["Int", "Object", "Ref", "context_pointer", "lookup_socket", "result_pointer", "types"]
+__all__ = ["Const", "Int", "Object", "Pointer", "Ref", "context_pointer", "lookup_socket", "result_pointer", "types"]
 
 
 # -- structures that BTF describes
@@ -112,30 +212,41 @@ def scalar_of_btf(plain: Any) -> Any:
     return None
 
 
-class Kernel(Front):
+class Kernel(Pointer):
     """A pointer to a structure of the kernel: `task.real_parent.pid` reads field by field.
 
     `direct` pointers came from BTF-typed arguments: the program loads through them, and a bad address reads as 0.  Others
     are read with probe_read_kernel.
     """
 
-    __slots__ = ("check", "direct", "off", "owner", "struct", "value")
+    __slots__ = ("direct", "off", "struct")
 
-    def __init__(self, value: Value, struct: Any, *, direct: bool, off: int = 0) -> None:
-        self.value = value
+    def __init__(
+        self, value: Value, struct: Any, *, direct: bool, off: int = 0, null: bool = False, owner: Value | None = None
+    ) -> None:
+        super().__init__(value, null=null, owner=owner)
         self.struct = struct
         self.direct = direct
         self.off = off
-        self.check = None
-        self.owner = None
 
     def what(self) -> str:
         return f"struct {self.struct.name} of the kernel"
 
+    def likeness(self) -> Any:
+        return self.struct.name, self.direct, self.off
+
+    def around(self, value: Value, *, null: bool, owner: Value | None) -> Pointer:
+        return Kernel(
+            value, self.struct, direct=self.direct, off=self.off, null=null and owner is not None, owner=owner
+        )
+
     def is_none(self, c: Compiler, node: Any) -> Any:
+        if self.check is not None:
+            return super().is_none(c, node)
         return c.b.branch("==", 64, self.value, c.b.const(0))
 
     def pointer_value(self, c: Compiler) -> Value:
+        self.usable(c, c.b.at)
         return c.b.arith("add", self.value, c.b.const(self.off)) if self.off else self.value
 
     def number(self, c: Compiler, node: Any) -> Int:
@@ -150,10 +261,14 @@ class Kernel(Front):
     def read(self, c: Compiler, member: Any, node: Any) -> Front:
         from ..btf.kinds import Kind
 
+        self.usable(c, node)
+
         plain = member.type.stripped
         off = self.off + member.bit_offset // 8
         if plain.kind in (Kind.STRUCT, Kind.UNION):
-            return Kernel(self.value, plain, direct=self.direct, off=off)
+            inner = Kernel(self.value, plain, direct=self.direct, off=off, owner=self.owner)
+            inner.check = self.check
+            return inner
         if plain.kind == Kind.ARRAY:
             from ..types import Array
 

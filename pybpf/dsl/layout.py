@@ -86,7 +86,7 @@ def as_array(type_: Any) -> Array:
 
 def normal(type_: Any) -> Any:
     """A declared key or value type as a memory type: Scalar, Array or structure."""
-    if isinstance(type_, Scalar) or is_struct(type_):
+    if isinstance(type_, Scalar) or is_struct(type_) or hasattr(type_, "pointee"):
         return type_
     if type_ is types.char:
         return types.u8

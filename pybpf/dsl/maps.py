@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-from ..declared import Global, Ipv4Prefix
+from ..declared import Global
+from ..fields import kernel_fields
 from . import scalars as types
 from .integers import OPS, convert, value_of
 from .ir import Value
-from .joins import is_number, merge
+from .joins import merge
 from .layout import alignof, is_array, is_struct, normal, scalar_of, sizeof, type_name
 from .refs import ATOMIC, Ref
 from .values import INT, Const, Front, Int, Tuple, native, span
@@ -42,6 +43,8 @@ PERCPU = frozenset((PERCPU_HASH, PERCPU_ARRAY, LRU_PERCPU, PERCPU_CGROUP_STORAGE
 ANY, NOEXIST = 0, 1
 ZERO, FALSE, NOTHING = Const(0), Const(False), Const(None)
 DIRECT_VALUE = (5, 2)
+SOCKET_FILTER = 1
+NO_LOCKS = frozenset((SOCKET_FILTER, 2, 5, 7, 17, 24))  # and programs of tracing by events and probes
 
 
 def map_front(c: Compiler, spec: MapSpec, hint: str) -> Front:
@@ -58,7 +61,7 @@ def global_ref(c: Compiler, front: MapRef) -> Front:
     spec = front.spec
     base = c.b.share("mapvalue", [], (c.unit.symbol(spec, front.hint), 0), 64, 1, (1 << 64) - 1)
     read_only = bool(spec.flags & 1 << 7)
-    return Ref(base, 0, normal(spec.value), "map", shared=True, writable=not read_only, label=front.hint)
+    return Ref(base, 0, normal(spec.value), "map", shared=True, writable=not read_only, label=front.hint, origin=front)
 
 
 class MapRef(Front):
@@ -77,11 +80,30 @@ class MapRef(Front):
 
     def pointer_value(self, c: Compiler) -> Value:
         if self.address is not None:
-            if self.check not in c.state.facts:
+            if self.check is not None and self.check not in c.state.facts:
                 c.fail(f"{self.hint} may be None here: test it with `is None` first", c.b.at)
             return self.address
+        if c.unit.kind.prog_type in NO_LOCKS and kernel_fields(self.spec.value):
+            self.refuse_fields(c)
         symbol = c.unit.symbol(self.spec, self.hint)
         return c.b.share("map", [], symbol, 64, 1, (1 << 64) - 1)
+
+    def refuse_fields(self, c: Compiler) -> None:
+        """What the kernel does not let these programs near (check_map_prog_compatibility)."""
+        for field in kernel_fields(self.spec.value):
+            if field.kind == "spin_lock" or (field.kind == "timer" and c.unit.kind.prog_type != SOCKET_FILTER):
+                c.fail(
+                    f"{c.unit.kind.name} programs may not use {self.hint}: there is a {field.kind} in its values",
+                    c.b.at,
+                )
+
+    def parameter(self, value: Value) -> MapRef:
+        """The map as a callback is given it."""
+        if self.address is None:
+            return self
+        given = MapRef(self.spec, self.hint, value)
+        given.check = None
+        return given
 
     def is_none(self, c: Compiler, node: Any) -> Any:
         from .conditions import always
@@ -131,7 +153,7 @@ class MapRef(Front):
 
     def direct(self, c: Compiler, value_type: Any) -> Ref:
         base = c.b.share("mapvalue", [], (c.unit.symbol(self.spec, self.hint), 0), 64, 1, (1 << 64) - 1)
-        return Ref(base, 0, value_type, "map", shared=True, label=self.hint, writable=self.writable())
+        return Ref(base, 0, value_type, "map", shared=True, label=self.hint, writable=self.writable(), origin=self)
 
     def writable(self) -> bool:
         return not self.spec.flags & 1 << 7
@@ -152,7 +174,7 @@ class MapRef(Front):
         found.lo, found.hi = 0, (1 << 64) - 1
         shared = self.spec.map_type not in PERCPU
         return Ref(found, 0, value_type, "map", check=("null", found), shared=shared, label=f"{self.hint}.get(...)",
-                   writable=self.writable())  # fmt: skip
+                   writable=self.writable(), origin=self)  # fmt: skip
 
     def call(self, c: Compiler, name: str, number: int, args: list[Value]) -> Value:
         return c.b.call("helper", number, name, args)
@@ -163,20 +185,13 @@ class MapRef(Front):
         if self.spec.map_type in ARRAYS and not 0 <= constant < entries:
             c.fail(f"{self.hint} has the entries 0..{entries - 1}; {constant} is never found", node)
         key_type = self.spec.key if self.spec.key is not None else self.spec.key_size
-        if self.spec.map_type == LPM and key_type is Ipv4Prefix and is_number(index):
-            return self.host(c, index, temporary, node)
-        return value_pointer(c, index, key_type, "key", temporary, node)
+        if self.spec.map_type == LPM:
+            from .tries import prefix_key
 
-    def host(self, c: Compiler, address: Front, temporary: list[Value], node: Any) -> Value:
-        """An IPv4 address as the key of a trie: all of its 32 bits count."""
-        place = c.borrow(8, 8, "key")
-        temporary.append(place)
-        c.state.contents.pop(place, None)
-        ref = Ref(place, 0, Ipv4Prefix, "stack")
-        ref.raw_store(c, types.u32, c.b.const(32))
-        number = convert(c, address, types.be32, node, "the key")
-        ref.at(place, 4, types.be32).raw_store(c, types.be32, number)
-        return place
+            place = prefix_key(c, key_type, index, temporary, node)
+            if place is not None:
+                return place
+        return value_pointer(c, index, key_type, "key", temporary, node)
 
     def set_item(self, c: Compiler, index: Front, value: Front, node: Any) -> None:
         self.keyed(c, node, "[key] = value")
@@ -425,6 +440,15 @@ class Record(Ref):
 
     __slots__ = ()
 
+    def address(self) -> Value:
+        return self.base
+
+    def likeness(self) -> Any:
+        return Record, self.type, self.off
+
+    def around(self, value: Value, *, null: bool, owner: Value | None) -> Record:
+        return Record(value, 0, self.type, "ring", check=("null", value), owner=owner, label=self.label)
+
     def method(self, c: Compiler, name: str, args: list[Front], kw: dict[str, Front], node: Any) -> Front:
         number = {"submit": 132, "discard": 133}.get(name)
         if number is None:
@@ -569,9 +593,8 @@ def _storage(delete: bool) -> Any:
             c, f"{name}_get", number, [m.pointer_value(c), address, c.b.const(0), c.b.const(int(bool(create.obj)))]
         )
         found.lo, found.hi = 0, (1 << 64) - 1
-        return Ref(
-            found, 0, normal(m.spec.value), "map", check=("null", found), shared=True, label=f"{m.hint}.get(...)"
-        )
+        return Ref(found, 0, normal(m.spec.value), "map", check=("null", found), shared=True,
+                   label=f"{m.hint}.get(...)", origin=m)  # fmt: skip
 
     def remove(c: Compiler, m: MapRef, node: Any, owner: Front) -> Front:
         name, _, number = names[m.spec.map_type]
@@ -593,7 +616,7 @@ def _cgroup_storage(c: Compiler, m: MapRef, node: Any) -> Front:
     found = m.call(c, "get_local_storage", 81, [m.pointer_value(c), c.b.const(0)])
     found.lo, found.hi = 1, (1 << 64) - 1
     shared = m.spec.map_type == CGROUP_STORAGE
-    return Ref(found, 0, normal(m.spec.value), "map", shared=shared, label=f"{m.hint}.local()")
+    return Ref(found, 0, normal(m.spec.value), "map", shared=shared, label=f"{m.hint}.local()", origin=m)
 
 
 _STORAGES = frozenset((SK_STORAGE, INODE_STORAGE, TASK_STORAGE, CGRP_STORAGE))

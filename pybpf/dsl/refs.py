@@ -6,6 +6,7 @@ A reference may be None (`check` says how that is tested) until a branch has sho
 
 from __future__ import annotations
 
+from ..fields import kernel_fields
 from ..types import Scalar
 from .build import limits
 from .integers import OPS, binary, convert, value_of
@@ -25,7 +26,7 @@ ATOMIC = {"Add": 0x00, "Sub": 0x00, "BitOr": 0x40, "BitAnd": 0x50, "BitXor": 0xA
 class Ref(Front):
     """`type` at `base + off` in `region`."""
 
-    __slots__ = ("base", "check", "epoch", "label", "off", "owner", "region", "shared", "type", "writable")
+    __slots__ = ("base", "check", "epoch", "label", "off", "origin", "owner", "region", "shared", "type", "writable")
 
     def __init__(
         self,
@@ -40,6 +41,7 @@ class Ref(Front):
         owner: Value | None = None,
         epoch: int = 0,
         label: str = "",
+        origin: Front | None = None,
     ) -> None:
         self.base = base
         self.off = off
@@ -51,12 +53,13 @@ class Ref(Front):
         self.owner = owner  # the reservation that it belongs to
         self.epoch = epoch  # of packet views: which placement of the packet
         self.label = label
+        self.origin = origin  # the map that it lies in
 
     def at(self, base: Value, off: int, type_: Any) -> Ref:
         """Another place inside the same object."""
         return Ref(
             base, off, type_, self.region, check=self.check, shared=self.shared, writable=self.writable,
-            owner=self.owner, epoch=self.epoch, label=self.label,
+            owner=self.owner, epoch=self.epoch, label=self.label, origin=self.origin,
         )  # fmt: skip
 
     def what(self) -> str:
@@ -78,7 +81,7 @@ class Ref(Front):
         inner = self.at(self.base, self.off + field.offset, field.type)
         if field.width:
             return inner.load_bits(c, field, node)
-        return inner.load(c, node) if scalar_of(field.type) is not None else inner
+        return inner.load(c, node) if scalar_of(field.type) is not None else part(inner)
 
     def field(self, c: Compiler, name: str, node: Any) -> Field:
         if not is_struct(self.type):
@@ -136,7 +139,7 @@ class Ref(Front):
 
     def item(self, c: Compiler, index: Front, node: Any) -> Front:
         inner = self.element(c, index, node)
-        return inner.load(c, node) if scalar_of(inner.type) is not None else inner
+        return inner.load(c, node) if scalar_of(inner.type) is not None else part(inner)
 
     def set_item(self, c: Compiler, index: Front, value: Front, node: Any) -> None:
         self.element(c, index, node).store(c, value, node)
@@ -215,7 +218,7 @@ class Ref(Front):
         if scalar is None:
             c.fail(f"{self.what()} has no in-place operators: name a field of it", node)
         self.writes(c, node)
-        if self.shared:
+        if self.shared and not self.locked(c):
             return self.modify_atomic(c, op, scalar, value, node)
         old = self.load(c, node)
         new = binary(c, op, old, value, node).number(c, node)
@@ -227,6 +230,11 @@ class Ref(Front):
             new = cast(c, native(scalar), new, node).number(c, node)
         self.raw_store(c, scalar, value_of(c, new))
         return None
+
+    def locked(self, c: Compiler) -> bool:
+        """Whether the spin lock of this value is held, so that nobody else changes it."""
+        held = c.state.owned.get("lock")
+        return held is not None and held.base is self.base
 
     def modify_atomic(self, c: Compiler, op: str, scalar: Scalar, value: Front, node: Any) -> None:
         if op not in ATOMIC or op not in OPS:
@@ -291,14 +299,15 @@ class Ref(Front):
     def fill(self, c: Compiler, value: Front, node: Any) -> None:
         """Copy a structure or array of the same size into this place; bytes and text into a char array."""
         size = sizeof(self.type)
+        if (mine := part(self)) is not self:
+            c.fail(f"{mine.what()} cannot be assigned: {mine.use()}", node)  # type: ignore[attr-defined]
         if isinstance(value, Tuple):
             from .calls import set_fields
 
             return set_fields(c, self, value.items, {}, node)
         if isinstance(value, Const):
             raw = constant_bytes(c, value.obj, self.type, node)
-            step = chunk(self, size)
-            for i, width in pieces(size, step):
+            for i, width in plain_pieces(self, size, chunk(self, size)):
                 c.b.store(
                     self.base, self.off + i, width, c.b.const(int.from_bytes(raw[i : i + width], "little")), self.region
                 )
@@ -362,6 +371,35 @@ def pieces(size: int, step: int) -> list[tuple[int, int]]:
     return out
 
 
+def plain_pieces(ref: Ref, size: int, step: int) -> list[tuple[int, int]]:
+    """As `pieces`, around the fields that belong to the kernel."""
+    out: list[tuple[int, int]] = []
+    at = 0
+    fields = [(field.offset, field.size) for field in kernel_fields(ref.type)]
+    for start, width in (*fields, (size, 0)):
+        while at < start:
+            wide = step
+            while at % wide or at + wide > start:
+                wide //= 2
+            out.append((at, wide))
+            at += wide
+        at = start + width
+    return out
+
+
+def part(ref: Ref) -> Front:
+    """A part of a structure; what belongs to the kernel has methods of its own."""
+    kind = "kptr" if hasattr(ref.type, "pointee") else KINDS.get(getattr(ref.type, "__name__", ""))
+    if kind is not None:
+        from .kernelfields import FIELDS
+
+        return FIELDS[kind](ref)  # type: ignore[no-any-return]
+    return ref
+
+
+KINDS = {"bpf_spin_lock": "spin_lock", "bpf_timer": "timer"}
+
+
 COPY_LIMIT = 256
 
 
@@ -371,7 +409,7 @@ def copy(c: Compiler, to: Ref, source: Ref, size: int, node: Any) -> None:
     if size > COPY_LIMIT:
         c.fail(f"copying {size} bytes here would take {size // 8} loads: pass a reference on instead", node)
     step = min(chunk(to, size), chunk(source, size))
-    for i, width in pieces(size, step):
+    for i, width in plain_pieces(to, size, step):
         value = c.b.load(source.base, source.off + i, width, False, source.region)
         c.b.store(to.base, to.off + i, width, value, to.region)
 

@@ -29,7 +29,6 @@ REFUSED = {
     "Try": "nothing raises inside a program: test results with `is None` or `< 0`",
     "TryStar": "nothing raises inside a program: test results with `is None` or `< 0`",
     "TypeAlias": "define types at module level",
-    "With": "there is no with inside a program: call submit() or discard() by name; instead of a lock, count in place with +=",
     "Yield": "programs are not generators: send values to user space through a RingBuf",
     "YieldFrom": "programs are not generators: send values to user space through a RingBuf",
 }

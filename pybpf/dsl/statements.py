@@ -186,6 +186,22 @@ def delete(c: Compiler, node: Any) -> None:
         owner.delete_item(c, index, node)
 
 
+def with_(c: Compiler, node: Any) -> None:
+    """`with value.lock:`, the one thing that has a block of its own."""
+    item = node.items[0]
+    owner = c.expr(item.context_expr)
+    c.b.at = node
+    if len(node.items) > 1 or item.optional_vars is not None or not hasattr(owner, "block"):
+        c.fail(WITH, node)
+    owner.block(c, node.body, node)
+
+
+WITH = (
+    "there is no with inside a program, but for spin locks (`with value.lock:`, one, without `as`): "
+    "call submit(), discard() or release() by name"
+)
+
+
 def match(c: Compiler, node: Any) -> None:
     """`match` on numbers: constants, alternatives, a name or _ for the rest, guards."""
     subject = c.expr(node.subject)
@@ -275,4 +291,5 @@ STMT = {
     "Pass": pass_,
     "Return": return_,
     "While": loop("while_"),
+    "With": with_,
 }

@@ -108,6 +108,7 @@ def create(spec: MapSpec, name: str = "", token_fd: int = 0) -> Map:
 
 def _described(spec: MapSpec, token_fd: int, **options: int) -> int:
     """A new map with BTF of its key and value; without, where the kernel takes none for such a map."""
+    from ..fields import kernel_fields
     from .btf import describe
 
     options["token_fd"] = token_fd
@@ -119,7 +120,7 @@ def _described(spec: MapSpec, token_fd: int, **options: int) -> int:
         try:
             return _create(spec, btf_fd=btf.fileno(), btf_key_type_id=key, btf_value_type_id=value, **options)
         except SyscallError as error:
-            if spec.btf or error.errno not in (EINVAL, EOPNOTSUPP, ENOTSUPP):
+            if spec.btf or error.errno not in (EINVAL, EOPNOTSUPP, ENOTSUPP) or kernel_fields(spec.value):
                 raise
     return _create(spec, **options)
 

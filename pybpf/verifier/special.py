@@ -32,7 +32,7 @@ def change_lock(run: Run, state: State, reg: Reg, regno: int, *, taken: bool) ->
     owner: object
     if reg.type == MAP_VALUE:
         owner = reg.data
-        if not reg.data.spec.btf or not reg.data.spec.btf_value:
+        if not reg.data.specials and not (reg.data.spec.btf and reg.data.spec.btf_value):
             raise Reject("lock", f"map '{reg.data.name}' has to have BTF in order to use bpf_spin_lock", regs=(regno,))
         field = reg.data.special("spin_lock")
         if field is None:

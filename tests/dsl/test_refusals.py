@@ -258,9 +258,15 @@ def test_old_kernels():
 @pytest.mark.parametrize(
     ("body", "told"),
     [
-        ("v = pairs.get(1)\nif v is None:\n    return 0\nbpf.spin_lock(v.b)\nreturn 0", "locks in map values"),
-        ("v = pairs.get(1)\nif v is None:\n    return 0\nbpf.timer_cancel(v.b)\nreturn 0", "timers in map values"),
-        ("with ctx:\n    pass\nreturn 0", "instead of a lock"),
+        (
+            "v = pairs.get(1)\nif v is None:\n    return 0\nbpf.spin_lock(v.b)\nreturn 0",
+            "lock of spin_lock is a SpinLock field",
+        ),
+        (
+            "v = pairs.get(1)\nif v is None:\n    return 0\nbpf.timer_cancel(v.b)\nreturn 0",
+            "timer of timer_cancel is a Timer field",
+        ),
+        ("with ctx:\n    pass\nreturn 0", "but for spin locks"),
     ],
 )
 def test_locks_and_timers_are_refused_with_advice(body, told):
@@ -269,5 +275,5 @@ def test_locks_and_timers_are_refused_with_advice(body, told):
 
 
 def test_fields_of_sockets_are_refused_with_advice():
-    with pytest.raises(CompileError, match="hand it to a helper"):
-        build("sk = ctx.sk\nif sk is None:\n    return 0\nreturn sk.family", sched_cls).insns  # noqa: B018
+    with pytest.raises(CompileError, match="sk_fullsock"):
+        build("sk = ctx.sk\nif sk is None:\n    return 0\nreturn sk.mark", sched_cls).insns  # noqa: B018
