@@ -151,8 +151,10 @@ if TYPE_CHECKING:
     from .errors import BpfError as BpfError
     from .errors import BtfError as BtfError
     from .errors import CompileError as CompileError
+    from .errors import ConversionError as ConversionError
     from .errors import ElfError as ElfError
     from .errors import FilterError as FilterError
+    from .errors import KindError as KindError
     from .errors import NotSupportedError as NotSupportedError
     from .errors import SpecError as SpecError
     from .errors import SyscallError as SyscallError
@@ -318,8 +320,10 @@ _HOME = {
             "BpfError",
             "BtfError",
             "CompileError",
+            "ConversionError",
             "ElfError",
             "FilterError",
+            "KindError",
             "NotSupportedError",
             "SpecError",
             "SyscallError",

@@ -22,6 +22,17 @@ class SpecError(BpfError, ValueError):
     """A specification contradicts itself or cannot be expressed (sizes, names, types)."""
 
 
+class ConversionError(BpfError, TypeError, ValueError, OverflowError):
+    """A value does not fit the type that a key, a value or a field was declared with.
+
+    Also what `struct` and ctypes raise for the ways not to fit: of another kind, of another length, out of range.
+    """
+
+
+class KindError(BpfError, TypeError):
+    """Something of another kind was given than the map, program, socket or field that was expected."""
+
+
 class LocatedError(BpfError, ValueError):
     """An error that points at a place in a text; `str()` shows the line with a caret below it.
 

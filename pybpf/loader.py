@@ -79,7 +79,7 @@ class Program(Object):
 
     @classmethod
     def from_pin(cls, path: str) -> Program:
-        """Open a pinned program.  SyscallError when nothing is pinned there, TypeError when it is no program."""
+        """Open a pinned program.  SyscallError when nothing is pinned there, KindError when it is no program."""
         from .syscall.bpffs import open_pin
 
         prog = cls._opened(open_pin(path, "prog"))

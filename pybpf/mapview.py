@@ -15,7 +15,7 @@ import struct
 from collections.abc import ItemsView, MutableMapping, ValuesView
 from itertools import chain
 
-from .errors import SyscallError
+from .errors import ConversionError, KindError, SyscallError
 from .types import Codec
 
 TYPE_CHECKING = False
@@ -91,7 +91,7 @@ def per_cpu_codec(inner: Codec, cpus: int) -> Codec:
     def pack(value: Any) -> bytes:
         values = value if isinstance(value, list) else [value] * cpus
         if len(values) != cpus:
-            raise ValueError(f"{len(values)} values given for {cpus} CPUs")
+            raise ConversionError(f"{len(values)} values given for {cpus} CPUs")
         return b"".join([inner.pack(v) + pad for v in values])
 
     def unpack(raw: bytes) -> Any:
@@ -262,10 +262,10 @@ class ArrayView(HashView[K, V]):
         return KeyError(key) if code == errno.E2BIG else super()._refused(code, command, key)
 
     def __delitem__(self, key: K) -> None:
-        raise TypeError("entries of an array cannot be deleted; assign zero instead")
+        raise KindError("entries of an array cannot be deleted; assign zero instead")
 
     def pop(self, key: K, default: Any = _MISSING) -> Any:
-        raise TypeError("entries of an array cannot be deleted; assign zero instead")
+        raise KindError("entries of an array cannot be deleted; assign zero instead")
 
     def clear(self) -> None:
         """Set every entry to zero."""

@@ -15,7 +15,7 @@ import ctypes
 import struct
 import sys
 
-from .errors import SpecError
+from .errors import ConversionError, SpecError
 
 __all__ = (
     "Array",
@@ -202,7 +202,8 @@ class _StructMeta(type(ctypes.Structure)):  # type: ignore[misc]
                 "_fields_": [(field, ctype_of(t)) for field, t in types.items()],
                 "_types_": types,
             }
-        return super().__new__(mcs, name, bases, namespace, **kw)
+        # Without a dictionary a misspelt field is an error, and an event takes less memory.
+        return super().__new__(mcs, name, bases, {"__slots__": (), **namespace}, **kw)
 
 
 if TYPE_CHECKING:
@@ -210,7 +211,7 @@ if TYPE_CHECKING:
 else:
 
     class _Structure(ctypes.Structure, metaclass=_StructMeta):
-        pass
+        __slots__ = ()
 
 
 class Struct(_Structure):
@@ -237,8 +238,7 @@ class Struct(_Structure):
 class Codec:
     """How a key or a value becomes bytes: `size`, `pack(value) -> bytes`, `unpack(bytes) -> value`.
 
-    `pack` raises TypeError, ValueError or OverflowError, as Python's own conversions do.  `format` is
-    the struct format when the value is one plain integer, else None.
+    `pack` raises ConversionError.  `format` is the struct format when the value is one plain integer, else None.
     """
 
     __slots__ = ("format", "pack", "size", "type", "unpack")
@@ -273,7 +273,7 @@ def codec(type_: Any) -> Codec:
     if isinstance(type_, type):
         if type_.__module__ == "ipaddress" and type_.__name__ in ("IPv4Address", "IPv6Address"):
             size = 4 if type_.__name__ == "IPv4Address" else 16
-            return Codec(type_, size, lambda value: type_(value).packed, lambda raw: type_(bytes(raw)))
+            return Codec(type_, size, _checked(type_, lambda value: type_(value).packed), lambda raw: type_(bytes(raw)))
         if issubclass(type_, int):
             return _enum_codec(type_)
     return _ctypes_codec(type_, ctype_of(type_))
@@ -288,21 +288,36 @@ def _scalar_codec(type_: Scalar) -> Codec:
             return fmt.pack(value)
         except struct.error:
             if not hasattr(value, "__index__"):
-                raise TypeError(f"{value!r} is not an integer; expected {type_}") from None
-            raise OverflowError(f"{value} does not fit {type_} ({low}..{high})") from None
+                raise ConversionError(f"{value!r} is not an integer; expected {type_}") from None
+            raise ConversionError(f"{value} does not fit {type_} ({low}..{high})") from None
 
     unpack = fmt.unpack
     return Codec(type_, type_.size, pack, lambda raw: unpack(raw)[0], type_.format)
+
+
+def _checked(type_: Any, pack: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
+    """`pack`, with one exception for whatever Python raises for values that do not fit."""
+
+    def checked(value: Any) -> bytes:
+        try:
+            return pack(value)
+        except ConversionError:
+            raise
+        except (TypeError, ValueError, OverflowError, AttributeError) as error:
+            name = type_.__name__ if isinstance(type_, type) else type_
+            raise ConversionError(f"{value!r} does not convert to {name}: {error}") from None
+
+    return checked
 
 
 def _bytes_codec(type_: Any, size: int) -> Codec:
     def pack(value: Any) -> bytes:
         raw = bytes(memoryview(value)) if not isinstance(value, bytes) else value
         if len(raw) != size:
-            raise ValueError(f"{len(raw)} bytes given, {size} expected")
+            raise ConversionError(f"{len(raw)} bytes given, {size} expected")
         return raw
 
-    return Codec(type_, size, pack, bytes)
+    return Codec(type_, size, _checked(type_, pack), bytes)
 
 
 def _array_codec(type_: Array) -> Codec:
@@ -312,20 +327,23 @@ def _array_codec(type_: Array) -> Codec:
         def pack_text(value: Any) -> bytes:
             raw = value.encode() if isinstance(value, str) else bytes(memoryview(value))
             if len(raw) > size:
-                raise ValueError(f"{len(raw)} bytes given, {type_} holds {size}")
+                raise ConversionError(f"{len(raw)} bytes given, {type_} holds {size}")
             return raw.ljust(size, b"\0")
 
-        return Codec(type_, size, pack_text, lambda raw: bytes(raw).split(b"\0", 1)[0])
+        return Codec(type_, size, _checked(type_, pack_text), lambda raw: bytes(raw).split(b"\0", 1)[0])
     inner = codec(type_.element)
     step = inner.size
 
     def pack(value: Any) -> bytes:
         items = list(value)
         if len(items) != type_.count:
-            raise ValueError(f"{len(items)} items given, {type_} holds {type_.count}")
+            raise ConversionError(f"{len(items)} items given, {type_} holds {type_.count}")
         return b"".join(map(inner.pack, items))
 
-    return Codec(type_, size, pack, lambda raw: tuple(inner.unpack(raw[i : i + step]) for i in range(0, size, step)))
+    def unpack(raw: bytes) -> Any:
+        return tuple(inner.unpack(raw[i : i + step]) for i in range(0, size, step))
+
+    return Codec(type_, size, _checked(type_, pack), unpack)
 
 
 def _enum_codec(type_: Any) -> Codec:
@@ -351,10 +369,10 @@ def _ctypes_codec(type_: Any, ctype: Any) -> Codec:
             return bytes(ctype(*value))
         if issubclass(ctype, ctypes._SimpleCData):
             return bytes(ctype(value))
-        raise TypeError(f"{value!r} is not a {ctype.__name__}")
+        raise ConversionError(f"{value!r} is not a {ctype.__name__}")
 
     def unpack(raw: bytes) -> Any:
         made = ctype.from_buffer_copy(raw)
         return made.value if issubclass(ctype, ctypes._SimpleCData) else made
 
-    return Codec(type_, ctypes.sizeof(ctype), pack, unpack)
+    return Codec(type_, ctypes.sizeof(ctype), _checked(type_, pack), unpack)

@@ -85,7 +85,7 @@ class BpfLink(Link, Object):
 
     @classmethod
     def from_pin(cls, path: str) -> BpfLink:
-        """Open a pinned link.  SyscallError when nothing is pinned there, TypeError when it is no link."""
+        """Open a pinned link.  SyscallError when nothing is pinned there, KindError when it is no link."""
         from .found import from_pin
 
         return from_pin(path)

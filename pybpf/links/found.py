@@ -17,7 +17,7 @@ def from_id(id_: int) -> BpfLink:
 
 
 def from_pin(path: str) -> BpfLink:
-    """Open a pinned link.  SyscallError when nothing is pinned there, TypeError when it is no link."""
+    """Open a pinned link.  SyscallError when nothing is pinned there, KindError when it is no link."""
     found = BpfLink(f"what {path} is attached to", open_pin(path, "link"))
     found._pinned = path
     return found

@@ -9,7 +9,7 @@ from __future__ import annotations
 from errno import EBADF, ENOENT, ENOPROTOOPT
 from struct import pack
 
-from ..errors import SpecError
+from ..errors import KindError, SpecError
 from ..syscall.door import setsockopt
 from .base import Link
 
@@ -89,5 +89,5 @@ def _fileno(sock: Any) -> int:
     try:
         fileno: int = sock.fileno()
     except AttributeError:
-        raise TypeError(f"{sock!r} is not a socket: expected an object with a fileno(), or a descriptor") from None
+        raise KindError(f"{sock!r} is not a socket: expected an object with a fileno(), or a descriptor") from None
     return fileno

@@ -85,7 +85,7 @@ def from_id(id_: int) -> Map:
 
 
 def from_pin(path: str, *, read_only: bool = False) -> Map:
-    """Open a pinned map.  SyscallError when nothing is pinned there, TypeError when it is no map."""
+    """Open a pinned map.  SyscallError when nothing is pinned there, KindError when it is no map."""
     found = opened(open_pin(path, "map", 8 if read_only else 0))
     found._pinned = path
     return found

@@ -72,7 +72,7 @@ class Map(Object):
     def from_pin(cls, path: str, *, read_only: bool = False) -> Map:
         """Open a pinned map, typed as its BTF says.
 
-        SyscallError when nothing is pinned there, TypeError when it is no map.
+        SyscallError when nothing is pinned there, KindError when it is no map.
         """
         from .found import from_pin
 

@@ -6,7 +6,7 @@ import mmap
 import os
 from sys import byteorder
 
-from ..errors import SpecError
+from ..errors import KindError, SpecError
 from .live import LiveHash, Map
 
 TYPE_CHECKING = False
@@ -32,7 +32,7 @@ def descriptor(thing: Any) -> int:
     try:
         fd: int = thing.fileno()
     except AttributeError:
-        raise TypeError(f"{thing!r} is neither a descriptor nor an object with a fileno()") from None
+        raise KindError(f"{thing!r} is neither a descriptor nor an object with a fileno()") from None
     return fd
 
 

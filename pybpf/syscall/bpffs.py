@@ -6,6 +6,7 @@ import os
 from ctypes import get_errno
 from errno import EINVAL, EPERM
 
+from ..errors import KindError
 from .door import failure, libc
 
 DEFAULT = "/sys/fs/bpf"
@@ -73,12 +74,12 @@ def kind_of(fd: int) -> str:
 
 
 def open_pin(path: str, kind: str, flags: int = 0) -> int:
-    """The descriptor of the object pinned at `path`, which must be of a `kind`; TypeError when it is another."""
+    """The descriptor of the object pinned at `path`, which must be of a `kind`; KindError when it is another."""
     from .objects import obj_get
 
     fd = obj_get(path, flags)
     found = kind_of(fd)
     if found != kind:
         os.close(fd)
-        raise TypeError(f"{path!r} holds a {found or 'thing that is no object of bpf(2)'}, not a {kind}")
+        raise KindError(f"{path!r} holds a {found or 'thing that is no object of bpf(2)'}, not a {kind}")
     return fd

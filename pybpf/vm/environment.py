@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 
+from ..errors import KindError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -73,7 +75,7 @@ class Environment:
         self.may_goto_limit = 1 << 23
         for name, value in fields.items():
             if not hasattr(self, name):
-                raise TypeError(f"VM() has no argument and the environment no field {name!r}")
+                raise KindError(f"VM() has no argument and the environment no field {name!r}")
             setattr(self, name, value)
 
     @property

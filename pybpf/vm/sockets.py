@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import itertools
 
+from ..errors import KindError
 from ..uapi import bpf_sock
 
 TYPE_CHECKING = False
@@ -51,11 +52,11 @@ def socket_address(mem: Memory, socket: object) -> int:
 def set_field(struct: ctypes.Structure, name: str, value: Any) -> None:
     """Set a field of a ctypes structure from a number, bytes, text of an IP address, or a sequence of numbers.
 
-    TypeError for a name that is not a field, naming those that are.
+    KindError for a name that is not a field, naming those that are.
     """
     if not hasattr(type(struct), name):
         names = ", ".join(f for f, *_ in getattr(type(struct), "_fields_", ()) if not f.startswith("_"))
-        raise TypeError(f"struct {type(struct).__name__} has no field {name!r}; it has {names}")
+        raise KindError(f"struct {type(struct).__name__} has no field {name!r}; it has {names}")
     if isinstance(value, str):
         from ipaddress import ip_address
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from errno import ENOENT, EPERM
 
-from ..errors import SpecError, SyscallError
+from ..errors import KindError, SpecError, SyscallError
 from ..mapview import HashView, View, view
 from ..spec import MapSpec, ProgramSpec
 from ..uapi import MapType
@@ -143,7 +143,7 @@ class ReferenceView(HashView["Any", "Any"]):
             MapType.HASH_OF_MAPS,
         ):
             return value
-        raise TypeError(f"{value!r}: expected a program, a map, a PseudoSocket, or a number for cgroups")
+        raise KindError(f"{value!r}: expected a program, a map, a PseudoSocket, or a number for cgroups")
 
 
 class StorageView(HashView["Any", "Any"]):

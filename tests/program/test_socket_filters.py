@@ -167,7 +167,7 @@ def test_classic_filter(udp):
         sender.send(b"kept")
         assert receiver.recv(100) == b"ke"
     for bad in (b"", bytes(7)):
-        with pytest.raises(ValueError, match="multiple of 8"):
+        with pytest.raises(ValueError, match="instructions of 8 bytes"):
             attach_classic(receiver, bad)
     with pytest.raises(SyscallError, match="SO_ATTACH_FILTER"):
         attach_classic(receiver, bytes(8) * 5000)
