@@ -14,7 +14,7 @@ from .syscall.progs import prog_load, prog_test_run
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from typing import Any, Self
+    from typing import Any, Self, overload
 
     from .asm.insn import Insn
     from .links.base import Link
@@ -308,15 +308,28 @@ class _Pool:
             live.close()
 
 
-def load(spec: ProgramSpec, *, log_level: int = 0, token: Token | None = None) -> Program:
-    """Load a program, and make the maps that it names.
+if TYPE_CHECKING:
+
+    @overload
+    def load(spec: ProgramSpec, *, log_level: int = 0, token: Token | None = None) -> Program: ...
+    @overload
+    def load(spec: MapSpec, *, log_level: int = 0, token: Token | None = None) -> Map: ...
+
+
+def load(spec: ProgramSpec | MapSpec, *, log_level: int = 0, token: Token | None = None) -> Program | Map:
+    """Load a program, and make the maps that it names; or make a map alone, with its contents.
 
     With `log_level` (1, 2 or 4, as the kernel has them) `prog.log` is the verifier's log although it succeeded.
     A `token` permits what the process alone may not (Linux 6.9).
     VerifierError when the verifier rejects it, SyscallError for other refusals; nothing is left then.
     """
-    (prog, *others), _ = _load_all((spec,), log_level, token)
-    prog.tail_calls = others
+    loaded, pool = _load_all((spec,), log_level, token)
+    if isinstance(spec, MapSpec):
+        made, *others = pool.live
+        for one in (*loaded, *others):  # what the contents of the map name: it keeps them in the kernel
+            one.close()
+        return made
+    prog, *prog.tail_calls = loaded
     return prog
 
 

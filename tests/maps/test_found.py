@@ -22,6 +22,7 @@ from pybpf import (
     Map,
     PerCpuHashMap,
     PerfEventArray,
+    ProgArray,
     Program,
     ProgramSpec,
     Queue,
@@ -72,6 +73,17 @@ def mounted(tmp_path):
 def nothing_leaks(fd_count):
     before = fd_count()
     yield
+    assert fd_count() == before
+
+
+def test_load_makes_a_map_alone(fd_count):
+    before = fd_count()
+    with load(HashMap(u32, u64, max_entries=4, contents={1: 2})) as made:
+        assert dict(made) == {1: 2}
+    jump = ProgramSpec(asm.assemble("w0 = 0\nexit"), 1)
+    with load(ProgArray(max_entries=2, contents={1: jump})) as made:
+        assert list(made) == [1]
+        assert fd_count() == before + 1  # the table keeps the program
     assert fd_count() == before
 
 
