@@ -330,7 +330,10 @@ def program_index() -> Iterator[str]:
 
 
 def map_index() -> Iterator[str]:
-    said = "Where programs keep data, one page a type: how to declare it, use it in a program and from Python."
+    said = (
+        "Where programs keep data, one page a type: how to declare it, use it in a program and from Python. "
+        "`load(program)` makes the maps that a program names;\n`load(packets)` makes one map alone."
+    )
     yield from index("Map types", said, "maps", MapType, "map")
 
 
