@@ -29,7 +29,7 @@ NEIGHBOURS = {
     "mapview": {"spec", "types"},
     "btf": {"types"},
     "kernel": {"btf", "types", "spec"},
-    "dsl": set(),
+    "dsl": {"cbpf"},
     "helpers": {"dsl"},
     "elf": set(),
     "events": {"maps"},

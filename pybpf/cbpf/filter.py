@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..uapi import ProgType
 from .check import check
@@ -51,6 +51,12 @@ class Filter(tuple[Insn, ...]):
     def run(self, packet: bytes | Packet) -> int:
         """What the filter returns for a packet: how many bytes to keep, 0 to drop it."""
         return run(self, packet if isinstance(packet, Packet) else Packet(bytes(packet)))
+
+    def __call__(self, packet: Any) -> int:
+        """Inside a program, `if web(ctx):`: what the filter gives for the program's packet, 0 where it does not match.
+        In plain Python, the same as `run`.
+        """
+        return self.run(packet)
 
     def to_ebpf(
         self,

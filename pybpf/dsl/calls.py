@@ -71,6 +71,10 @@ def apply(c: Compiler, target: Any, args: list[Front], kw: dict[str, Front], nod
     custom = getattr(target, "__bpf_call__", None)
     if custom is not None:
         return custom(c, args, kw, node)  # type: ignore[no-any-return]
+    if isinstance(target, tuple) and hasattr(target, "to_ebpf"):
+        from .filters import predicate
+
+        return predicate(c, target, args, kw, node)
     if isinstance(target, Scalar):
         return cast(c, target, single(c, args, kw, node, Const(0)), node)
     builtin = BUILTIN.get(target) if _hashable(target) else None
