@@ -154,6 +154,7 @@ if TYPE_CHECKING:
     from .errors import ConversionError as ConversionError
     from .errors import ElfError as ElfError
     from .errors import FilterError as FilterError
+    from .errors import InputError as InputError
     from .errors import KindError as KindError
     from .errors import NotSupportedError as NotSupportedError
     from .errors import SpecError as SpecError
@@ -325,6 +326,7 @@ _HOME = {
             "FilterError",
             "KindError",
             "NotSupportedError",
+            "InputError",
             "SpecError",
             "SyscallError",
             "VerifierError",

@@ -160,6 +160,18 @@ def _strerror(errno: int) -> str:
     return "Operation is not supported" if errno == _ENOTSUPP else os.strerror(errno)
 
 
+class InputError(SyscallError, SpecError):
+    """Input of a run that BPF_PROG_TEST_RUN refuses, refused offline; `errno` is the kernel's, `hint` says why."""
+
+    def __init__(self, errno: int, why: str) -> None:
+        super().__init__(errno, "BPF_PROG_TEST_RUN", hint=why)
+
+    def __str__(self) -> str:
+        from errno import errorcode
+
+        return f"{self.hint} (in the kernel: {errorcode.get(self.errno or 0, self.errno)})"
+
+
 class VerifierError(SyscallError):
     """The kernel's verifier rejected a program.
 

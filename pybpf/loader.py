@@ -33,6 +33,7 @@ _CHECKED_AGAINST_A_TARGET = frozenset((26, 27, 28, 29))  # TRACING, STRUCT_OPS, 
 _PACKET = frozenset((1, 3, 4, 6, 8, 10, 11, 12, 19, 22))
 _SK_LOOKUP, _SYSCALL = 30, 31
 _LIVE_FRAMES = 2
+_LARGEST_CONTEXT = 256
 _ROOM = 1 << 16  # bytes by which a test run may make a packet larger
 
 
@@ -135,13 +136,19 @@ class Program(Object):
     ) -> RunResult:
         """Run the program in the kernel, `repeat` times, on a packet `data` and a context `ctx`, without attaching it.
 
-        `ctx` is bytes or a ctypes structure; the result has one of the same kind.  A packet begins with the 14 bytes of
+        `ctx` is bytes, a ctypes structure or a dict of its fields (for raw tracepoints also a list of arguments); the
+        result has bytes, or else a structure.  A packet begins with the 14 bytes of
         an Ethernet header; only XDP and tc programs see them, to others the kernel shows what follows.
         """
         kind = self.prog_type
         packet = data is not None and kind in _PACKET and not flags & _LIVE_FRAMES
-        context = None if ctx is None else bytearray(ctx)
-        size = len(context) if context is not None and (kind in _PACKET or kind == _SK_LOOKUP) else 0
+        if isinstance(ctx, (dict, list, tuple)):
+            from .kernel.run_context import from_fields
+
+            ctx = from_fields(kind, ctx, len(data or b""))
+        context = bytearray(ctx) if ctx is not None and len(bytes(ctx)) else None
+        # The kernel writes its whole structure or fails, whatever was given to it.
+        size = max(len(context), _LARGEST_CONTEXT) if context and (kind in _PACKET or kind == _SK_LOOKUP) else 0
         retval, out, ctx_out, duration = prog_test_run(
             self.fileno(),
             data=data,
@@ -155,7 +162,7 @@ class Program(Object):
         )
         result: Any = bytes(context or b"") if kind == _SYSCALL else ctx_out
         if result and not isinstance(ctx, (bytes, bytearray, memoryview)):
-            result = type(ctx).from_buffer_copy(result)
+            result = type(ctx).from_buffer_copy(result.ljust(len(context or b""), b"\0"))
         return RunResult(retval, out, result or None, duration)
 
     @property

@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from .ir import Value
 
 RAW_TRACEPOINT, RAW_WRITABLE, TRACEPOINT, KPROBE, TRACING, LSM, STRUCT_OPS = 17, 24, 5, 2, 26, 29, 27
-TRACE_ITER = 28  # an attach type; the others are program types
-FEXIT = 25
+FEXIT = 25  # an attach type; the others are program types
 # Registers of arguments and of the result in struct pt_regs, by machine (System V and AAPCS64 calling conventions).
 REGISTERS = {
     "x86_64": ((112, 104, 96, 88, 72, 64), 80),
@@ -110,34 +109,13 @@ def event_field(c: Compiler, context: Any, name: str, node: Any) -> Front:
 
 def signature(c: Compiler, node: Any) -> list[tuple[str, Any]]:
     """Names and BTF types of the arguments of what is traced."""
-    from ..btf import Btf
+    from ..kernel.traced import arguments
 
     kind, target = c.unit.kind, str(c.unit.attach_to)
     try:
-        btf = Btf.kernel()
-        if kind.prog_type in (RAW_TRACEPOINT, RAW_WRITABLE) or kind.attach_type == 23:
-            proto = btf.find(f"btf_trace_{target.split('/')[-1]}").type.type
-            params = list(proto.params)[1:]  # type: ignore[attr-defined]
-            names = _event_names(btf, target)
-            return [
-                (name or (names[i] if i < len(names) else f"arg{i}"), type_) for i, (name, type_) in enumerate(params)
-            ]
-        prefix = "bpf_lsm_" if kind.prog_type == LSM else "bpf_iter_" if kind.attach_type == TRACE_ITER else ""
-        name = prefix + target.removeprefix(prefix)
-        function = btf.find(name, 12)
-        return [(name or f"arg{i}", type_) for i, (name, type_) in enumerate(function.params)]  # type: ignore[attr-defined]
+        return arguments(kind.prog_type, kind.attach_type, target)
     except (BtfError, OSError) as error:
         c.fail(f"the arguments of {target} are not known: {error}", node)
-
-
-def _event_names(btf: Any, target: str) -> list[str]:
-    """The names of a tracepoint's arguments: those of the function that BTF has for it, if any (Linux 5.5)."""
-    for prefix in ("__bpf_trace_", "__traceiter_"):
-        try:
-            return [name for name, _ in btf.find(f"{prefix}{target.split('/')[-1]}", 12).params][1:]
-        except BtfError:
-            continue
-    return []
 
 
 def parameter(c: Compiler, context: Any, i: int, node: Any) -> Front:

@@ -369,8 +369,8 @@ def _tracer(lines: list[TraceLine], covered: Coverage | None) -> Callable[[Image
 def _like(given: Any, made: context.Context) -> Any:
     """The context after the run in the form it was given in: bytes for bytes, a structure for anything else."""
     raw = made.output()
-    if given is None or isinstance(given, (bytes, bytearray, memoryview)):
-        return raw
+    if not raw or given is None or isinstance(given, (bytes, bytearray, memoryview)):
+        return raw or None
     if isinstance(given, Structure):
         size = len(bytes(given))
         return type(given).from_buffer_copy(raw[:size].ljust(size, b"\0"))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import itertools
 
-from ..errors import KindError
+from ..kernel.run_context import set_field
 from ..uapi import bpf_sock
 
 TYPE_CHECKING = False
@@ -47,30 +46,3 @@ def socket_address(mem: Memory, socket: object) -> int:
     if not isinstance(socket, PseudoSocket):
         return 0
     return mem.of(socket, lambda: bytes(socket.fields), "struct bpf_sock")
-
-
-def set_field(struct: ctypes.Structure, name: str, value: Any) -> None:
-    """Set a field of a ctypes structure from a number, bytes, text of an IP address, or a sequence of numbers.
-
-    KindError for a name that is not a field, naming those that are.
-    """
-    if not hasattr(type(struct), name):
-        names = ", ".join(f for f, *_ in getattr(type(struct), "_fields_", ()) if not f.startswith("_"))
-        raise KindError(f"struct {type(struct).__name__} has no field {name!r}; it has {names}")
-    if isinstance(value, str):
-        from ipaddress import ip_address
-
-        value = ip_address(value).packed
-    descriptor = getattr(type(struct), name)
-    current = getattr(struct, name)
-    if isinstance(value, (bytes, bytearray)):
-        raw = bytes(value)[: descriptor.size].ljust(descriptor.size, b"\0")
-        ctypes.memmove(ctypes.addressof(struct) + descriptor.offset, raw, descriptor.size)
-    elif isinstance(current, ctypes.Array):
-        for i, item in enumerate(value):
-            current[i] = item
-    elif isinstance(current, (ctypes.Structure, ctypes.Union)) and isinstance(value, dict):
-        for inner, item in value.items():
-            set_field(current, inner, item)  # type: ignore[arg-type]
-    else:
-        setattr(struct, name, value)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from errno import EINVAL
 from functools import partial
 
-from ...errors import NotSupportedError
+from ...errors import InputError, NotSupportedError
 from ...uapi import (
     ProgType,
     bpf_cgroup_dev_ctx,
@@ -14,7 +15,7 @@ from ...uapi import (
     bpf_sysctl,
     named,
 )
-from . import skb, special, tracing, xdp
+from . import netfilter, skb, special, tracing, xdp
 from .base import ADDRESS, Context, buffer, flat
 
 TYPE_CHECKING = False
@@ -61,7 +62,7 @@ MAKERS: dict[int, Maker] = {
         (ProgType.SK_MSG, ProgType.SK_REUSEPORT, ProgType.SOCK_OPS, ProgType.CGROUP_SOCKOPT), special.with_packet
     ),
     ProgType.FLOW_DISSECTOR: special.flow_dissector,
-    ProgType.NETFILTER: special.netfilter,
+    ProgType.NETFILTER: netfilter.make,
     **dict.fromkeys(
         (
             ProgType.RAW_TRACEPOINT,
@@ -80,6 +81,7 @@ MAKERS: dict[int, Maker] = {
 
 PACKETS = frozenset(t for t, maker in MAKERS.items() if maker in (skb.make, xdp.make, special.flow_dissector))
 """Program types that run on a frame."""
+_TAKE_DATA = frozenset((skb.make, xdp.make, special.flow_dissector, netfilter.make, special.with_packet))
 
 
 def make(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: bytes | None) -> Context:
@@ -88,6 +90,9 @@ def make(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: byt
     if maker is None:
         name = getattr(named(ProgType, spec.prog_type), "name", spec.prog_type)
         raise NotSupportedError(f"program type {name} in the offline machine")
+    if data and maker not in _TAKE_DATA:
+        name = getattr(named(ProgType, spec.prog_type), "name", spec.prog_type)
+        raise InputError(EINVAL, f"{name} programs take no packet data")
     return maker(spec, given, mem, env, data)
 
 

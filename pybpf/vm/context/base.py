@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+from errno import E2BIG, EINVAL, ENODEV
 
-from ...errors import SpecError, VmFault
+from ...errors import InputError, SpecError, VmFault
 from ..memory import CTX
 
 TYPE_CHECKING = False
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from ..memory import Memory
 
 ADDRESS = CTX << 32
+_LARGEST_BUFFER = 0xFFFF
 
 
 class Context:
@@ -70,7 +72,8 @@ def structure(layout: Any, given: Any, mem: Memory) -> Any:
 
     SpecError for bytes of the wrong size, TypeError for an unknown field.
     """
-    from ..sockets import PseudoSocket, set_field, socket_address
+    from ...kernel.run_context import set_field
+    from ..sockets import PseudoSocket, socket_address
 
     made = layout()
     if given is None:
@@ -86,7 +89,7 @@ def structure(layout: Any, given: Any, mem: Memory) -> Any:
     extra = raw[ctypes.sizeof(layout) :]
     if any(extra):
         # As the kernel (E2BIG): a longer context is one of a newer kernel, fine while what we do not know is zero.
-        raise SpecError(f"{len(raw)} bytes given for {layout.__name__}, which has {ctypes.sizeof(layout)}")
+        raise InputError(E2BIG, f"{len(raw)} bytes given for {layout.__name__}, which has {ctypes.sizeof(layout)}")
     ctypes.memmove(ctypes.addressof(made), raw, min(len(raw), ctypes.sizeof(layout)))
     return made
 
@@ -95,13 +98,25 @@ def offset_of(layout: Any, field: str) -> int:
     return int(getattr(layout, field).offset)
 
 
+def device(env: Environment, ifindex: int) -> int:
+    """The device that a packet came in on, the loopback device unless one is given.
+
+    InputError (ENODEV) for one that is not among the environment's devices, where those are set.
+    """
+    if ifindex > 1 and env.devices and ifindex not in env.devices:
+        raise InputError(ENODEV, f"ctx: there is no device {ifindex} in vm.env.devices")
+    return ifindex or 1
+
+
 def flat(layout: Any, given: Any, mem: Memory, env: Environment, data: bytes | None) -> Context:
     """A context whose fields are plain numbers."""
-    if data:
-        raise SpecError(f"a program with {layout.__name__} as context takes no packet data")
     return Context(bytearray(bytes(structure(layout, given, mem))), name=f"struct {layout.__name__}", layout=layout)
 
 
 def buffer(given: Any, mem: Memory, env: Environment, data: bytes | None) -> Context:
     """A context that is just bytes, as for syscall programs."""
+    if isinstance(given, dict):
+        raise SpecError(f"ctx: {', '.join(given)}: this type of program has no fields by name: give bytes")
+    if given is not None and len(bytes(given)) > _LARGEST_BUFFER:
+        raise InputError(EINVAL, f"ctx: {len(bytes(given))} bytes: at most {_LARGEST_BUFFER}")
     return Context(bytearray(b"" if given is None else bytes(given)), name="the context")

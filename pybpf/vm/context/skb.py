@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from ...errors import SpecError
+from errno import EINVAL
+
+from ...errors import InputError
 from ...uapi import ProgType
 from ...uapi import __sk_buff as sk_buff
-from .base import Context, offset_of, structure
+from .base import Context, device, offset_of, structure
 from .packet import ETH_HLEN, Packet
 
 TYPE_CHECKING = False
@@ -45,9 +47,9 @@ GIVEN = (
 )
 _BARE = frozenset((ProgType.SK_SKB, ProgType.LWT_SEG6LOCAL))
 _HEADROOM = 64  # NET_SKB_PAD, and NET_IP_ALIGN is 0 on x86
+LARGEST = 4096 - _HEADROOM - 320  # behind the data a page also holds skb_shared_info
 _ETH_P_IP, _ETH_P_IPV6 = 0x0800, 0x86DD
 _AF_INET, _AF_INET6 = 2, 10
-_LOOPBACK = 1
 _DATA, _DATA_END, _DATA_META, _SK = (offset_of(sk_buff, f) for f in ("data", "data_end", "data_meta", "sk"))
 LAYOUT = sk_buff
 
@@ -99,15 +101,17 @@ class SkbContext(Context):
 
 
 def make(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: bytes | None) -> SkbContext:
-    """The context for a program on socket buffers.  SpecError for input that TEST_RUN refuses with EINVAL."""
+    """The context for a program on socket buffers.  InputError for input that TEST_RUN refuses with EINVAL."""
     prog_type = spec.prog_type
     frame = b"" if data is None else data
     if prog_type in _BARE:
         return _bare(given, mem, frame)
     if len(frame) < ETH_HLEN:
-        raise SpecError(
-            f"{len(frame)} bytes of packet data: a frame has at least an Ethernet header ({ETH_HLEN} bytes)"
+        raise InputError(
+            EINVAL, f"{len(frame)} bytes of packet data: a frame has at least an Ethernet header ({ETH_HLEN} bytes)"
         )
+    if len(frame) > LARGEST:
+        raise InputError(EINVAL, f"{len(frame)} bytes of packet data: TEST_RUN puts at most {LARGEST} into one page")
     link_layer = prog_type in LINK_LAYER
     packet = Packet(
         mem,
@@ -120,16 +124,19 @@ def make(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: byt
     for name, *_ in sk_buff._fields_:
         value = getattr(ctx, name)
         if name not in GIVEN and not name.startswith("_") and any(value if hasattr(value, "__len__") else (value,)):
-            raise SpecError(f"ctx: {name} cannot be given for struct __sk_buff; these can: {', '.join(GIVEN)}")
+            raise InputError(EINVAL, f"ctx: {name} cannot be given for struct __sk_buff; these can: {', '.join(GIVEN)}")
     if ctx.wire_len and not len(packet) <= ctx.wire_len <= 65536:
-        raise SpecError(f"ctx: wire_len is {ctx.wire_len}: expected {len(packet)} (the packet's length) to 65536")
+        raise InputError(
+            EINVAL, f"ctx: wire_len is {ctx.wire_len}: expected {len(packet)} (the packet's length) to 65536"
+        )
     if ctx.gso_segs > 65535:
-        raise SpecError(f"ctx: gso_segs is {ctx.gso_segs}: at most 65535")
+        raise InputError(EINVAL, f"ctx: gso_segs is {ctx.gso_segs}: at most 65535")
     fields = sk_buff.from_buffer_copy(bytes(ctx))
     fields.len = len(packet)
     # Without a context TEST_RUN leaves the length that was on the wire unset.
     fields.wire_len = 0 if given is None else ctx.wire_len or len(packet)
-    fields.ifindex = ctx.ifindex or _LOOPBACK
+    fields.ifindex = device(env, ctx.ifindex)
+    fields.gso_size = ctx.gso_size & 0xFFFF
     protocol = ether_type(frame[12:16])
     fields.protocol = (protocol & 0xFF) << 8 | protocol >> 8
     fields.pkt_type = _pkt_type(frame[:6])
@@ -192,6 +199,6 @@ def _addresses(fields: Any, frame: bytes, protocol: int) -> None:
 
 def _demand(body: bytes, size: int, name: str) -> None:
     if len(body) < size:
-        raise SpecError(
-            f"{len(body)} bytes behind the Ethernet header, whose type says {name}: expected {size} or more"
+        raise InputError(
+            EINVAL, f"{len(body)} bytes behind the Ethernet header, whose type says {name}: expected {size} or more"
         )

@@ -1,16 +1,17 @@
 """Contexts that join fields with memory of their own: messages, socket options, reuseport, flow dissection,
-netfilter.
+socket look-ups.
 """
 
 from __future__ import annotations
 
 import ctypes
+from errno import EAFNOSUPPORT, EINVAL, ERANGE
 
-from ...errors import SpecError
+from ...errors import InputError
+from ...kernel.run_context import set_field
 from ...uapi import (
     ProgType,
     bpf_flow_keys,
-    bpf_nf_ctx,
     bpf_sk_lookup,
     bpf_sock_ops,
     bpf_sockopt,
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
     from ...spec import ProgramSpec
     from ..environment import Environment
     from ..memory import Memory
+    from ..sockets import PseudoSocket
 
+_PAGE = 4096
 _AF_INET, _AF_INET6 = 2, 10
 _WITH_PACKET: dict[int, tuple[Any, str, str, str]] = {
     ProgType.SK_MSG: (sk_msg_md, "data", "data_end", "size"),
@@ -62,22 +65,38 @@ class FlowContext(Context):
     """A packet to dissect; the result is the flow keys."""
 
     keys = 0
+    given = b""
     mem: Any = None
 
     def packet_output(self) -> bytes:
-        return bytes(self.mem.read(self.keys, ctypes.sizeof(bpf_flow_keys)))
+        keys = bpf_flow_keys.from_buffer_copy(self.mem.read(self.keys, ctypes.sizeof(bpf_flow_keys)))
+        # Offsets are put right behind the program (`bpf_flow_dissect`): each behind the last, none behind the packet.
+        keys.nhoff = min(max(keys.nhoff, ETH_HLEN), len(self.packet))
+        keys.thoff = min(max(keys.thoff, keys.nhoff), len(self.packet))
+        return bytes(keys)
+
+    def output(self) -> bytes:
+        return self.given
 
 
 def flow_dissector(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: bytes | None) -> Context:
-    """The packet seen from the Ethernet header; `ctx` are flow keys to begin with (only `flags` is used)."""
+    """The packet seen from the Ethernet header; `ctx` are flow keys, of which only `flags` may be given."""
     raw = b"" if data is None else data
     if len(raw) < ETH_HLEN:
-        raise SpecError(f"{len(raw)} bytes of packet data: a frame has at least an Ethernet header ({ETH_HLEN} bytes)")
+        raise InputError(
+            EINVAL, f"{len(raw)} bytes of packet data: a frame has at least an Ethernet header ({ETH_HLEN} bytes)"
+        )
+    if len(raw) > _PAGE:
+        raise InputError(EINVAL, f"{len(raw)} bytes of packet data: at most {_PAGE}, a page")
+    fields = structure(bpf_flow_keys, given, mem)
     keys = bpf_flow_keys()
-    keys.flags = structure(bpf_flow_keys, given, mem).flags
+    keys.flags = fields.flags
+    if bytes(fields) != bytes(keys):
+        raise InputError(EINVAL, "ctx: of struct bpf_flow_keys only flags can be given")
     keys.nhoff = keys.thoff = ETH_HLEN
     keys.n_proto = int.from_bytes(raw[12:14], "big")
-    made = FlowContext(bytearray(ctypes.sizeof(sk_buff)), {}, "struct __sk_buff")
+    made = FlowContext(bytearray(ctypes.sizeof(sk_buff)), {}, "struct __sk_buff", bpf_flow_keys)
+    made.given = bytes(fields)
     made.mem = mem
     made.packet = Packet(mem, raw, writable=False)
     made.packet.bind(made.pointers, offset_of(sk_buff, "data"), offset_of(sk_buff, "data_end"))
@@ -87,21 +106,33 @@ def flow_dissector(spec: ProgramSpec, given: Any, mem: Memory, env: Environment,
     return made
 
 
-def netfilter(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: bytes | None) -> Context:
-    """`state` and `skb` are addresses of kernel memory that the test made with `vm.kernel_memory`."""
-    fields = structure(bpf_nf_ctx, given, mem)
-    made = PacketContext(bytearray(bytes(fields)), {}, "struct bpf_nf_ctx", bpf_nf_ctx)
-    made.packet = Packet(mem, b"" if data is None else data, writable=False)
-    return made
+class LookupContext(Context):
+    """A socket look-up; what comes back is what was given, and the cookie of the socket that was chosen."""
+
+    given: Any = None
+    selected: PseudoSocket | None = None
+
+    def output(self) -> bytes:
+        if self.selected is not None:
+            self.given.cookie = self.selected.cookie
+        return bytes(self.given)
 
 
 def sk_lookup(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: bytes | None) -> Context:
-    """A socket look-up; SpecError for fields that TEST_RUN refuses (`bpf_prog_test_run_sk_lookup`)."""
+    """A socket look-up; InputError for fields that TEST_RUN refuses (`bpf_prog_test_run_sk_lookup`)."""
     fields = structure(bpf_sk_lookup, given, mem)
-    if data:
-        raise SpecError("a program on socket look-ups takes no packet data")
     if fields.family not in (_AF_INET, _AF_INET6):
-        raise SpecError(f"ctx: family is {fields.family}: expected {_AF_INET} (IPv4) or {_AF_INET6} (IPv6)")
-    if fields.cookie or fields.ingress_ifindex or fields.local_port > 65535:
-        raise SpecError("ctx: cookie and ingress_ifindex cannot be given, and local_port is at most 65535")
-    return Context(bytearray(bytes(fields)), name="struct bpf_sk_lookup", layout=bpf_sk_lookup)
+        raise InputError(
+            EAFNOSUPPORT, f"ctx: family is {fields.family}: expected {_AF_INET} (IPv4) or {_AF_INET6} (IPv6)"
+        )
+    if fields.local_port > 65535:
+        raise InputError(ERANGE, f"ctx: local_port is {fields.local_port}: at most 65535")
+    if fields.cookie or fields.ingress_ifindex:
+        raise InputError(EINVAL, "ctx: cookie and ingress_ifindex cannot be given")
+    seen = bpf_sk_lookup.from_buffer_copy(bytes(fields))
+    seen.protocol &= 0xFFFF
+    for name in ("remote_ip6", "local_ip6") if fields.family == _AF_INET else ("remote_ip4", "local_ip4"):
+        set_field(seen, name, bytes(16))
+    made = LookupContext(bytearray(bytes(seen)), name="struct bpf_sk_lookup", layout=bpf_sk_lookup)
+    made.given = fields
+    return made

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from ...errors import BpfError, SpecError
+from errno import EINVAL
+
+from ...errors import BpfError, InputError, SpecError
+from ...kernel.run_context import MAX_WORDS
+from ...kernel.run_context import words as in_words
+from ...kernel.traced import arguments
 from ...types import codec
 from ...uapi import AttachType, ProgType, pt_regs
 from .base import Context, flat
@@ -16,7 +21,7 @@ if TYPE_CHECKING:
     from ..memory import Memory
 
 _ARGUMENTS = ("di", "si", "dx", "cx", "r8", "r9")  # System V, x86-64
-_COUNT = 12
+_SEE_RESULT = (AttachType.TRACE_FEXIT, AttachType.MODIFY_RETURN)
 
 
 def event(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: bytes | None) -> Context:
@@ -60,26 +65,23 @@ def words(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: by
     if isinstance(given, dict):
         given = given["args"] if set(given) == {"args"} else _by_name(spec, given)
     if given is None or isinstance(given, (list, tuple)):
-        given = b"".join((v & 0xFFFFFFFFFFFFFFFF).to_bytes(8, "little") for v in given or ())
-    return Context(bytearray(bytes(given).ljust(8 * _COUNT, b"\0")), name="the arguments")
+        given = in_words(given or ())
+    if len(bytes(given)) > 8 * MAX_WORDS:
+        raise InputError(EINVAL, f"ctx: {len(bytes(given))} bytes: at most {MAX_WORDS} arguments of 8")
+    return Context(bytearray(bytes(given).ljust(8 * MAX_WORDS, b"\0")), name="the arguments")
 
 
-def _by_name(spec: ProgramSpec, given: dict[str, int]) -> list[int]:
-    """Arguments in the order of the function that the program is attached to; 0 for those not given."""
-    from ...btf import Btf
-    from ...btf.kinds import Kind
-
+def _by_name(spec: ProgramSpec, given: dict[str, Any]) -> list[Any]:
+    """Arguments in the order of what the program is attached to; 0 for those not given."""
     in_order = "give the arguments in order, as a list"
     target = spec.attach_to
-    if not isinstance(target, str) or spec.prog_type not in (ProgType.TRACING, ProgType.LSM):
+    if not isinstance(target, str) or spec.prog_type in (ProgType.STRUCT_OPS, ProgType.EXT):
         raise SpecError(f"ctx: {', '.join(given)}: no function is known that has such arguments: {in_order}")
-    hook = spec.prog_type == ProgType.LSM and not target.startswith("bpf_lsm_")
     try:
-        proto = Btf.kernel().find(f"bpf_lsm_{target}" if hook else target, Kind.FUNC).type
-        names = [name for name, _ in proto.params]  # type: ignore[attr-defined]
+        names = [name for name, _ in arguments(spec.prog_type, spec.expected_attach_type, target)]
     except (BpfError, OSError) as error:
         raise SpecError(f"ctx: the arguments of {target} have no names here ({error}): {in_order}") from error
-    if spec.expected_attach_type != AttachType.TRACE_FENTRY:
+    if spec.prog_type == ProgType.LSM or spec.expected_attach_type in _SEE_RESULT:
         names.append("retval")
     for name in given:
         if name not in names:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from ...errors import SpecError
+from errno import EINVAL, ENOMEM
+
+from ...errors import InputError
 from ...uapi import xdp_md
-from .base import Context, offset_of, structure
+from .base import Context, device, offset_of, structure
 from .packet import ETH_HLEN, Packet
 
 TYPE_CHECKING = False
@@ -19,7 +21,9 @@ HEADROOM = 256  # XDP_PACKET_HEADROOM
 FRAME_INFO = 40  # sizeof(struct xdp_frame), which the kernel keeps at the very front of the headroom
 LINEAR = 4096 - HEADROOM - 320  # what a page has behind headroom and in front of skb_shared_info
 MAX_META = 255
-_LOOPBACK = 1
+_GIVEN_META = HEADROOM - FRAME_INFO  # as much as the headroom holds
+_PAGE = 4096
+_MAX_FRAGMENTS = 17  # MAX_SKB_FRAGS
 _DATA, _DATA_END, _DATA_META = (offset_of(xdp_md, f) for f in ("data", "data_end", "data_meta"))
 LAYOUT = xdp_md
 
@@ -45,7 +49,7 @@ class XdpContext(Context):
 
 
 def make(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: bytes | None) -> XdpContext:
-    """The context for an XDP program.  SpecError for input that TEST_RUN refuses with EINVAL.
+    """The context for an XDP program.  InputError for input that TEST_RUN refuses with EINVAL.
 
     When `ctx` is given, `data` begins with metadata: `ctx["data"]` says where the frame begins, and `data_end` where
     it ends.
@@ -56,23 +60,28 @@ def make(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: byt
         ctx.data_end = len(raw)
     if given is None:
         ctx.data_end = len(raw)
-    if len(raw) < ETH_HLEN:
-        raise SpecError(f"{len(raw)} bytes of packet data: a frame has at least an Ethernet header ({ETH_HLEN} bytes)")
-    if ctx.data_meta or not ctx.data <= ctx.data_end <= len(raw):
-        raise SpecError(
-            f"ctx: data_meta={ctx.data_meta}, data={ctx.data}, data_end={ctx.data_end} for {len(raw)} bytes: "
-            "expected data_meta == 0 and data <= data_end <= the number of bytes"
+    if len(raw) - ctx.data < ETH_HLEN and ctx.data <= ctx.data_end:
+        raise InputError(
+            EINVAL, f"{len(raw)} bytes of packet data: a frame has at least an Ethernet header ({ETH_HLEN} bytes)"
         )
-    if ctx.data % 4 or ctx.data > MAX_META:
-        raise SpecError(f"ctx: {ctx.data} bytes of metadata: expected a multiple of 4, at most {MAX_META}")
+    if ctx.data_meta or not ctx.data <= ctx.data_end <= len(raw):
+        raise InputError(
+            EINVAL,
+            f"ctx: data_meta={ctx.data_meta}, data={ctx.data}, data_end={ctx.data_end} for {len(raw)} bytes: "
+            "expected data_meta == 0 and data <= data_end <= the number of bytes",
+        )
+    if ctx.data % 4 or ctx.data > _GIVEN_META:
+        raise InputError(EINVAL, f"ctx: {ctx.data} bytes of metadata: expected a multiple of 4, at most {_GIVEN_META}")
     if ctx.egress_ifindex:
-        raise SpecError("ctx: egress_ifindex cannot be given for a frame that was received")
+        raise InputError(EINVAL, "ctx: egress_ifindex cannot be given for a frame that was received")
     if ctx.rx_queue_index and not ctx.ingress_ifindex:
-        raise SpecError("ctx: rx_queue_index without ingress_ifindex")
+        raise InputError(EINVAL, "ctx: rx_queue_index without ingress_ifindex")
     fields = xdp_md.from_buffer_copy(bytes(ctx))
-    fields.ingress_ifindex = ctx.ingress_ifindex or _LOOPBACK
+    fields.ingress_ifindex = device(env, ctx.ingress_ifindex)
     # What does not fit the first page, or lies behind `data_end`, is in fragments.
-    end = min(ctx.data_end, LINEAR)
+    end = min(ctx.data_end, LINEAR + ctx.data)
+    if len(raw) - end > _MAX_FRAGMENTS * _PAGE:
+        raise InputError(ENOMEM, f"{len(raw) - end} bytes in fragments: at most {_MAX_FRAGMENTS} pages")
     packet = Packet(mem, raw[ctx.data : end], meta=raw[: ctx.data], headroom=HEADROOM - ctx.data, rest=raw[end:])
     made = XdpContext(fields, packet, ctx)
     packet.bind(made.pointers, _DATA, _DATA_END, _DATA_META)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ctypes
-from errno import EINVAL, ENOENT, ENOPROTOOPT
+from errno import EEXIST, EINVAL, ENOENT, ENOPROTOOPT
 from ipaddress import ip_address
 
-from ...uapi import MapType, ProgType, bpf_fib_lookup, bpf_sock_tuple
+from ...uapi import MapType, ProgType, bpf_fib_lookup, bpf_sk_lookup, bpf_sock_tuple
+from ..context.special import LookupContext
 from ..maps import References, Table
 from ..sockets import PseudoSocket, socket_address
 from .packet import packet_of
@@ -20,6 +21,7 @@ _XDP_ABORTED, _XDP_REDIRECT = 0, 4
 _TC_ACT_REDIRECT, _TC_ACT_SHOT = 7, 2
 _SK_DROP, _SK_PASS = 0, 1
 _BROADCAST, _EXCLUDE_INGRESS = 8, 16
+_REPLACE = 1  # BPF_SK_LOOKUP_F_REPLACE
 _FIB_NOT_FWDED, _FIB_FRAG_NEEDED = 4, 8
 
 
@@ -127,7 +129,13 @@ def sk_select_reuseport(run: Run, reuse: int, map: int, key: int, flags: int) ->
 def sk_assign(run: Run, ctx: int, sk: int, flags: int) -> int:
     if flags & ~3:
         return -EINVAL
-    run.record("assign", run.mem.owner(sk))
+    socket = run.mem.owner(sk)
+    run.record("assign", socket)
+    if isinstance(run.ctx, LookupContext):
+        if run.ctx.selected is not None and not flags & _REPLACE:
+            return -EEXIST
+        run.ctx.selected = socket if isinstance(socket, PseudoSocket) else None
+        run.ctx.pointers[bpf_sk_lookup.sk.offset] = sk
     return 0
 
 

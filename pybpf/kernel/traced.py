@@ -1,0 +1,44 @@
+"""The arguments that tracing programs get: names and BTF types, from the kernel's BTF."""
+
+from __future__ import annotations
+
+from ..errors import BtfError
+from ..uapi import AttachType, ProgType
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..btf import Btf, Type
+
+_RAW = (ProgType.RAW_TRACEPOINT, ProgType.RAW_TRACEPOINT_WRITABLE)
+_FUNC = 12  # BTF_KIND_FUNC
+
+
+def arguments(prog_type: int, attach_type: int | None, target: str) -> list[tuple[str, Type]]:
+    """(name, type) of each argument of the function, event, hook or iterator `target`, in order.
+
+    BtfError when the kernel has no such target, OSError when it has no BTF.
+    """
+    from ..btf import Btf
+
+    btf = Btf.kernel()
+    if prog_type in _RAW or attach_type == AttachType.TRACE_RAW_TP:
+        event = target.split("/")[-1]
+        params = list(btf.find(f"btf_trace_{event}").type.type.params)[1:]  # type: ignore[attr-defined]
+        names = _event_names(btf, event)
+        return [(n or (names[i] if i < len(names) else f"arg{i}"), t) for i, (n, t) in enumerate(params)]
+    prefix = "bpf_lsm_" if prog_type == ProgType.LSM else "bpf_iter_" if attach_type == AttachType.TRACE_ITER else ""
+    function = btf.find(prefix + target.removeprefix(prefix), _FUNC)
+    return [(name or f"arg{i}", type_) for i, (name, type_) in enumerate(function.params)]  # type: ignore[attr-defined]
+
+
+def _event_names(btf: Btf, event: str) -> list[str]:
+    """The names of a tracepoint's arguments: those of the function that BTF has for it, if any (Linux 5.5)."""
+    for prefix in ("__bpf_trace_", "__traceiter_"):
+        try:
+            return [name for name, _ in btf.find(f"{prefix}{event}", _FUNC).params][1:]  # type: ignore[attr-defined]
+        except BtfError:
+            continue
+    return []
+
+
+__all__ = ("arguments",)
