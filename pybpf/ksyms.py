@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # ProgType and AttachType; their enums are not worth loading here.
 TRACING, STRUCT_OPS, EXT, LSM = 26, 27, 28, 29
 # What the kernel calls the BTF type to attach to: (prefix, suffix, kind of type) by expected attach type.
-_STRUCT, _TYPEDEF, _FUNC = 4, 8, 12
+_STRUCT, _TYPEDEF, _FUNC, _VAR = 4, 8, 12, 14
 _TARGETS = {
     23: ("btf_trace_", _TYPEDEF),  # TRACE_RAW_TP
     24: ("", _FUNC),  # TRACE_FENTRY
@@ -90,26 +90,26 @@ def _find(name: str, kind: int) -> Target:
     return Target(found, None if module is None else _open_module(module))
 
 
-def _lookup(name: str, kind: int) -> tuple[int, str | None]:
+def _lookup(name: str, *kinds: int) -> tuple[int, str | None]:
     from .btf import Btf
 
     try:
         kernel = Btf.kernel()
     except OSError:
         raise NotSupportedError("BTF of the kernel", since="5.2", hint="needs CONFIG_DEBUG_INFO_BTF") from None
-    ids = _ids(kernel, name, kind)
+    ids = _ids(kernel, name, *kinds)
     if ids:
         return ids[0], None
     for module in Btf.kernel_modules():
-        ids = _ids(Btf.of_module(module), name, kind)
+        ids = _ids(Btf.of_module(module), name, *kinds)
         if ids:
             return ids[0], module
     raise NotSupportedError(f"{name!r}", hint="the running kernel has nothing of that name in its BTF")
 
 
-def _ids(btf: Btf, name: str, kind: int) -> list[int]:
+def _ids(btf: Btf, name: str, *kinds: int) -> list[int]:
     try:
-        return [found.id for found in btf.find_all(name, kind)]
+        return [found.id for kind in kinds for found in btf.find_all(name, kind)]
     except BtfError:
         return []
 
@@ -149,7 +149,7 @@ class References:
         """The instruction with numbers in place of the name."""
         name = insn.symbol or ""
         if insn.wide:
-            found, module = _lookup(name, 14)  # a variable
+            found, module = _lookup(name, _VAR, _FUNC)  # a weak function is asked whether it is there by its address
             fd = 0 if module is None else self._module(module).fileno()
             return insn.replace(imm=found, next_imm=fd, symbol=None)
         found, module = _lookup(name, _FUNC)

@@ -64,9 +64,9 @@ class MapSpec(Spec):
 
     `map_type` is a `MapType`; a type, where given, decides the size.  `inner` is the spec of the
     maps inside a map-in-map, `contents` the initial `(key, value)` pairs, in the types of the map (a
-    value may be a spec in maps of maps and of programs).  `frozen` makes it read-only for user space once filled.
-    `pinning` is a path, or "by-name" for /sys/fs/bpf/<name>.  `btf` is the program's BTF that `btf_key` and
-    `btf_value` (type ids) refer to; without one, pybpf makes BTF from the types.
+    value may be a spec in maps of maps and of programs; in an arena a key is an offset, a value bytes).  `frozen` makes
+    it read-only for user space once filled.  `pinning` is a path, or "by-name" for /sys/fs/bpf/<name>.  `btf` is the
+    program's BTF that `btf_key` and `btf_value` (type ids) refer to; without one, pybpf makes BTF from the types.
     """
 
     _fields = (

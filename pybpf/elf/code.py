@@ -10,7 +10,7 @@ from ..asm.codec import decode
 from ..asm.insn import Insn
 from ..asm.opcodes import LD_IMM64, Call, Pseudo
 from ..errors import ElfError
-from .file import SHN_UNDEF, STB_LOCAL, STT_FUNC, STV_HIDDEN, STV_INTERNAL, ElfFile, Section, Symbol
+from .file import SHN_UNDEF, STB_LOCAL, STT_FUNC, ElfFile, Section, Symbol
 
 MapPlaces = dict[tuple[int, int], str]
 """(section index, offset) -> name of the map defined there."""
@@ -34,7 +34,7 @@ class Function:
         self.section = section
         self.start = symbol.value // 8
         self.local = symbol.bind == STB_LOCAL
-        self.hidden = symbol.visibility in (STV_INTERNAL, STV_HIDDEN)
+        self.hidden = symbol.hidden
         self.insns: list[Insn] = decode(raw, byteorder)
         self.size = len(raw) // 8
         self.slots: dict[int, int] = {}

@@ -196,34 +196,36 @@ def _typed(insn: Insn, e: Extern, kernel: Callable[[], Btf]) -> Insn:
     from ..btf.match import types_compatible
 
     kind = Kind.FUNC if e.kind == "kfunc" else Kind.VAR
-    name = e.name
-    there = next(iter(kernel().find_all(name, kind)), None) or next(
-        iter(kernel().find_all(name.split("___", 1)[0], kind)), None
-    )
-    if there is None and kind == Kind.FUNC:
-        there = _in_modules(kernel(), name)
-    if there is not None and not types_compatible(e.type.type, there.type):
+    there = _find(kernel(), e.name, kind)
+    if there is not None and not types_compatible(e.type.type.stripped, there.type.stripped):
         if not e.weak:
-            raise ElfError(f"the kernel's {name!r} is {there} ({there.type}): this object declares {e.type.type}")
+            raise ElfError(f"the kernel's {there.name!r} is {there} ({there.type}): this object declares {e.type.type}")
         there = None
     if there is None and not e.weak:
-        raise ElfError(f"the kernel has no {kind.name.lower()} {name!r} in its BTF, and it is not declared __weak")
-    if e.kind == "kfunc":
-        return insn.replace(src=Call.KFUNC, imm=there.id if there else 0, symbol=name if there else None)
+        raise ElfError(f"the kernel has no {kind.name.lower()} {e.name!r} in its BTF, and it is not declared __weak")
+    if not insn.wide:
+        return insn.replace(src=Call.KFUNC, imm=there.id if there else 0, symbol=there.name if there else None)
     return insn.replace(
-        src=Pseudo.BTF_ID if there else 0, imm=there.id if there else 0, next_imm=0, symbol=name if there else None
+        src=Pseudo.BTF_ID if there else 0,
+        imm=there.id if there else 0,
+        next_imm=0,
+        symbol=there.name if there else None,
+        comment=None,
     )
 
 
-def _in_modules(kernel: Btf, name: str) -> Type | None:
-    for module in kernel.kernel_modules():
+def _find(kernel: Btf, name: str, kind: Kind) -> Type | None:
+    """What the kernel or one of its modules has of that name; functions may be declared in several flavours."""
+    from ..btf.match import essential
+
+    name = essential(name) if kind == Kind.FUNC else name
+    found = kernel.find_all(name, kind)
+    for module in () if found else kernel.kernel_modules():
         try:
-            found = kernel.of_module(module).find_all(name, Kind.FUNC)
+            found = found or kernel.of_module(module).find_all(name, kind)
         except BtfError:
             continue
-        if found:
-            return found[0]
-    return None
+    return found[0] if found else None
 
 
 def kernel_symbols(names: Iterable[str]) -> dict[str, int]:

@@ -59,6 +59,11 @@ class Symbol:
         self.name = name
         self.bind, self.type, self.visibility = info >> 4, info & 15, other & 3
 
+    @property
+    def hidden(self) -> bool:
+        """Whether other objects do not see it (`__hidden`): to the kernel it is static."""
+        return self.visibility in (STV_INTERNAL, STV_HIDDEN)
+
     def __repr__(self) -> str:
         return f"<Symbol {self.name!r}: section {self.section}, value {self.value}, size {self.size}>"
 

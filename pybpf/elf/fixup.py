@@ -7,9 +7,9 @@ kernel; a hidden function is static to its verifier.  Ids stay as they are; what
 from __future__ import annotations
 
 from ..btf.kinds import Kind, pack_btf, pack_info
-from ..btf.types import Datasec, Func, FuncProto
+from ..btf.types import Datasec, Func, FuncProto, Var
 from ..errors import BtfError
-from .file import ElfFile
+from .file import ElfFile, Symbol
 from .names import KCONFIG, KSYMS
 
 TYPE_CHECKING = False
@@ -43,7 +43,7 @@ def complete(elf: ElfFile, btf: Btf, externs: Mapping[str, Extern], hidden: Iter
     """The bytes of `btf` as the kernel takes them; `hidden` names functions that are to be static."""
     edit = _Editor(btf)
     static = set(hidden)
-    places = {(s.section, s.name): s.value for s in elf.symbols if s.section}
+    places = {(s.section, s.name): s for s in elf.symbols if s.section}
     for t in btf.own_types():
         if isinstance(t, Func) and t.linkage == 1 and t.name in static:
             edit.words[t._at + 1] = pack_info(Kind.FUNC)
@@ -57,19 +57,24 @@ def complete(elf: ElfFile, btf: Btf, externs: Mapping[str, Extern], hidden: Iter
     return pack_btf(edit.words, bytes(edit.strings), btf.byteorder)
 
 
-def _section(elf: ElfFile, edit: _Editor, t: Datasec, places: Mapping[tuple[int, str], int]) -> None:
-    """Size and offsets from the section and its symbols; variables in the order of their places."""
+def _section(elf: ElfFile, edit: _Editor, t: Datasec, places: Mapping[tuple[int, str], Symbol]) -> None:
+    """Size and offsets from the section and its symbols; variables in the order of their places, hidden ones static."""
     section = elf.section(t.name)
     if section is None or not section.size:
         return
     edit.words[t._at + 2] = section.size
-    rows = [(places.get((section.index, var.name), offset), var.id, size) for var, offset, size in t.vars]
-    for i, (offset, var, size) in enumerate(sorted(rows)):
+    rows = []
+    for var, offset, size in t.vars:
+        symbol = places.get((section.index, var.name))
+        rows.append((symbol.value if symbol else offset, var.id, size))
+        if symbol is not None and symbol.hidden and isinstance(var, Var):
+            edit.words[var._at + 3] = 0
+    for i, (offset, var_id, size) in enumerate(sorted(rows)):
         if offset + size > section.size:
-            name = edit.btf.type(var).name
+            name = edit.btf.type(var_id).name
             raise elf.error(f"variable {name!r} ({size} bytes at {offset}) leaves section {t.name!r} of {section.size}")
         at = t._at + 3 + 3 * i
-        edit.words[at : at + 3] = var, offset, size
+        edit.words[at : at + 3] = var_id, offset, size
 
 
 def _kconfig(edit: _Editor, t: Datasec, externs: Mapping[str, Extern]) -> None:

@@ -11,7 +11,7 @@ from ..errors import BtfError
 from ..spec import MapSpec
 from ..types import Scalar, be16, be32, be64, s8, s16, s32, s64, u8, u16, u32, u64
 from .file import STT_OBJECT, ElfFile, Section, Symbol
-from .names import DATA, is_data
+from .names import ARENA_DATA, DATA, is_data
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ..btf.btf import Btf
 
-ARRAY, PROG_ARRAY, ARRAY_OF_MAPS, HASH_OF_MAPS, STRUCT_OPS, RINGBUF, USER_RINGBUF = 2, 3, 12, 13, 26, 27, 31
+ARRAY, PROG_ARRAY, ARRAY_OF_MAPS, HASH_OF_MAPS, STRUCT_OPS, RINGBUF, USER_RINGBUF, ARENA = 2, 3, 12, 13, 26, 27, 31, 33
 _OF_MAPS = frozenset({ARRAY_OF_MAPS, HASH_OF_MAPS})
 _INDEXED = frozenset({2, 3, 4, 6, 8, 12, 14, 15, 16, 17, 20})
 _OF_DESCRIPTORS = frozenset({3, 4, 8, 12, 13, 14, 15, 16, 17, 18, 20})
@@ -290,6 +290,23 @@ def data_maps(elf: ElfFile, btf: Btf | None, raw_btf: bytes | None) -> list[tupl
         )
         found.append((section, spec))
     return found
+
+
+def fill_arena(elf: ElfFile, definitions: list[Definition]) -> tuple[Section, Definition] | None:
+    """Variables in the arena: their section becomes the beginning of the only map of that type."""
+    section = elf.section(ARENA_DATA)
+    if section is None or not section.size:
+        return None
+    arenas = [d for d in definitions if d.spec.map_type == ARENA]
+    if len(arenas) != 1:
+        raise elf.error(f"section {ARENA_DATA!r} has variables of an arena, and {len(arenas)} maps are arenas: one is")
+    arena = arenas[0]
+    if section.size > arena.spec.max_entries * PAGE:
+        raise elf.error(
+            f"section {ARENA_DATA!r} has {section.size} bytes, arena {arena.spec.name!r} {arena.spec.max_entries} pages"
+        )
+    arena.spec = arena.spec.replace(contents=((0, section.data or bytes(section.size)),))
+    return section, arena
 
 
 def _is_shared(datasec: Type | None) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 MAPS, LEGACY_MAPS = ".maps", "maps"
 KCONFIG, KSYMS = ".kconfig", ".ksyms"
 STRUCT_OPS = (".struct_ops", ".struct_ops.link", "?.struct_ops", "?.struct_ops.link")
+ARENA_DATA = ".addr_space.1"
+"""Variables that clang was told to put in address space 1: they live at the beginning of the arena."""
 DATA = (".data", ".rodata", ".bss")
 
 

@@ -12,7 +12,7 @@ from ..source import Source
 from ..spec import MapSpec
 from .code import Function, Linker, functions, relocate_code
 from .file import SHN_UNDEF, STT_OBJECT, ElfFile
-from .names import KCONFIG, LEGACY_MAPS, MAPS, STRUCT_OPS, is_data
+from .names import ARENA_DATA, KCONFIG, LEGACY_MAPS, MAPS, STRUCT_OPS, is_data
 from .object import ElfProgram, Global, ObjectSpec
 
 TYPE_CHECKING = False
@@ -169,9 +169,11 @@ class _Reader:
 
     def _read_maps(self) -> tuple[dict[str, MapSpec], dict[tuple[int, int], str], dict[int, str]]:
         elf = self.elf
-        if not self.externs and not any(s.name in (MAPS, LEGACY_MAPS) or is_data(s.name) for s in elf.sections):
+        if not self.externs and not any(
+            s.name in (MAPS, LEGACY_MAPS, ARENA_DATA) or is_data(s.name) for s in elf.sections
+        ):
             return {}, {}, {}
-        from .maps import btf_maps, data_maps, fill_values, legacy_maps
+        from .maps import btf_maps, data_maps, fill_arena, fill_values, legacy_maps
 
         defined: list[Definition] = legacy_maps(elf)
         if self.btf is not None and self.raw_btf is not None:
@@ -179,11 +181,12 @@ class _Reader:
         elif elf.section(MAPS) is not None:
             raise elf.error("section .maps needs BTF, and there is none: compile with -g")
         fill_values(elf, defined, {f.name for f, _ in self._entries()})
+        in_arena = fill_arena(elf, defined)
         maps = {d.spec.name: d.spec for d in defined}
         if len(maps) < len(defined):
             raise elf.error("two maps have one name")
         places = {(d.section, d.offset): d.spec.name for d in defined}
-        by_section: dict[int, str] = {}
+        by_section = {in_arena[0].index: in_arena[1].spec.name} if in_arena else {}
         for section, spec in data_maps(elf, self.btf, self.raw_btf):
             symbol = section.name if section.name not in maps else f"{section.name}#{section.index}"
             maps[symbol] = spec

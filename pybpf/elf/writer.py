@@ -23,8 +23,8 @@ from .btf_out import BtfOut, variables
 from .code_out import TEXT, Piece, share, split
 from .container import CODE, DATA, READ_ONLY, Container
 from .file import R_BPF_64_32, R_BPF_64_64, R_BPF_64_ABS64, STB_GLOBAL, STB_LOCAL, STB_WEAK, STT_FUNC, STT_OBJECT
-from .maps import F_LINK, PROG_ARRAY, STRUCT_OPS
-from .names import KCONFIG, KSYMS, MAPS, is_data
+from .maps import ARENA, F_LINK, PROG_ARRAY, STRUCT_OPS
+from .names import ARENA_DATA, KCONFIG, KSYMS, MAPS, is_data
 from .object import ObjectSpec
 
 TYPE_CHECKING = False
@@ -123,7 +123,7 @@ class _Writer:
         """The bytes of a function as a compiler leaves them, and relocations for all that is not known yet."""
         program = piece.program
         compiled = {slot: insn for slot, _, _, _, insn in getattr(program, "core_relos", ())}
-        externs = {slot: (name, kind) for slot, name, kind, _ in getattr(program, "externs", ())}
+        externs = {slot: name for slot, name, _, _ in getattr(program, "externs", ())}
         insns: list[Insn] = []
         slot, skip = 0, 0
         for insn in piece.insns:
@@ -135,16 +135,16 @@ class _Writer:
                 insns.append(original)
                 skip = original.slots - insn.slots
             elif whole in externs:
-                insns.append(self._extern(piece, slot, insn, *externs[whole]))
+                insns.append(self._extern(piece, slot, insn, externs[whole]))
             else:
                 insns.append(self._plain(piece, slot, insn))
             slot += insn.slots
         return encode(insns, self.byteorder)
 
-    def _extern(self, piece: Piece, slot: int, insn: Insn, name: str, kind: str) -> Insn:
+    def _extern(self, piece: Piece, slot: int, insn: Insn, name: str) -> Insn:
         at = piece.offset + slot * SLOT
-        self.out.relocate(piece.section, at, R_BPF_64_32 if kind == "kfunc" else R_BPF_64_64, name)
-        if kind == "kfunc":
+        self.out.relocate(piece.section, at, R_BPF_64_64 if insn.wide else R_BPF_64_32, name)
+        if not insn.wide:
             return insn.replace(src=Call.KFUNC, imm=-1, off=0, symbol=None)
         return insn.replace(src=0, imm=0, next_imm=0, symbol=None)
 
@@ -172,12 +172,12 @@ class _Writer:
         if insn.src == Pseudo.MAP_FD and symbol in self.defined:
             self.out.relocate(piece.section, at, R_BPF_64_64, symbol)
             return insn.replace(src=0, imm=0, next_imm=0, symbol=None)
-        if insn.src == Pseudo.MAP_VALUE and symbol in self.data:
-            self.out.relocate(piece.section, at, R_BPF_64_64, symbol)
+        if insn.src == Pseudo.MAP_VALUE and (symbol in self.data or self.maps[symbol].map_type == ARENA):
+            self.out.relocate(piece.section, at, R_BPF_64_64, symbol if symbol in self.data else ARENA_DATA)
             return insn.replace(src=0, imm=insn.next_imm or 0, next_imm=0, symbol=None)
         raise ElfError(
             f"{where} takes the address of a value in map {symbol!r}: "
-            "a file has such addresses only for variables (maps named .data, .rodata, .bss)"
+            "a file has such addresses only for variables (maps named .data, .rodata, .bss, and arenas)"
         )
 
     # -- everything else
@@ -204,6 +204,8 @@ class _Writer:
                 ids = roots.setdefault(bytes(program.btf), set())
                 ids.update(type_id for _, type_id in program.func_info)
                 ids.update(type_id for _, type_id, *_ in getattr(program, "core_relos", ()))
+                if any(m.map_type == ARENA and m.contents for m in program.maps.values()):
+                    ids.add(variables(bytes(program.btf), ARENA_DATA)[0])
         for name, spec in self.maps.items():
             for part in (spec, spec.inner):
                 if part is not None and part.btf and name != KCONFIG:
@@ -255,8 +257,17 @@ class _Writer:
                 content = spec.value_codec.pack(spec.contents[0][1]) if spec.contents else bytes(spec.value_size)
                 self.out.add(name, content, flags)
             if spec.btf:
-                for variable, offset, size in variables(bytes(spec.btf), name)[1]:
-                    self.out.symbol(variable, name, offset, size, bind=STB_GLOBAL, type=STT_OBJECT)
+                self._symbols(bytes(spec.btf), name)
+        for name in self.defined:
+            if self.maps[name].map_type == ARENA and self.maps[name].contents:
+                self.out.add(ARENA_DATA, self.maps[name].contents[0][1], DATA)
+                for raw in {bytes(p.btf): 0 for p in self.programs if p.btf and name in p.maps}:
+                    self._symbols(raw, ARENA_DATA)
+
+    def _symbols(self, raw: bytes, section: str) -> None:
+        """Symbols of the variables that BTF tells of a section."""
+        for variable, offset, size in variables(raw, section)[1]:
+            self.out.symbol(variable, section, offset, size, bind=STB_GLOBAL, type=STT_OBJECT)
 
     def _write_struct_ops(self) -> None:
         images: dict[str, bytearray] = {}
@@ -396,7 +407,7 @@ def _function_name(program: ProgramSpec, slot: int) -> tuple[str, bool]:
 
 def _initial_values(name: str, spec: MapSpec, byteorder: Any) -> dict[int, Any]:
     """Initial entries by index: only tables of maps and of programs can have them in a file."""
-    if not spec.contents:
+    if not spec.contents or spec.map_type == ARENA:  # an arena's are a section of data
         return {}
     if spec.inner is None and spec.map_type != PROG_ARRAY:
         raise ElfError(f"map {name!r} has contents: a file has initial entries only for maps of maps and of programs")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ..types import Codec
 
-PERF_EVENT_ARRAY, ARRAY_OF_MAPS, HASH_OF_MAPS, STRUCT_OPS = 4, 12, 13, 26
+PERF_EVENT_ARRAY, ARRAY_OF_MAPS, HASH_OF_MAPS, STRUCT_OPS, ARENA = 4, 12, 13, 26, 33
 _NUMA_NODE = 1 << 2
 
 # The class of each MapType's live map, and the one when keys and values are plain integers; for others LiveHash.
@@ -149,6 +149,10 @@ def fill(made: Any, token_fd: int = 0) -> None:
     """Store the contents that the spec gives."""
     spec = made.spec
     if not spec.contents:
+        return
+    if spec.map_type == ARENA:
+        for at, data in spec.contents:
+            made.memory[at : at + len(data)] = data
         return
     if isinstance(made, (LiveQueue, LiveBloom)):
         for _, value in spec.contents:

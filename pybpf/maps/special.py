@@ -97,17 +97,24 @@ class Arena(Map):
 
     def __init__(self, spec: MapSpec, fd: int) -> None:
         super().__init__(spec, fd)
-        self._mapping: mmap.mmap | None = None
+        self._mapping: Any = None
 
     def start(self) -> None:
         """Programs can be loaded only when it is known where user space has the arena."""
         _ = self.memory
 
     @property
-    def memory(self) -> mmap.mmap:
-        """The arena as Python sees it: a mutable buffer of `max_entries` pages."""
+    def memory(self) -> Any:
+        """The arena as Python sees it: a mutable buffer of `max_entries` pages (an `mmap`, or a `memoryview` of one at
+        the address that the spec asks for)."""
         if self._mapping is None:
-            self._mapping = mmap.mmap(self.fileno(), self.spec.max_entries * mmap.PAGESIZE)
+            size = self.spec.max_entries * mmap.PAGESIZE
+            if self.spec.map_extra:
+                from ..syscall.memory import map_at
+
+                self._mapping = map_at(self.fileno(), size, self.spec.map_extra)
+            else:
+                self._mapping = mmap.mmap(self.fileno(), size)
         return self._mapping
 
     @property
@@ -124,11 +131,11 @@ class Arena(Map):
             _unmap(mapping)
 
 
-def _unmap(mapping: mmap.mmap) -> None:
+def _unmap(mapping: Any) -> None:
     from contextlib import suppress
 
     with suppress(BufferError):  # someone holds a view of it; it goes when that goes
-        mapping.close()
+        mapping.release() if isinstance(mapping, memoryview) else mapping.close()
 
 
 def array_memory(live: Map) -> Any:

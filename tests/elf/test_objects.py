@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from pybpf import HashMap, MapSpec, Struct, load_collection, open_elf, u32, u64, write_elf
+from pybpf import HashMap, MapSpec, Struct, features, load_collection, open_elf, u32, u64, write_elf
 from pybpf.asm import Call, Pseudo
 from pybpf.btf import Btf
 from pybpf.cli import main
@@ -334,6 +334,80 @@ def test_kernel_functions_keep_their_names(build):
     calls = [i for i in obj["kfuncs"].insns if i.opcode == 0x85 and i.src == Call.KFUNC]
     assert [i.symbol for i in calls] == ["bpf_task_acquire", "bpf_task_release"]
     assert all(Btf.kernel().type(i.imm).name == i.symbol for i in calls)
+
+
+EXISTS = """
+#include "common.h"
+#ifndef bpf_ksym_exists
+#define bpf_ksym_exists(sym) ({ !!sym; })
+#endif
+struct task_struct { int pid; };
+struct task_struct *bpf_task_acquire(struct task_struct *p) __ksym __weak;
+struct task_struct *bpf_task_acquire___more(struct task_struct *p, int q) __ksym __weak;
+struct task_struct *bpf_task_acquire___same(struct task_struct *p) __ksym __weak;
+int bpf_no_such_function(int a) __ksym __weak;
+struct rq { int cpu; };
+extern const struct rq runqueues __ksym __weak;
+int found;
+SEC("syscall") int ask(void *ctx)
+{
+    if (bpf_ksym_exists(bpf_task_acquire)) found += 1;
+    if (bpf_ksym_exists(bpf_task_acquire___same)) found += 2;
+    if (bpf_ksym_exists(bpf_task_acquire___more)) found += 4;
+    if (bpf_ksym_exists(bpf_no_such_function)) found += bpf_no_such_function(8);
+    return 0;
+}
+SEC("syscall") int variable(void *ctx) { return &runqueues != 0; }
+"""
+
+
+@pytest.mark.kernel
+@pytest.mark.skipif(not os.path.exists("/sys/kernel/btf/vmlinux"), reason="the running kernel has no BTF")
+def test_weak_functions_are_asked_for_by_address(build):
+    for source in (build(EXISTS), write_elf(None, open_elf(build(EXISTS)))):
+        obj = open_elf(source, name="exists")
+        assert [i.symbol for i in obj["ask"].insns if i.wide and i.src == Pseudo.BTF_ID] == [
+            "bpf_task_acquire",
+            "bpf_task_acquire",
+        ]
+        assert [i.symbol for i in obj["variable"].insns if i.wide] == ["runqueues"]
+        with load_collection(obj["ask"]) as live:  # many kernels do not know where their variables are
+            live["ask"].test_run()
+            assert live[obj.maps[".bss"]][0] == (1 + 2).to_bytes(4, sys.byteorder)
+
+
+ARENA = """
+#include "common.h"
+#define __arena __attribute__((address_space(1)))
+struct { __uint(type, 33); __uint(map_flags, 1 << 10); __uint(max_entries, 20); EXTRA } memory SEC(".maps");
+int __arena counter = 5; int __arena numbers[100] = { 1, 2, 3 };
+SEC("syscall") int add(void *ctx) { counter++; numbers[5] = counter + numbers[2]; bpf_printk("", &memory); return 0; }
+"""
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("extra", ["", "enum { at = 1ULL << 44 } map_extra;"])
+def test_variables_in_an_arena(build, extra):
+    features.have_map_type(33) or pytest.skip("the running kernel has no arenas (Linux 6.9)")
+    path = build(ARENA.replace("EXTRA", extra).replace('bpf_printk("", &memory)', 'asm volatile("" :: "r"(&memory))'))
+    obj = open_elf(path).set(counter=41)
+    assert (obj.globals["numbers"].section, obj.get("counter")[0]) == ("memory", 41)
+    for one in (obj, open_elf(write_elf(None, obj))):
+        with load_collection(*one) as live:
+            live["add"].test_run()
+            assert bytes(live["memory"].memory[:16:4]) == bytes([42, 1, 2, 3])
+            assert live["memory"].memory[24] == 45
+
+
+def test_hidden_variables_are_static(build):
+    obj = open_elf(
+        build(
+            '#include "common.h"\nint h __attribute__((visibility("hidden"))) = 1;\n'
+            'SEC("socket") int f(void *c) { return h; }'
+        )
+    )
+    assert obj.maps[".data"].flags == 0
+    assert obj.btf["h"].linkage == 0
 
 
 # -- pybpf gen
