@@ -166,6 +166,7 @@ if TYPE_CHECKING:
     from .fields import Kptr as Kptr
     from .fields import SpinLock as SpinLock
     from .fields import Timer as Timer
+    from .links.attached import attached as attached
     from .links.base import Link as Link
     from .links.found import links as links
     from .links.seccomp import install_seccomp as install_seccomp
@@ -313,6 +314,7 @@ _HOME = {
     "write_elf": "elf.writer",
     "cbpf": "",
     "attach_classic": "links.socket",
+    "attached": "links.attached",
     "install_seccomp": "links.seccomp",
     "pcap_filter": "cbpf",
     **dict.fromkeys(

@@ -55,6 +55,13 @@ class BpfLink(Link, Object):
         return LinkInfo.from_buffer_copy(obj_info(self.fileno(), size).ljust(size, b"\0"))
 
     @property
+    def details(self) -> dict[str, Any]:
+        """The same with names: "id", "type", "prog_id", "target" in words, and by type "interface", "function", ..."""
+        from .details import details
+
+        return details(self.fileno())
+
+    @property
     def id(self) -> int:
         """The number by which other tools find the link."""
         return int(self.info.id)

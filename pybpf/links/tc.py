@@ -8,7 +8,8 @@ queueing discipline is what older kernels have: it belongs to the interface and 
 from __future__ import annotations
 
 from errno import E2BIG, EEXIST, EINVAL, ENODEV, ENOENT
-from struct import pack
+from struct import Struct, pack
+from sys import byteorder
 
 from ..errors import NotSupportedError, SpecError, SyscallError
 from ..uapi import AttachFlags, AttachType, LinkType
@@ -18,6 +19,7 @@ from .netlink import netlink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
 _TCX = {"ingress": AttachType.TCX_INGRESS, "egress": AttachType.TCX_EGRESS}
@@ -137,9 +139,29 @@ def cleanup(interface: str | int) -> None:
             raise
 
 
+def filters(ifindex: int, direction: str) -> list[tuple[int, int]]:
+    """(program id, priority) of the cls_bpf filters of an interface, in the order in which they run."""
+    return sorted(((id_, priority) for id_, priority in _filters(ifindex, direction) if id_), key=lambda row: row[1])
+
+
 def _priorities(ifindex: int, direction: str) -> set[int]:
-    with netlink("tc", f"interface {ifindex}") as ip:
-        return {row["info"] >> 16 for row in ip.get_filters(index=ifindex, parent=_PARENT[direction])}
+    return {priority for _, priority in _filters(ifindex, direction)}
+
+
+def _filters(ifindex: int, direction: str) -> Iterator[tuple[int, int]]:
+    """(program id, or 0 for another kind of filter; priority) of all filters."""
+    from .rtnetlink import ask, attributes
+
+    # struct tcmsg: family, interface, handle, parent, and priority << 16 | protocol.
+    request = _TCMSG.pack(0, ifindex, 0, _PARENT[direction], 0)
+    for head, found in ask(_RTM_GETTFILTER, request, f"filters of interface {ifindex}"):
+        options = attributes(found.get(_TCA_OPTIONS, b""))
+        number = int.from_bytes(options.get(_TCA_BPF_ID, b""), byteorder) if found.get(_TCA_KIND) == b"bpf\0" else 0
+        yield number, _TCMSG.unpack(head)[4] >> 16
+
+
+_TCMSG = Struct("=B3xiIII")
+_RTM_GETTFILTER, _TCA_KIND, _TCA_OPTIONS, _TCA_BPF_ID = 46, 1, 2, 11
 
 
 def _tc(command: str, ifindex: int, direction: str, **options: Any) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from errno import EINVAL
+from struct import pack
+from sys import byteorder
 
 from ..errors import NotSupportedError, SpecError, SyscallError
 from ..uapi import AttachType, LinkType
@@ -76,3 +78,24 @@ def _set(ifindex: int, fd: int, flags: int) -> None:
     with netlink("RTM_SETLINK(IFLA_XDP)", f"interface {ifindex}") as ip:
         attributes = [("IFLA_XDP_FD", fd), ("IFLA_XDP_FLAGS", flags)]
         ip.link("set", index=ifindex, IFLA_XDP={"attrs": attributes})
+
+
+# IFLA_XDP_{DRV,SKB,HW}_PROG_ID and IFLA_XDP_PROG_ID; XDP_ATTACHED_* says which that is.
+_BY_MODE = {"native": 5, "generic": 6, "offload": 7}
+_PROG_ID, _ATTACHED, _MODES = 4, 2, {1: "native", 2: "generic", 3: "offload"}
+_RTM_GETLINK, _IFLA_XDP = 18, 43
+
+
+def programs(ifindex: int) -> list[tuple[int, str]]:
+    """(program id, mode) of what is attached to an interface: one program, or one a mode."""
+    from .rtnetlink import ask, attributes
+
+    # struct ifinfomsg: family, type, interface, flags, change.
+    request = pack("=BxHiII", 0, 0, ifindex, 0, 0)
+    for _, found in ask(_RTM_GETLINK, request, f"interface {ifindex}", dump=False):
+        xdp = {kind: int.from_bytes(raw, byteorder) for kind, raw in attributes(found.get(_IFLA_XDP, b"")).items()}
+        each = [(xdp[kind], mode) for mode, kind in _BY_MODE.items() if xdp.get(kind)]
+        if not each and xdp.get(_PROG_ID):  # before Linux 4.19 there was no id for each mode
+            each = [(xdp[_PROG_ID], _MODES.get(xdp.get(_ATTACHED, 0), "native"))]
+        return each
+    return []

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from errno import E2BIG
-from struct import Struct
-
 from ..errors import BtfError, SyscallError
-from ..syscall.btf import btf_load
-from ..syscall.door import address, buffer_of
+from ..syscall.btf import btf_info, btf_load
 from ..syscall.fd import Fd
-from ..syscall.objects import each, fd_by_id, obj_info
+from ..syscall.objects import each, fd_by_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,8 +16,6 @@ if TYPE_CHECKING:
     from ..btf.types import Type
     from ..spec import MapSpec
 
-# struct bpf_btf_info: address and size of the data, id, address and size of the name, kernel_btf.
-_INFO = Struct("=QIIQII")
 _features: frozenset[str] | None = None
 
 
@@ -85,18 +79,7 @@ class BtfObject(Fd):
 
     def __init__(self, fd: int) -> None:
         super().__init__(fd)
-        name = bytearray(128)
-        try:
-            info = self._info(0, 0, 0, address(buffer_of(name)), len(name), 0)
-        except SyscallError as error:
-            if error.errno != E2BIG:
-                raise
-            info = self._info(0, 0, 0, 0, 0, 0)  # names came with Linux 5.11
-        self._size, self.id, self.of_kernel = info[1], info[2], bool(info[5])
-        self.name = name[: name.find(0)].decode()
-
-    def _info(self, *before: int) -> tuple[int, ...]:
-        return _INFO.unpack(obj_info(self.fileno(), _INFO.size, _INFO.pack(*before)).ljust(_INFO.size, b"\0"))
+        self.id, self._size, self.name, self.of_kernel = btf_info(fd)
 
     @classmethod
     def from_id(cls, id_: int) -> BtfObject:
@@ -107,7 +90,7 @@ class BtfObject(Fd):
     def raw(self) -> bytes:
         """The bytes of the BTF."""
         data = bytearray(self._size)
-        self._info(address(buffer_of(data)), len(data), 0, 0, 0, 0)
+        btf_info(self.fileno(), data)
         return bytes(data)
 
     def __repr__(self) -> str:

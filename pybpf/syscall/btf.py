@@ -1,15 +1,19 @@
-"""BPF_BTF_LOAD."""
+"""BPF_BTF_LOAD, and what the kernel tells about BTF that it holds."""
 
 from __future__ import annotations
 
+from errno import E2BIG
 from struct import Struct
 
-from ..errors import VerifierError
+from ..errors import SyscallError, VerifierError
 from .door import address, buffer_of, call, failure, with_token
+from .objects import obj_info
 from .progs import grow_log
 
 BTF_LOAD = 18
 LOAD = Struct("=2Q5Ii")
+# struct bpf_btf_info: address and size of the data, id, address and size of the name, kernel_btf.
+INFO = Struct("=QIIQII")
 
 
 def btf_load(raw: bytes, *, flags: int = 0, token_fd: int = 0) -> int:
@@ -33,3 +37,21 @@ def btf_load(raw: bytes, *, flags: int = 0, token_fd: int = 0) -> int:
     from .log import parse
 
     raise VerifierError(-result, "BTF", log, reason=parse(log).reason)
+
+
+def btf_info(fd: int, data: bytearray | None = None) -> tuple[int, int, str, bool]:
+    """`(id, size of the data, name, whether it is of the kernel or a module)`; `data` is filled with the types.
+
+    The name ("vmlinux", a module's, or "") and its origin came with Linux 5.11.
+    """
+    name = bytearray(128)
+    place = (address(buffer_of(data)), len(data)) if data is not None else (0, 0)
+    for named in ((address(buffer_of(name)), len(name)), (0, 0)):
+        try:
+            raw = obj_info(fd, INFO.size, INFO.pack(*place, 0, *named, 0))
+            break
+        except SyscallError as error:
+            if error.errno != E2BIG or not named[0]:
+                raise
+    _, size, id_, _, _, of_kernel = INFO.unpack(raw.ljust(INFO.size, b"\0"))
+    return id_, size, name[: name.find(0)].decode(), bool(of_kernel)

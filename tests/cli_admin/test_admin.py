@@ -64,9 +64,9 @@ def test_maps(capsys, attached):
 def test_links(capsys, attached):
     prog, link = attached
     [row] = [row for row in as_json(capsys, "link", "list") if row["id"] == link.id]
-    assert (row["type"], row["prog_id"], row["target"]) == ("xdp", prog.id, "interface lo")
+    assert (row["type"], row["prog_id"], row["target"]) == ("xdp", prog.id, "xdp interface lo")
     assert run(capsys, "link", "detach", str(link.id))[0] == 0
-    assert as_json(capsys, "link", "show", str(link.id))["target"] == "interface 0"
+    assert as_json(capsys, "link", "show", str(link.id))["ifindex"] == 0
 
 
 @pytest.mark.kernel

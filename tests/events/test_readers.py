@@ -331,11 +331,14 @@ def test_asyncio(stream):
 def test_asyncio_ends_when_closed(stream):
     source = stream(u64)
 
+    closer = threading.Timer(0.05, source.reader.close)
+
     async def main():
-        threading.Timer(0.05, source.reader.close).start()
+        closer.start()
         return [value async for value in source.reader]
 
     assert asyncio.run(main()) == []
+    closer.join()  # the loop wakes before everything is closed
 
 
 def test_asyncio_cancelled(stream):
