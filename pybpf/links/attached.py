@@ -53,17 +53,20 @@ def _needs(target: Any, section: Section, what: str) -> Any:
 # -- hooks that the kernel can be asked about
 
 
-def _query(fd: int, hook: int, where: str, flags: int = 0) -> Iterator[Attached]:
+def _query(fd: int, hook: int, where: str, flags: int = 0, **place: Any) -> Iterator[Attached]:
+    """The answer of the kernel; which links they are, where it does not tell, by links at that `place` (in details)."""
     from ..syscall.progs import prog_query
 
     rows = prog_query(fd, hook, flags)[0]
-    by_program = {}
-    if rows and not all(row[1] for row in rows):  # cgroups and namespaces do not tell their links
-        by_program = {
-            d["prog_id"]: d["id"] for d in _details() if d.get("attach_type") == AttachType(hook).name.lower()
-        }
+    known: dict[int, list[int]] = {}
+    if rows and not all(row[1] for row in rows):
+        place["attach_type"] = AttachType(hook).name.lower()
+        for found in _details():
+            if place.items() <= found.items():
+                known.setdefault(found["prog_id"], []).append(found["id"])
     for prog_id, link_id, _ in rows:
-        yield Attached(prog_id, link_id or by_program.get(prog_id, 0), where)
+        links_of = known.get(prog_id)
+        yield Attached(prog_id, link_id or (links_of.pop(0) if links_of else 0), where)
 
 
 def _details() -> Iterator[dict[str, Any]]:
@@ -73,24 +76,31 @@ def _details() -> Iterator[dict[str, Any]]:
 
 
 def _cgroup(section: Section, target: Any, effective: bool) -> Iterator[Attached]:
+    from os import fstat
+
     from .cgroup import open_cgroup
 
     if section.attach_type is None:
         raise SpecError(f"{section} is at two hooks: ask for cgroup_skb/ingress or cgroup_skb/egress")
     cgroup, name = open_cgroup(_needs(target, section, "the path of a cgroup"))
     with cgroup:
-        flags = int(QueryFlags.EFFECTIVE) if effective else 0
-        yield from _query(cgroup.fileno(), section.attach_type, f"{section} of cgroup {name}", flags)
+        where = f"{section} of cgroup {name}"
+        if effective:
+            yield from _query(cgroup.fileno(), section.attach_type, where, int(QueryFlags.EFFECTIVE))
+        else:
+            inode = fstat(cgroup.fileno()).st_ino
+            yield from _query(cgroup.fileno(), section.attach_type, where, cgroup_id=inode)
 
 
 def _netns(section: Section, target: Any, effective: bool) -> Iterator[Attached]:
+    from os import fstat
+
     from .net import open_netns
 
     hook = AttachType.SK_LOOKUP if section.prog_type == ProgType.SK_LOOKUP else AttachType.FLOW_DISSECTOR
+    where = f"{section} of network namespace {'this' if target is None else target}"
     with open_netns(target) as netns:
-        yield from _query(
-            netns.fileno(), hook, f"{section} of network namespace {'this' if target is None else target}"
-        )
+        yield from _query(netns.fileno(), hook, where, netns_ino=fstat(netns.fileno()).st_ino)
 
 
 def _socket_map(section: Section, target: Any, effective: bool) -> Iterator[Attached]:

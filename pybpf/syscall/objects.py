@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from errno import ENOENT
+from errno import EAGAIN, ENOENT
 from struct import Struct
 
 from ..errors import SyscallError
@@ -85,14 +85,14 @@ def fd_by_id(kind: str, id: int, flags: int = 0) -> int:
 
 
 def each(kind: str) -> Iterator[tuple[int, int]]:
-    """`(id, descriptor)` of every object of a kind; those that go away meanwhile are left out."""
+    """`(id, descriptor)` of every object of a kind; those that go away meanwhile are left out, and links in the making."""
     id_ = 0
     while (following := next_id(kind, id_)) is not None:
         id_ = following
         try:
             fd = fd_by_id(kind, id_)
         except SyscallError as error:
-            if error.errno != ENOENT:
+            if error.errno not in (ENOENT, EAGAIN):  # EAGAIN: a link with an id, but not yet with a descriptor
                 raise
             continue
         yield id_, fd

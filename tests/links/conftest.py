@@ -48,12 +48,15 @@ class Pair:
     def __init__(self):
         number = f"{os.getpid()}x{next(_numbers)}"
         self.name, self.netns = f"pb{number}"[:15], f"pybpf{number}"
+        # A network for each process: tests run beside each other.
+        net = f"10.198.{os.getpid() % 250 + 1}"
+        self.here, self.there = f"{net}.1", f"{net}.2"
         run("ip", "netns", "add", self.netns)
         run("ip", "link", "add", self.name, "type", "veth", "peer", "name", "peer", "netns", self.netns)
-        run("ip", "addr", "add", "10.198.7.1/24", "dev", self.name)
+        run("ip", "addr", "add", f"{self.here}/24", "dev", self.name)
         run("ip", "link", "set", self.name, "up")
         for command in (
-            ("addr", "add", "10.198.7.2/24", "dev", "peer"),
+            ("addr", "add", f"{self.there}/24", "dev", "peer"),
             ("link", "set", "peer", "up"),
             ("link", "set", "lo", "up"),
         ):
@@ -66,9 +69,9 @@ class Pair:
             a = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             a.settimeout(0.5)
             for _ in range(int(sys.argv[1])):
-                a.sendto(b"hello", ("10.198.7.1", 9))
+                a.sendto(b"hello", (sys.argv[2], 9))
         """)
-        run("ip", "netns", "exec", self.netns, sys.executable, "-c", code, str(count))
+        run("ip", "netns", "exec", self.netns, sys.executable, "-c", code, str(count), self.here)
 
     def remove(self):
         subprocess.run(["ip", "link", "del", self.name], capture_output=True)

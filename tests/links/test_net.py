@@ -34,7 +34,7 @@ def attached_here(name):
 def arrivals(pair):
     """Send datagrams from the peer; how many reached a socket here."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind(("10.198.7.1", 9))
+        sock.bind((pair.here, 9))
         sock.settimeout(0.3)
 
         def send(count=3):
@@ -152,7 +152,7 @@ def test_tc_sees_what_leaves(pair, counting, mechanism):
     with prog.attach(pair.name, direction="egress", mechanism=mechanism):
         before = hits()
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-            sock.sendto(b"x", ("10.198.7.2", 9))
+            sock.sendto(b"x", (pair.there, 9))
         assert hits() > before
 
 
@@ -258,7 +258,7 @@ def test_netkit(counting):
 def test_route(pair, counting):
     pytest.importorskip("pyroute2")
     prog, hits = counting(ProgType.LWT_XMIT)
-    with prog.attach("10.77.0.0/16", device=pair.name, gateway="10.198.7.2"):
+    with prog.attach("10.77.0.0/16", device=pair.name, gateway=pair.there):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             sock.sendto(b"x", ("10.77.1.1", 9))
         assert hits() == 1
