@@ -54,3 +54,17 @@ def test_failures_are_listed(tmp_path, monkeypatch):
     (tmp_path / "6.1.json").write_text(json.dumps(result([], [])))
     assert "tests/x.py::test_y" in matrix.report("6.1")
     assert "not run" in matrix.report("5.10")
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ({**result([], []), "failed": []}, True),
+        (result([], []), False),
+        ({**result([], []), "failed": [], "whole": False}, False),
+        ({"missing": "no mirror"}, True),
+        (None, False),
+    ],
+)
+def test_what_counts_as_a_failure(row, expected):
+    assert matrix.well(row) == expected

@@ -39,7 +39,6 @@ def gone(prog, hook, target=None):
 
 # program type, attach type, options of the program, target, options of attach, hook's name, its words, details
 LINKS = {
-    "xdp": (P.XDP, A.XDP, {}, "lo", {"mode": "generic"}, ("xdp", "lo"), "xdp interface lo", {"interface": "lo"}),
     "tcx": (
         *(P.SCHED_CLS, None, {}, "lo", {"mechanism": "tcx"}, ("tcx/ingress", "lo"), "tcx_ingress interface lo"),
         {"interface": "lo", "attach_type": "tcx_ingress"},
@@ -164,6 +163,15 @@ def test_names_and_cookies_of_many_functions(counting):
             assert found["target"].startswith("return of 2 kernel functions: security_inode_")
             assert len(rows(prog, "kretprobe.multi/security_inode_rmdir")) == 1
             assert rows(prog, "kprobe.multi/security_inode_rmdir") == []
+
+
+def test_xdp_by_link(pair, counting):
+    need(features.have_link_type, L.XDP)
+    prog, _ = counting(P.XDP, A.XDP, returns=2)
+    with prog.attach(pair.name, mode="generic") as link:
+        assert link.details["target"] == f"xdp interface {pair.name}"
+        assert rows(prog, "xdp", pair.name) == [(link.id, f"xdp (generic) of interface {pair.name}")]
+    assert gone(prog, "xdp", pair.name)
 
 
 def test_xdp_without_a_link(pair, counting):

@@ -35,7 +35,9 @@ $B hostname guest
 
 # A login shell's limits: what a kernel gives to a process by default (64 KB of locked memory on old ones).
 $B touch run/guest/started
-$B chroot /new /bin/sh /run/guest/command >run/guest/stdout 2>run/guest/stderr <dev/null
+# The new root in the place of the old one: below a mere chroot the kernel makes no user namespaces.
+$B mount --move . /
+$B chroot . /bin/sh /run/guest/command >run/guest/stdout 2>run/guest/stderr <dev/null
 echo $? >run/guest/status
 $B sync
 $B poweroff -f
