@@ -4,7 +4,8 @@
     python -m tools.guests.matrix 6.1 host        only these; the others keep their last results
     python -m tools.guests.matrix --page          only write the page from the last results
 
-Results are kept in .cache/guests/results, one JSON file a kernel.  The exit status is 1 when a test failed or a run was cut short.
+Results are kept in .cache/guests/results, one JSON file a kernel.  The exit status is 1 when a test failed or a run was
+cut short.
 """
 
 from __future__ import annotations
