@@ -50,7 +50,7 @@ def scalar_of(type_: Any) -> Scalar | None:
     if isinstance(type_, type):
         if issubclass(type_, ctypes._SimpleCData):
             size, signed = _CODES.get(getattr(type_, "_type_", ""), (0, False))
-            swapped = size > 1 and hasattr(type_, "_swappedbytes_")
+            swapped = size > 1 and getattr(type_, _FOREIGN, None) is type_
             order = {"little": "big", "big": "little"}[_native] if swapped else _native
             found = _NAMED.get((size, signed, order)) or (Scalar(type_.__name__, size, signed, order) if size else None)
         elif issubclass(type_, int):
@@ -62,6 +62,7 @@ def scalar_of(type_: Any) -> Scalar | None:
 
 
 _native = types.u32.byteorder
+_FOREIGN = "__ctype_be__" if _native == "little" else "__ctype_le__"  # where ctypes keeps the type of the other byte order
 
 
 def is_struct(type_: Any) -> bool:
