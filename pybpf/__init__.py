@@ -205,6 +205,7 @@ if TYPE_CHECKING:
     from .verifier import Report as Report
     from .verifier import verify as verify
     from .vm import VM as VM
+    from .xsk import XskSocket as XskSocket
 
 __version__ = "0.1.0"
 
@@ -313,6 +314,7 @@ _HOME = {
     "open_elf": "elf.reader",
     "write_elf": "elf.writer",
     "cbpf": "",
+    "XskSocket": "xsk",
     "attach_classic": "links.socket",
     "attached": "links.attached",
     "install_seccomp": "links.seccomp",

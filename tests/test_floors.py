@@ -15,7 +15,7 @@ FLOORS = {
     **dict.fromkeys(("asm", "syscall"), 1),
     **dict.fromkeys(("spec", "declared", "types", "fields", "net", "mapview", "btf", "kernel"), 2),
     **dict.fromkeys(("dsl", "helpers", "verifier", "vm", "elf", "cbpf"), 3),
-    **dict.fromkeys(("maps", "events", "links", "features", "ksyms", "token"), 4),
+    **dict.fromkeys(("maps", "events", "links", "features", "ksyms", "token", "xsk"), 4),
     "loader": 5,
     **dict.fromkeys(("cli", "testing", "__main__"), 6),
 }
@@ -36,6 +36,7 @@ NEIGHBOURS = {
     "links": {"features"},
     "maps": {"features", "events"},
     "ksyms": {"maps"},
+    "xsk": {"links"},
     "__main__": {"cli"},
 }
 
