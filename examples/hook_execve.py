@@ -23,7 +23,7 @@ EXECVE = {"x86_64": 59, "aarch64": 221}[os.uname().machine]
 hits = Array(u64, max_entries=6, name="hits")
 
 
-@kprobe("do_execveat_common")  # any function of the kernel that is not inlined; names change between versions
+@kprobe("begin_new_exec")  # any function of the kernel that is not inlined; names change between versions
 def by_kprobe(ctx):
     hits[0] += 1
 
@@ -33,7 +33,7 @@ def by_ksyscall(ctx):
     hits[1] += 1
 
 
-@fentry("bprm_execve")  # a function, its arguments typed, without a trap
+@fentry("begin_new_exec")  # the same, its arguments typed, without a trap
 def by_fentry(ctx):
     hits[2] += 1
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from pybpf import load, load_collection
-from pybpf.net import ETH_P_IP, Ethernet, Icmp, IPv4, Tcp, Udp, ip_checksum
+from pybpf import load
+from pybpf.net import ETH_P_IP, Ethernet, Icmp, IPv4, Udp, ip_checksum
 
 pytestmark = pytest.mark.kernel
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -108,7 +108,7 @@ def test_exec_events(tracefs):
         child = subprocess.Popen(["/bin/true"])
         child.wait()
         events = [e for e in prog[module.execs].drain() if e.pid == child.pid]
-    assert [e.filename for e in events] == [b"/bin/true"]
+    assert [(e.filename, e.uid) for e in events] == [(b"/bin/true", os.getuid())]
 
 
 def test_hello(tracefs):
@@ -146,13 +146,26 @@ def test_bytes_by_protocol():
 
 def test_flows_by_tail_call():
     module = example("flows_by_tail_call")
-    with load_collection(module.start, module.parse_tcp, module.parse_udp) as objs:
-        objs[module.parsers][6] = objs[module.parse_tcp]
-        objs[module.parsers][17] = objs[module.parse_udp]
-        objs[module.start].test_run(udp(53))
-        objs[module.start].test_run(packet(bytes(Tcp(source=1, dest=80)) + bytes(20), protocol=6))
-        found = {(f.sport, f.dport, f.protocol) for f in objs[module.flows]}
-    assert found == {(9, 53, 17), (1, 80, 6)}
+    with module.load_all() as objs, socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)) as packets:
+        packets.bind(("lo", 0))
+        with objs[module.start].attach(packets):
+            for family, host in ((socket.AF_INET, "127.0.0.78"), (socket.AF_INET6, "::1")):
+                with socket.create_server((host, 0), family=family) as server:
+                    socket.create_connection(server.getsockname()[:2]).close()
+                    tcp = server.getsockname()[1]
+                with socket.socket(family, socket.SOCK_DGRAM) as sock:
+                    sock.bind((host, 0))
+                    sock.sendto(b"x", sock.getsockname())
+                    udp_port = sock.getsockname()[1]
+                found = {(f.dest, f.dport, f.protocol) for f in objs[module.flows]}
+                address = 0x7F00004E if family == socket.AF_INET else 1 << 24
+                assert {(address, tcp, 6), (address, udp_port, 17)} <= found
+        with objs[module.start].attach(packets), socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as out:
+            out.bind(("lo", 0))
+            frame = bytes(12) + b"\x81\x00\x00\x05" + udp(53)[12:]
+            out.send(frame)  # leaving, it is seen with its tag in place
+            found = {(f.sport, f.dport, f.protocol) for f in objs[module.flows]}
+            assert (9, 53, 17) in found
 
 
 def test_icmp_echo():

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from pybpf import NotSupportedError, ProgramSpec, verify
+from pybpf.verifier import Env
+
 ROOT = Path(__file__).resolve().parents[2]
 FILES = sorted((ROOT / "examples").glob("*.py"))
 
@@ -21,6 +24,50 @@ def test_every_example_is_run_by_a_test():
     tests = "".join(file.read_text() for file in Path(__file__).parent.glob("test_*.py"))
     untested = [file.name for file in FILES if f'"{file.stem}"' not in tests and file.stem != "demo"]
     assert not untested
+
+
+def lines_of_code(text: str) -> int:
+    """Lines that are neither blank, nor a comment, nor of a docstring."""
+    left_out = {
+        line
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, (ast.Module, ast.FunctionDef, ast.ClassDef)) and ast.get_docstring(node) is not None
+        for line in range(node.body[0].lineno, node.body[0].end_lineno + 1)
+    }
+    lines = enumerate(text.splitlines(), 1)
+    return sum(1 for n, line in lines if line.strip() and not line.strip().startswith("#") and n not in left_out)
+
+
+def test_lines_are_counted():
+    rows = re.findall(r"^\| `(\w+)\.py` \| [^|]* \| (\d+) \|", (ROOT / "docs" / "gallery.md").read_text(), re.MULTILINE)
+    counted = {file.stem: lines_of_code(file.read_text()) for file in FILES}
+    assert {name: int(n) for name, n in rows} == counted
+
+
+# What stands in for the arguments of functions that make programs.
+MAKERS = {"pcap_predicate": lambda module: [module.program("udp port 9", "vlan and ip6")]}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_the_verifier_takes_its_programs(example, file):
+    """As the machine that will run them is: with the kernel's types where there are some."""
+    module = example(file.stem)
+    try:
+        made = MAKERS.get(file.stem, lambda module: [])(module)
+    except NotSupportedError as error:
+        pytest.skip(str(error))
+    specs = [thing for thing in vars(module).values() if isinstance(thing, ProgramSpec)] + made
+    if not specs and file.stem not in WITHOUT_PROGRAMS:
+        pytest.fail(f"{file.name} has no program")
+    if file.stem in UNJUDGED:
+        pytest.skip("the verifier does not follow iterators through the kernel's types yet")
+    for spec in specs:
+        report = verify(spec, env=Env.here())
+        assert report.ok, f"{spec.name}: {report}"
+
+
+UNJUDGED = ("list_tasks",)
+WITHOUT_PROGRAMS = ("sandbox", "xdp_loader")
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)

@@ -10,12 +10,14 @@ import struct
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from pybpf import SyscallError, XdpAction, load, load_collection
+from pybpf import VM, NotSupportedError, RetCode, SyscallError, XdpAction, load, load_collection
 from pybpf.net import ETH_P_8021Q, ETH_P_IP, ETH_P_IPV6, Ethernet, IPv4, IPv6, Udp, Vlan
+from pybpf.uapi import SockOpsOp, bpf_flow_keys
 
 pytestmark = pytest.mark.kernel
 
@@ -377,3 +379,153 @@ def test_port_range(example):
                 accepted.close()
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", 39021), 5)
+
+
+def test_xdp_pass_drop(example, pair):
+    module = example("xdp_pass_drop")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind((pair.here, 9))
+        sock.settimeout(0.3)
+        for name, arrives in (("pass", True), ("drop", False)):
+            with load(module.PROGRAMS[name]) as prog, prog.attach(pair.name):
+                pair.send(1)
+                if arrives:
+                    assert sock.recv(100) == bytes(5)
+                else:
+                    with pytest.raises(TimeoutError):
+                        sock.recv(100)
+
+
+def test_xsk_receive(example, pair):
+    module = example("xsk_receive")
+    with module.XskSocket(pair.name) as xsk, load(module.take_udp) as prog:
+        prog[module.sockets][0] = xsk
+        with prog.attach(pair.name):
+            pair.send(3, payload=100)
+            frames = []
+            while len(frames) < 3 and (some := xsk.receive(timeout=2)):
+                frames += some
+        assert [(len(f), f[23], f[42:]) for f in frames] == [(142, 17, bytes(100))] * 3
+        assert prog[module.left_alone][0].sum() >= 1  # address resolution went to the kernel
+
+
+def test_xsk_reply(example, pair):
+    module = example("xsk_reply")
+    ask = (
+        "import socket, sys\n"
+        "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(5)\n"
+        "s.connect((sys.argv[1], 4000)); s.send(b'are you there?'); print(s.recv(100).decode())"
+    )
+    xsk, prog = module.start(pair.name, 4000)
+    with xsk, prog, ThreadPoolExecutor() as pool:
+        answer = pool.submit(pair.run, ask, pair.here)
+        assert seen(lambda: module.serve(xsk, 0.1), 1, seconds=5) == 1
+        assert answer.result() == "ARE YOU THERE?\n"
+
+
+def test_base_rtt(example, cgroup, run_in):
+    module = example("base_rtt")
+    if "nv" not in Path("/proc/sys/net/ipv4/tcp_available_congestion_control").read_text().split():
+        pytest.skip("this kernel has no TCP-NV, which asks")
+    code = """
+import socket
+with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as client:
+    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"nv")
+    client.connect(server.getsockname())
+    other, _ = server.accept()
+    client.sendall(bytes(100000))
+    other.close()
+"""
+    with load(module.answer) as prog, prog.attach(cgroup):
+        run_in(code)
+        assert prog[module.asked][0] >= 1
+
+
+def test_base_rtt_offline(example):
+    module = example("base_rtt")
+    vm = VM(module.answer)
+    replies = []
+    for host in ("127.0.0.1", "8.8.8.8"):
+        address = int.from_bytes(socket.inet_aton(host), sys.byteorder)
+        replies.append(vm.run(ctx={"op": SockOpsOp.BASE_RTT, "remote_ip4": address}).ctx.reply)
+    assert (replies, vm[module.asked][0]) == ([module.MICROSECONDS, 0xFFFFFFFF], 1)
+
+
+def test_sandbox(example):
+    module = example("sandbox")
+    assert module.offline() == {"unix": "ALLOW", "inet": "ERRNO", "ptrace": "KILL_PROCESS"}
+    code = """
+import socket
+socket.socket(socket.AF_UNIX).close()
+try:
+    socket.socket(socket.AF_INET)
+except PermissionError:
+    print("no network")
+"""
+    words = [sys.executable, module.__file__, sys.executable, "-c", code]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=30)
+    assert (done.stdout, done.stderr) == ("no network\n", "")
+
+
+def test_lwt_encap(example, pair):
+    module = example("lwt_encap")
+    watch = (
+        "import socket\n"
+        "s = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x800)); s.bind(('peer', 0x800)); s.settimeout(5)\n"
+        "print('ready', flush=True)\n"
+        "data = s.recv(2000)\n"
+        "while data[9] != 4: data = s.recv(2000)\n"
+        "print(data.hex(), flush=True)"
+    )
+    command = ["ip", "netns", "exec", pair.netns, sys.executable, "-c", watch]
+    prog, link = module.start("198.51.100.0/24", pair.name, pair.here, pair.there)
+    with prog, link, subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watcher:
+        assert watcher.stdout.readline() == "ready\n"
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.sendto(b"inside", ("198.51.100.7", 9))
+        data = bytes.fromhex(watcher.stdout.readline())
+        assert prog[module.wrapped][0] >= 1
+    outer, inner = IPv4.from_buffer_copy(data), IPv4.from_buffer_copy(data[20:])
+    assert (outer.protocol, outer.length) == (4, len(data))
+    assert socket.inet_ntoa(data[16:20]) == pair.there
+    assert (inner.protocol, socket.inet_ntoa(data[36:40]), data[48:54]) == (17, "198.51.100.7", b"inside")
+
+
+def test_flow_dissector(example, pair):
+    module = example("flow_dissector")
+    with load(module.dissect) as prog:
+        result = prog.test_run(frame(Ethernet(**ETH, type=ETH_P_IP), IP4, Udp(source=1000, dest=53)))
+        assert result.retval == RetCode.OK
+        keys = bpf_flow_keys.from_buffer_copy(result.data)
+        raw = bytes(keys)
+        assert (keys.thoff, keys.addr_proto, keys.ip_proto) == (34, ETH_P_IP, 17)
+        assert raw[10:16] == struct.pack(">HHH", ETH_P_IP, 1000, 53)
+        assert raw[16:24] == struct.pack(">II", 0x0A000001, 0x0A000002)
+        assert prog.test_run(TAGGED).retval != RetCode.OK
+        before = prog[module.dissected][17]
+        with prog.attach(), packet_fanout(pair.name):  # fanout by flow asks the dissector about each packet
+            pair.send(5)
+            assert seen(lambda: prog[module.dissected][17] - before, 5) >= 5
+
+
+@contextlib.contextmanager
+def packet_fanout(interface: str):
+    """Two packet sockets that share what arrives by the hash of its flow."""
+    with contextlib.ExitStack() as stack:
+        for _ in range(2):
+            sock = stack.enter_context(socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)))
+            sock.bind((interface, 0))
+            sock.setsockopt(263, 18, os.getpid() & 0xFFFF)  # SOL_PACKET, PACKET_FANOUT, PACKET_FANOUT_HASH
+        yield
+
+
+def test_pcap_predicate(example):
+    module = example("pcap_predicate")
+    try:
+        spec = module.program("udp port 9", "vlan and ip6")
+    except NotSupportedError as error:
+        pytest.skip(str(error))
+    with load(spec) as prog:
+        assert prog.test_run(PLAIN).retval == XdpAction.PASS
+        assert prog.test_run(TAGGED).retval == XdpAction.DROP
+        assert [n.sum() for n in prog[module.matched].values()] == [1, 1]

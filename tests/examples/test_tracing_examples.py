@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import time
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -229,3 +230,109 @@ def test_list_tasks(example):
     assert (own.tgid, own.ppid) == (os.getpid(), os.getppid())
     with open("/proc/self/comm") as file:
         assert own.comm.decode() == file.read().strip()
+
+
+def test_sync_perf_output(example, tracefs):
+    module = example("sync_perf_output")
+    with load(module.on_sync) as prog, prog.attach():
+        os.sync()
+        time.sleep(0.01)
+        os.sync()
+        events = prog[module.events].drain()
+    assert events
+    assert 10e6 <= events[-1].since < 1e9
+    assert events[-1].at <= time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+
+
+def test_tcpconnect(example, tracefs):
+    module = example("tcpconnect")
+    with load(module.on_state) as prog, prog.attach():
+        for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+            with socket.create_server((host, 0), family=family) as server, socket.socket(family) as client:
+                client.connect(server.getsockname())
+                port = server.getsockname()[1]
+            (event,) = [e for e in prog[module.connects].drain() if e.port == port]
+            assert (event.pid, event.uid, module.address(event)) == (os.getpid(), os.getuid(), host)
+            assert event.comm == Path("/proc/self/comm").read_bytes().strip()
+
+
+def test_drop_places(example, tracefs):
+    module = example("drop_places")
+    with load(module.on_drop) as prog, prog.attach(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        for _ in range(20):  # most of them find the buffer full
+            sock.sendto(bytes(1000), sock.getsockname())
+        found = module.functions(prog[module.places])
+    assert sum(n for name, n in found.items() if "udp" in name) >= 10, found
+
+
+def test_write_sizes_by_process(example, tracefs):
+    module = example("write_sizes_by_process")
+    with load(module.on_write) as prog, prog.attach(), open("/dev/null", "wb", buffering=0) as null:
+        for size in (1, 1000, 1000):
+            null.write(bytes(size))
+        found = module.histograms(prog[module.counts])
+    (slots,) = [slots for (pid, uid, _), slots in found.items() if (pid, uid) == (os.getpid(), os.getuid())]
+    assert slots[10] >= 2
+    assert slots[1] >= 1
+
+
+def test_kmem_alive(example, tracefs):
+    module = example("kmem_alive")
+    with module.start() as objs:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM):
+            time.sleep(0.05)
+            kept = module.oldest(objs[module.alive], 0.05)
+        time.sleep(0.05)
+        left = module.oldest(objs[module.alive], 0.1)
+    before, after = ({address for _, address, name in rows if name == "sk_prot_alloc"} for rows in (kept, left))
+    assert before - after, kept  # the socket was alive, and is not any more
+
+
+def test_disk_latency(example, tracefs, tmp_path):
+    module = example("disk_latency")
+    image = tmp_path / "disk"
+    image.write_bytes(bytes(1 << 20))
+    made = subprocess.run(["losetup", "--find", "--show", "--direct-io=off", image], capture_output=True, text=True)
+    if made.returncode:
+        pytest.skip(f"no loop device: {made.stderr.strip()}")
+    try:
+        with module.start() as objs:
+            with open(made.stdout.strip(), "rb+", buffering=0) as disk:
+                disk.write(bytes(4096))
+                os.fsync(disk.fileno())
+            counts = [objs[module.latency][i].sum() for i in range(module.SLOTS)]
+    finally:
+        subprocess.run(["losetup", "--detach", made.stdout.strip()], check=True)
+    assert sum(counts) >= 1
+    assert module.line(counts).endswith(f"{sum(counts)} requests")
+    assert module.line([0, 1, 9, *[0] * 29]).startswith("| .@ ")
+
+
+def test_softirq_latency(example, tracefs):
+    module = example("softirq_latency")
+    with module.start() as objs, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        for _ in range(50):
+            sock.sendto(b"x", sock.getsockname())
+        time.sleep(0.1)
+        rows = [list(objs[module.times][i]) for i in range(module.SLOTS)]
+        text = module.histogram(objs[module.times])
+    assert sum(map(sum, rows)) >= 20
+    assert "CPU 0" in text
+
+
+def test_python_imports(example):
+    module = example("python_imports")
+    python = "/usr/bin/python3"
+    if not Path(python).exists() or b"import__find__load__start" not in Path(python).resolve().read_bytes():
+        pytest.skip(f"{python} has no probes")
+    with module.start(python) as objs:
+        code = "import colorsys\ntry: import no_such_module\nexcept ImportError: pass"
+        child = subprocess.Popen([python, "-c", code])
+        assert child.wait() == 0
+        found = {e.name: e for e in objs[module.imports].drain() if e.pid == child.pid}
+    assert found[b"colorsys"].found
+    assert found[b"colorsys"].ns > 0
+    assert not found[b"no_such_module"].found
