@@ -62,7 +62,8 @@ def scalar_of(type_: Any) -> Scalar | None:
 
 
 _native = types.u32.byteorder
-_FOREIGN = "__ctype_be__" if _native == "little" else "__ctype_le__"  # where ctypes keeps the type of the other byte order
+# Where ctypes keeps the type of the other byte order.
+_FOREIGN = "__ctype_be__" if _native == "little" else "__ctype_le__"
 
 
 def is_struct(type_: Any) -> bool:
