@@ -74,7 +74,9 @@ class Context(Front):
         found = c.unit.kind.arguments(c, self, name, node)
         if found is not None:
             return found  # type: ignore[no-any-return]
-        if name in ("data", "data_end", "data_meta") and c.unit.rules().packet:
+        if name == "data_meta" and c.unit.rules().packet:
+            c.fail("write ctx.meta(Note) for the bytes in front of the packet, instead of ctx.data_meta", node)
+        if name in ("data", "data_end") and c.unit.rules().packet:
             c.fail(
                 f"write ctx.packet(Header) for the packet's bytes, and len(ctx) for its length, instead of ctx.{name}",
                 node,
@@ -126,7 +128,7 @@ class Context(Front):
 
     # -- the packet
 
-    def ends(self, c: Compiler, node: Any) -> tuple[Value, Value]:
+    def ends(self, c: Compiler, node: Any, kinds: tuple[str, str] = ("pkt", "pkt_end")) -> tuple[Value, Value]:
         """The packet's first byte and the byte behind its last."""
         rules = c.unit.rules()
         if not rules.packet:
@@ -138,7 +140,7 @@ class Context(Front):
         fields = {field.kind: field for field in rules.context.fields.values()}
         found = []
         tag = c.state.memory.get("place", 0)
-        for kind in ("pkt", "pkt_end"):
+        for kind in kinds:
             field = fields[kind]
             found.append(c.b.share("load", [self.value], (field.offset, field.size, False), 64, 1, (1 << 64) - 1, tag))
         return found[0], found[1]
@@ -170,6 +172,21 @@ class Context(Front):
         writable = c.unit.rules().packet == "rw"
         return Ref(root, off, type_, "packet", check=("end", view_end, end), epoch=epoch, writable=writable,
                    label=f"the {getattr(type_, '__name__', type_)} header")  # fmt: skip
+
+    def meta(self, c: Compiler, args: list[Front], kw: dict[str, Front], node: Any) -> Front:
+        """`ctx.meta(T)`: a view of the bytes that XDP put in front of the packet, or None where there are fewer."""
+        if len(args) != 1 or not isinstance(args[0], Const) or kw:
+            c.fail("write ctx.meta(Note), with the type of what stands in front of the packet", node)
+        rules = c.unit.rules()
+        if not any(field.kind == "pkt_meta" for field in rules.context.fields.values()):
+            c.fail(
+                f"{c.unit.kind.name} programs have nothing in front of their packets; XDP and tc programs have", node
+            )
+        type_ = normal(args[0].obj)
+        start, end = self.ends(c, node, ("pkt_meta", "pkt"))
+        check = ("end", c.b.arith("add", start, c.b.const(sizeof(type_))), end)
+        return Ref(start, 0, type_, "packet", check=check, epoch=c.state.memory.get("place", 0), writable=rules.packet == "rw",
+                   label=f"the {getattr(type_, '__name__', type_)} in front of the packet")  # fmt: skip
 
     def within(self, c: Compiler, args: list[Front], kw: dict[str, Front], n: Int, size: int, node: Any) -> Front:
         """An offset that may lie outside of any packet is tested first: the view is None there."""
@@ -259,6 +276,8 @@ class Context(Front):
     def method(self, c: Compiler, name: str, args: list[Front], kw: dict[str, Front], node: Any) -> Front:
         if name == "packet":
             return self.packet(c, args, kw, node)
+        if name == "meta":
+            return self.meta(c, args, kw, node)
         if name in ("load_byte", "load_half", "load_word"):
             return self.legacy(c, name, args, node)
         from ..uapi.helper_names import HELPER_NAMES

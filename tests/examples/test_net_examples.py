@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from pybpf import VM, NotSupportedError, RetCode, SyscallError, XdpAction, load, load_collection
+from pybpf import VM, NotSupportedError, RetCode, SyscallError, XdpAction, attach_classic, load, load_collection
+from pybpf.cbpf import parse
 from pybpf.net import ETH_P_8021Q, ETH_P_IP, ETH_P_IPV6, Ethernet, IPv4, IPv6, Udp, Vlan
 from pybpf.uapi import SockOpsOp, bpf_flow_keys
 
@@ -529,3 +530,18 @@ def test_pcap_predicate(example):
         assert prog.test_run(PLAIN).retval == XdpAction.PASS
         assert prog.test_run(TAGGED).retval == XdpAction.DROP
         assert [n.sum() for n in prog[module.matched].values()] == [1, 1]
+
+
+def test_xdp_to_tc(example, pair):
+    module = example("xdp_to_tc")
+    with (
+        module.start(pair.name) as objs,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock,
+        attach_classic(sock, parse("ld #mark\njeq #17, keep, drop\nkeep: ret #-1\ndrop: ret #0")),
+    ):
+        sock.bind((pair.here, 9))
+        sock.settimeout(2)
+        pair.send(3)
+        for _ in range(3):
+            assert sock.recv(100) == bytes(5)  # it came through the filter: it has the mark
+        assert objs[module.noted][17].sum() >= 3
