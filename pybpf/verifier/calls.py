@@ -107,10 +107,10 @@ def push_callback(run: Run, state: State, slot: int, subprog: int, kind: str) ->
         frame.return_range = (0, highest)
         other = State([frame])
         other.lost = state.lost
-        other.insn = run.program.starts[subprog]
+        other.insn = other.began = run.program.starts[subprog]
         other.parent = state.parent
-        other.start = other.hist = state.hist
         run.push(other, slot)
+        other.hist.clear()
         return
     other = state.copy()
     frame = enter(other, subprog, slot)

@@ -32,9 +32,11 @@ if TYPE_CHECKING:
     from .context import Setting
     from .num import Num
     from .program import Program
+    from .state import Access, Linked
 
 MAX_DEPTH = 8192
 """Paths that may wait to be explored."""
+_NOTHING = (None, None)
 MANY_NOTES = 40
 """So many jumps and uses of spilled registers are traced back at most, before a checkpoint is made."""
 
@@ -59,7 +61,7 @@ class Run:
         self.peak_states = 0
         self.visits: dict[int, list[State]] | None = None
         """With a dict here, a copy of the state before each visited instruction is kept, by slot (for reports)."""
-        self.visited = bytearray(len(program.ops))
+        self._note: tuple[Access | None, Linked | None] | None = None  # what the step under way wants in the history
         self.uninitialised: dict[int, tuple[str, str]] = {}
         """Calls that read stack bytes which nothing wrote: the argument, and where it lies."""
         self.called_globals: list[int] = []
@@ -78,6 +80,7 @@ class Run:
         self.stack = Stack(program, cfg)
         self.state: State | None = None
         self._functions: dict[int, Function] = {}
+        self._trail = precision.Trail(program, cfg.callbacks)
 
     # -- what the steps use
 
@@ -108,6 +111,7 @@ class Run:
         if checkpoint is not None:
             checkpoint.state.branches += 1
         other.branches = 1
+        other.hist.append((slot, other.insn, *(self._note or _NOTHING)))
         self._waiting.append(other)
         if len(self._waiting) > MAX_DEPTH:
             raise Reject(
@@ -123,18 +127,16 @@ class Run:
             return
         wanted = precision.want(state, reg)
         if wanted is not None:
-            precision.mark(self.program, self.cfg.callbacks, state, wanted, current_done=False)
+            self._trail.mark(state, wanted)
 
     def remember_stack(self, state: State, frame: int, index: int) -> None:
         """The instruction under way loaded or stored a register in this stack slot."""
-        slot, _, linked, previous = state.hist
-        state.hist = (slot, (frame, index), linked, previous)
+        self._note = ((frame, index), None)
         state.noted += 1
 
-    def remember_linked(self, state: State, linked: tuple[tuple[int, int, bool], ...]) -> None:
+    def remember_linked(self, linked: Linked) -> None:
         """The jump under way learned something of several equal numbers."""
-        slot, access, _, previous = state.hist
-        state.hist = (slot, access, linked, previous)
+        self._note = (None, linked)
 
     def stack_reads(self, state: State, frame: int, mask: int) -> None:
         self.stack.read(state, state.insn, frame, mask)
@@ -183,7 +185,7 @@ class Run:
 
     def mark_wanted(self, state: State, wanted: precision.Wanted) -> None:
         if state.parent is not None:
-            precision.mark(self.program, self.cfg.callbacks, state, wanted, current_done=False)
+            self._trail.mark(state, wanted)
 
     # -- functions
 
@@ -246,6 +248,7 @@ class Run:
             regs[1 : 1 + len(registers)] = registers
         first = State([Frame(subprog, -1, regs, ((-1, subprog),))])
         first.insn = start
+        first.began = start
         first.lost = self.lost
         self._explored.clear()
         self._loops_seen.clear()
@@ -260,9 +263,9 @@ class Run:
         """Take one path to its end."""
         steps = self._steps
         prune = self.cfg.prune
-        visited = self.visited
         slot = state.insn
         processed = self.processed
+        self._note = None
         try:
             while True:
                 processed += 1
@@ -278,21 +281,16 @@ class Run:
                     self.processed = processed
                     if self._covered(state, slot):
                         return
-                visited[slot] = 1
-                if self.visits is not None:
-                    self._record(state, slot)
-                state.hist = (slot, None, None, state.hist)
                 step = steps[slot]
                 if step is None:
                     step = steps[slot] = self._compile(slot)
-                slot = step(self, state)
-                if slot < 0:
-                    return
-                state.insn = slot
-        except Exception:
-            # Raised again below: the instruction that ended the walk counts as reached, whatever the reason.
-            visited[state.insn] = 1
-            raise
+                after = step(self, state)
+                if after != slot + 1 or self._note is not None:
+                    if after < 0:
+                        return
+                    state.hist.append((slot, after, *(self._note or _NOTHING)))
+                    self._note = None
+                slot = state.insn = after
         finally:
             self.processed = processed
 
@@ -302,7 +300,25 @@ class Run:
         if len(seen) < 64:
             seen.append(state.copy())
 
+    def reached(self, slot: int) -> bool:
+        """Whether any path led to an instruction."""
+        return self._steps[slot] is not None
+
     def _compile(self, slot: int) -> Step:
+        if self.visits is None:
+            return self._translate(slot)
+        step: Step | None = None
+
+        def recorded(run: Run, state: State) -> int:
+            nonlocal step
+            run._record(state, slot)
+            if step is None:
+                step = run._translate(slot)
+            return step(run, state)
+
+        return recorded
+
+    def _translate(self, slot: int) -> Step:
         op = self.program.ops[slot]
         cls = op[0] & 7
         if cls in (4, 7):
@@ -347,7 +363,7 @@ class Run:
                     old.hits += 1
                     wanted = old.wanted()
                     if wanted is not None:
-                        precision.mark(self.program, self.cfg.callbacks, state, wanted, current_done=True)
+                        self._trail.mark(state, wanted)
                     if loop:
                         self._remember_loop(old.state)
                     if kept is not None:
@@ -370,7 +386,8 @@ class Run:
         new = Checkpoint(state.copy())
         self._explored.setdefault(slot, []).insert(0, new)
         state.parent = new
-        state.start = state.hist
+        state.hist = []
+        state.began = slot
         state.noted = 0
         state.depth += 1
         self.peak_states += 1

@@ -7,7 +7,7 @@ from html import escape
 
 from ..asm.opcodes import LD_IMM64
 from .program import CALL, EXIT, JA, JA32
-from .report import describe_state, path_of
+from .report import describe_state, path_of, way_to
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from .program import Program
     from .report import Finding, Report
-    from .state import State
 
 _STYLE = """
 :root{--ink:#1d2430;--soft:#5c6675;--line:#d8dde5;--ground:#fff;--tint:#f4f6f9;--bad:#c22f2f;--path:#e8792b;--good:#1c7c46;--warn:#946200}
@@ -114,7 +113,9 @@ class _View:
         self.run = outcome.run
         problem = outcome.problem
         self.bad = problem.insn if problem is not None else None
-        self.path = _slots_of(problem.state) if problem is not None else set()
+        self.path = {slot for slot, _ in way_to(problem.state if problem is not None else None)}
+        if self.bad is not None:
+            self.path.add(self.bad)
         self.steps = set(path_of(problem.state, program)) if problem is not None else set()
         self.blocks = self._blocks()
 
@@ -207,7 +208,7 @@ class _View:
             return "bad"
         if any(slot in self.path for slot in slots):
             return "path"
-        return "dead" if self.run is not None and not any(self.run.visited[slot] for slot in slots) else ""
+        return "dead" if self.run is not None and not any(self.run.reached(slot) for slot in slots) else ""
 
     # -- the listing
 
@@ -223,7 +224,7 @@ class _View:
                 shown = f"{source.line}: {source.text.strip()}"
             kinds = [
                 "bad" if slot == self.bad else "path" if slot in self.path else "",
-                "dead" if self.run is not None and not self.run.visited[slot] else "",
+                "dead" if self.run is not None and slot != self.bad and not self.run.reached(slot) else "",
                 "start" if slot in self.blocks and slot else "",
             ]
             rows.append(
@@ -268,14 +269,3 @@ def _arrow(source: tuple[int, int, int], target: tuple[int, int, int], taken: in
     kind = ' class="path"' if on_path else ""
     return f'<path{kind} d="{curve}" marker-end="url(#tip)"/>'
 
-
-def _slots_of(state: State | None) -> set[int]:
-    """The instructions on the way to a state."""
-    found: set[int] = set()
-    if state is None:
-        return found
-    history = state.hist
-    while history is not None:
-        found.add(history[0])
-        history = history[3]
-    return found

@@ -120,7 +120,7 @@ def _conditional(slot: int, target: int, kind: int, wide: bool, dst: int, src: i
             return target if taken else after
         linked = _linked(run, state, a, b) if a.id or b.id else None
         if linked is not None and len(linked) > 1:
-            run.remember_linked(state, linked)
+            run.remember_linked(linked)
         other = state.copy()
         other.insn = target
         run.push(other, slot)

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .checkpoint import Checkpoint
-    from .program import Program
+    from .program import Op, Program
     from .state import State
 
-    History = tuple[int, tuple[int, int] | None, Any, Any]
-
 ARGS = 0b111110
+ALWAYS = 1 << 16
+"""Stands for a register that is always of interest."""
 
 
 class _Lost(Exception):
@@ -43,44 +43,79 @@ class Wanted:
         return not any(self.regs) and not any(self.slots)
 
 
-def mark(program: Program, callbacks: set[int], state: State, wanted: Wanted, *, current_done: bool) -> None:
-    """Mark `wanted` places of `state` and whatever they were computed from, in the checkpoints that it came through.
+class Trail:
+    """Walks back over the paths of one program."""
 
-    `current_done` tells whether the newest instruction of the history has taken effect already.
-    """
-    history = state.hist
-    stop = state.start
-    checkpoint: Checkpoint | None = state.parent
-    if not current_done and history is not stop:
-        history = history[3]
-    after = state.insn
-    regs, slots = wanted.regs, wanted.slots
-    try:
-        while True:
-            while history is not stop:
-                slot, access, linked, previous = history
-                if linked is not None:
-                    _join(wanted, linked)
-                _step_back(program, callbacks, slot, after, access, wanted)
-                if linked is not None:
-                    _join(wanted, linked)
-                if not any(regs) and not any(slots):
+    def __init__(self, program: Program, callbacks: set[int]) -> None:
+        self._program = program
+        self._callbacks = callbacks
+        self._touches: list[int] | None = None  # made when first needed: many programs never are walked back
+
+    def mark(self, state: State, wanted: Wanted) -> None:
+        """Mark `wanted` places of `state` and whatever they were computed from, in the checkpoints that it came through.
+
+        The instruction at `state.insn` has not taken effect.
+        """
+        touches = self._touches
+        if touches is None:
+            touches = self._touches = [_touched(op) for op in self._program.ops]
+        notes, at, begin = state.hist, state.insn, state.began
+        left = len(notes)
+        checkpoint: Checkpoint | None = state.parent
+        regs = wanted.regs
+        try:
+            while True:
+                while left or at != begin:
+                    if left and notes[left - 1][1] == at:
+                        left -= 1
+                        slot, after, access, linked = notes[left]
+                        if linked is not None:
+                            _join(wanted, linked)
+                        _step_back(self._program, self._callbacks, slot, after, access, wanted)
+                        if linked is not None:
+                            _join(wanted, linked)
+                    else:
+                        slot = at - 1
+                        if not (regs[wanted.frame] | ALWAYS) & touches[slot]:
+                            at = slot
+                            continue
+                        _step_back(self._program, self._callbacks, slot, at, None, wanted)
+                    if wanted.empty():
+                        return
+                    at = slot
+                if checkpoint is None:
+                    break
+                checkpoint.keep_new(wanted)
+                if wanted.empty():
                     return
-                after = slot
-                history = previous
-            if checkpoint is None:
-                break
-            checkpoint.keep_new(wanted)
-            if not any(regs) and not any(slots):
-                return
-            stop = checkpoint.state.start
-            history = checkpoint.state.hist
-            checkpoint = checkpoint.state.parent
-    except _Lost:
-        mark_all(state)
-        return
-    if not wanted.empty() and not _only_arguments(wanted):
-        mark_all(state)
+                old = checkpoint.state
+                notes, at, begin = old.hist, old.insn, old.began
+                left = len(notes)
+                checkpoint = old.parent
+        except _Lost:
+            mark_all(state)
+            return
+        if not _only_arguments(wanted):
+            mark_all(state)
+
+
+def _touched(op: Op) -> int:
+    """The registers that matter to `_step_back` at an instruction without stack access; ALWAYS for calls and exits."""
+    opcode, dst, src, _, _ = op
+    cls = opcode & 7
+    d = 1 << dst
+    if cls in (Class.ALU, Class.ALU64, Class.LDX, Class.ST):
+        return d
+    if cls == Class.STX:
+        return d | (1 << src | 1 if opcode & 0xE0 == Mode.ATOMIC else 0)
+    if cls == Class.LD:
+        return d if opcode == LD_IMM64 else 1
+    kind = opcode & 0xF0
+    if kind in (Jmp.CALL, Jmp.EXIT):
+        return ALWAYS
+    if kind == Jmp.JA or opcode == MAY_GOTO or not opcode & 8:
+        return 0
+    return d | 1 << src
 
 
 def _only_arguments(wanted: Wanted) -> bool:

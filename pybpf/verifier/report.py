@@ -9,6 +9,7 @@ from .values import NOT_INIT, text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from ..source import Source
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from .check import Outcome
     from .program import Program
     from .state import State
+
+
+MAX_PATH = 1000
+"""So many of the last jumps are shown at most."""
 
 
 @dataclass(frozen=True)
@@ -162,17 +167,31 @@ def describe_state(state: State | None) -> dict[str, str]:
     return shown
 
 
+def way_to(state: State | None) -> Iterator[tuple[int, int]]:
+    """The instructions that led to a state, latest first, each with the one that came after it."""
+    if state is None:
+        return
+    while True:
+        at = state.insn
+        for slot, after, _, _ in reversed(state.hist):
+            yield from ((i, i + 1) for i in range(at - 1, after - 1, -1))
+            yield slot, after
+            at = slot
+        yield from ((i, i + 1) for i in range(at - 1, state.began - 1, -1))
+        if state.parent is None:
+            return
+        state = state.parent.state
+
+
 def path_of(state: State | None, program: Program | None) -> tuple[tuple[int, bool], ...]:
     """The conditional jumps on the way to a state, and whether they were taken."""
-    if state is None or program is None:
-        return ()
     found: list[tuple[int, bool]] = []
-    after = state.insn
-    history = state.hist
-    while history is not None and len(found) < 1000:
-        slot, _, _, history = history
+    if program is None:
+        return ()
+    for slot, after in way_to(state):
         opcode = program.ops[slot][0]
-        if opcode & 7 in (5, 6) and opcode & 0xF0 not in (0x00, 0x80, 0x90) and slot != after:
+        if opcode & 7 in (5, 6) and opcode & 0xF0 not in (0x00, 0x80, 0x90):
             found.append((slot, after != slot + 1))
-        after = slot
+            if len(found) == MAX_PATH:
+                break
     return tuple(reversed(found))

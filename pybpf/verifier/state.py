@@ -83,17 +83,26 @@ class Frame:
         stack[index] = slot
 
 
+Access = tuple[int, int]
+"""A stack slot that an instruction loaded or stored a register in: (frame, index)."""
+Linked = tuple[tuple[int, int, bool], ...]
+"""Places that hold equal numbers: (frame, register or slot, whether it is a slot)."""
+Note = tuple[int, int, "Access | None", "Linked | None"]
+"""An instruction that did more than go on to the next one: (slot, where it led, access, linked)."""
+
+
 Held = tuple[int, int, int, "Any"]  # what (REF, LOCK, ...), id, slot where acquired, what it belongs to
 
 
 class State:
     """One path at one instruction.
 
-    `parent` is the checkpoint that it came from, `branches` how many unfinished paths came from it.  `hist` is the way here, as
-    a linked list of (slot, stack access, linked registers, previous), latest first.
+    `parent` is the checkpoint that it came from, `branches` how many unfinished paths came from it.  `began` is the slot
+    where the path since that checkpoint begins, and `hist` what happened on it: where no note says otherwise, it just went on.
     """
 
     __slots__ = (
+        "began",
         "branches",
         "callback_depth",
         "depth",
@@ -109,7 +118,6 @@ class State:
         "preempt",
         "rcu",
         "sleepable",
-        "start",
     )
 
     def __init__(self, frames: list[Frame]) -> None:
@@ -126,8 +134,8 @@ class State:
         self.may_goto = 0
         self.noted = 0  # entries of `hist` since the checkpoint that tell more than "went on"
         self.callback_depth = 0
-        self.hist: Any = None
-        self.start: Any = None  # `hist` at the checkpoint that this state continues
+        self.hist: list[Note] = []
+        self.began = 0
         self.sleepable = False
 
     def copy(self) -> State:
@@ -145,8 +153,8 @@ class State:
         new.may_goto = self.may_goto
         new.noted = self.noted
         new.callback_depth = self.callback_depth
-        new.hist = self.hist
-        new.start = self.start
+        new.hist = self.hist.copy()
+        new.began = self.began
         new.sleepable = self.sleepable
         return new
 

@@ -60,7 +60,7 @@ def _dead_code(run: Run, program: Program) -> list[Finding]:
         second = (
             slot and program.ops[slot - 1][0] == LD_IMM64 and slot - 1 in program.insns and slot not in program.insns
         )
-        if run.visited[slot] or second:
+        if run.reached(slot) or second:
             continue
         subprog = program.subprog_of(slot)
         if run.function(subprog).is_global and subprog not in run.called_globals:
@@ -82,7 +82,7 @@ def _dead_code(run: Run, program: Program) -> list[Finding]:
 def _calls(run: Run, program: Program) -> list[Finding]:
     found = []
     for slot, (opcode, _, src, _, imm) in enumerate(program.ops):
-        if opcode != CALL or src != Call.HELPER or not run.visited[slot]:
+        if opcode != CALL or src != Call.HELPER or not run.reached(slot):
             continue
         name = helper(imm, run.setting.prog_type).name
         if name in _PRINTS:
