@@ -50,7 +50,7 @@ class Loop(NamedTuple):
 class Checkpoint:
     """A state at a place where paths are compared, the numbers in it that matter, and how useful it has been."""
 
-    __slots__ = ("hits", "live", "misses", "precise_regs", "precise_slots", "state")
+    __slots__ = ("hits", "live", "misses", "precise_regs", "precise_slots", "state", "told")
 
     def __init__(self, state: State) -> None:
         self.state = state
@@ -59,6 +59,8 @@ class Checkpoint:
         self.live: list[int] | None = None  # stack slots that matter in each frame, once all paths from here are done
         self.hits = 0
         self.misses = 0
+        self.told = (-1, 0)
+        """The place (frame, register, or ~slot of the stack) that told the last path apart: it probably does again."""
 
     def keep_new(self, wanted: Wanted) -> None:
         """Mark the numbers that are wanted; those that need no further search are taken out of `wanted`."""
@@ -139,6 +141,8 @@ def equal(old: Checkpoint, new: State, live: Sequence[int], how: int) -> bool:
     frames, others = state.frames, new.frames
     if len(frames) != len(others) or state.sleepable != new.sleepable:
         return False
+    if old.told[0] >= 0 and _differs(old, new, live, how, *old.told):
+        return False
     last = len(frames) - 1
     if how != EXACT:  # the current frame's registers differ most often, and comparing them costs nothing
         mask = live[state.insn]
@@ -163,10 +167,28 @@ def equal(old: Checkpoint, new: State, live: Sequence[int], how: int) -> bool:
                 if a is b and not a.id and not a.ref:
                     continue
                 if not _covers(a, b, ids, how, precise >> r & 1):
+                    old.told = (i, r)
                     return False
-        if not _stack_covers(frame, other, ids, how, old.precise_slots[i], -1 if old.live is None else old.live[i]):
+        if how == EXACT and len(frame.stack) != len(other.stack):
             return False
+        precise, mask = old.precise_slots[i], -1 if old.live is None else old.live[i]
+        for s in range(len(frame.stack)):
+            if not _slot_covers(frame, other, s, ids, how, precise, mask):
+                old.told = (i, ~s)
+                return False
     return True
+
+
+def _differs(old: Checkpoint, new: State, live: Sequence[int], how: int, frame: int, place: int) -> bool:
+    """Whether one place alone shows that the checkpoint does not cover the state."""
+    a, b = old.state.frames[frame], new.frames[frame]
+    if place < 0:
+        mask = -1 if old.live is None else old.live[frame]
+        return not _slot_covers(a, b, ~place, Ids(), how, old.precise_slots[frame], mask)
+    at = new.insn if frame == len(new.frames) - 1 else old.state.frames[frame + 1].callsite
+    return bool(live[at] >> place & 1) and not _covers(
+        a.regs[place], b.regs[place], Ids(), how, old.precise_regs[frame] >> place & 1
+    )
 
 
 def _same_held(old: State, new: State, ids: Ids) -> bool:
@@ -247,43 +269,34 @@ def _within(outer: Num, inner: Num) -> bool:
     )
 
 
-def _stack_covers(old: Frame, new: Frame, ids: Ids, how: int, precise: int, live: int) -> bool:
-    stack = new.stack
-    count = len(stack)
-    if how == EXACT and len(old.stack) != count:
+def _slot_covers(old: Frame, new: Frame, index: int, ids: Ids, how: int, precise: int, live: int) -> bool:
+    slot = old.stack[index]
+    other = new.stack[index] if index < len(new.stack) else None
+    reg = slot.reg
+    if slot is other and (reg is None or not (reg.id or reg.ref)):
+        return True
+    kinds = slot.bytes
+    if how != EXACT and (not live >> index & 1 or not kinds.strip(_SKIPPED)):
+        return True
+    if other is None or (how == EXACT and kinds != other.bytes):
         return False
-    for i, slot in enumerate(old.stack):
-        other = stack[i] if i < count else None
-        if slot is other and slot.reg is None:
-            continue
-        if how != EXACT and (not live >> i & 1 or not slot.bytes.strip(_SKIPPED)):
-            continue
-        if other is None:
-            return False
-        if not _slot_covers(slot, other, ids, how, precise >> i & 1):
-            return False
-    return True
-
-
-def _slot_covers(old: Slot, new: Slot, ids: Ids, how: int, precise: int) -> bool:
-    kinds, others = old.bytes, new.bytes
-    if how == EXACT and kinds != others:
-        return False
-    as_old, as_new = _as_number(old), _as_number(new)
+    as_old, as_new = _as_number(slot), _as_number(other)
     if as_old is not None and as_new is not None:
-        return _covers(as_old, as_new, ids, how, precise)
-    for a, b in zip(kinds, others, strict=True):
-        if a != b and a not in _SKIPPED and not (a == MISC and b == ZERO):
-            return False
+        return _covers(as_old, as_new, ids, how, precise >> index & 1)
+    others = other.bytes
+    if kinds != others:
+        for a, b in zip(kinds, others, strict=True):
+            if a != b and a not in _SKIPPED and not (a == MISC and b == ZERO):
+                return False
     lead = kinds[0]
     if lead in (SPILL, DYNPTR, ITER, IRQ):
-        if old.reg is None or new.reg is None:
-            return old.reg is new.reg
+        if reg is None or other.reg is None:
+            return reg is other.reg
         if lead == SPILL:
-            return _covers(old.reg, new.reg, ids, how, precise)
+            return _covers(reg, other.reg, ids, how, precise >> index & 1)
         if lead == ITER and how != EXACT:  # how often it was advanced makes no difference
-            return old.reg.data == new.reg.data and ids.same(old.reg.ref, new.reg.ref)
-        return _exact(old.reg, new.reg, ids)
+            return reg.data == other.reg.data and ids.same(reg.ref, other.reg.ref)
+        return _exact(reg, other.reg, ids)
     return True
 
 

@@ -268,4 +268,3 @@ def _arrow(source: tuple[int, int, int], target: tuple[int, int, int], taken: in
         curve = f"M{left} {start_y - 8}C8 {start_y} 8 {end_y} {target[0]} {end_y + 8}"
     kind = ' class="path"' if on_path else ""
     return f'<path{kind} d="{curve}" marker-end="url(#tip)"/>'
-

@@ -62,27 +62,28 @@ class Trail:
         notes, at, begin = state.hist, state.insn, state.began
         left = len(notes)
         checkpoint: Checkpoint | None = state.parent
-        regs = wanted.regs
+        regs, slots = wanted.regs, wanted.slots
         try:
             while True:
                 while left or at != begin:
                     if left and notes[left - 1][1] == at:
                         left -= 1
-                        slot, after, access, linked = notes[left]
-                        if linked is not None:
-                            _join(wanted, linked)
-                        _step_back(self._program, self._callbacks, slot, after, access, wanted)
-                        if linked is not None:
-                            _join(wanted, linked)
+                        at, after, access, linked = notes[left]
                     else:
-                        slot = at - 1
-                        if not (regs[wanted.frame] | ALWAYS) & touches[slot]:
-                            at = slot
-                            continue
-                        _step_back(self._program, self._callbacks, slot, at, None, wanted)
-                    if wanted.empty():
+                        after, access, linked = at, None, None
+                        at -= 1
+                    if linked is not None:
+                        _join(wanted, linked)
+                    if (regs[wanted.frame] | ALWAYS) & touches[at] or (
+                        access is not None and slots[access[0]] >> access[1] & 1
+                    ):
+                        _step_back(self._program, self._callbacks, at, after, access, wanted)
+                    elif linked is None:
+                        continue
+                    if linked is not None:
+                        _join(wanted, linked)
+                    if not any(regs) and not any(slots):
                         return
-                    at = slot
                 if checkpoint is None:
                     break
                 checkpoint.keep_new(wanted)
