@@ -8,7 +8,7 @@ from .reject import Reject
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .program import Program
+    from .program import Op, Program
 
 # Helpers that run a callback before they return, and those that let one run later.
 SYNC_CALLBACKS = frozenset((164, 180, 181, 209))  # for_each_map_elem, find_vma, loop, user_ringbuf_drain
@@ -18,8 +18,8 @@ ASYNC_CALLBACKS = frozenset((170,))  # timer_set_callback
 class Cfg:
     """The control-flow graph.
 
-    `prune` are the slots where paths are compared, `forced` those where a checkpoint is always made, `loops` gives each slot in a
-    loop the number of its loop (strongly connected component), 0 outside.
+    `looped` tells whether any jump leads back, `prune` are the slots where paths are compared, `forced` those where a checkpoint
+    is always made, `loops` gives each slot in a loop the number of its loop (strongly connected component), 0 outside.
     """
 
     def __init__(self, program: Program) -> None:
@@ -27,25 +27,11 @@ class Cfg:
         self.prune: set[int] = set()
         self.forced: set[int] = set()
         self.callbacks: set[int] = set()
+        self.looped = False
+        self.successors = [_successors(slot, op) for slot, op in enumerate(program.ops)]
+        """The slots that may follow each one within the same function; a call is followed by what comes after it."""
         self._explore()
-        self.loops = self._components()
-
-    def successors(self, slot: int) -> tuple[int, ...]:
-        """The slots that may follow within the same function; a call is followed by what comes after it."""
-        opcode, _, _, off, imm = self.program.ops[slot]
-        cls = opcode & 7
-        if cls not in (Class.JMP, Class.JMP32):
-            return (slot + 2,) if opcode == LD_IMM64 else (slot + 1,)
-        op = opcode & 0xF0
-        if op == Jmp.EXIT:
-            return ()
-        if op == Jmp.CALL:
-            return (slot + 1,)
-        if opcode == JA:
-            return (slot + 1 + off,)
-        if opcode == JA32:
-            return (slot + 1 + imm,)
-        return (slot + 1, slot + 1 + off)
+        self.loops = self._components() if self.looped or self.callbacks else [0] * len(program.ops)
 
     def _explore(self) -> None:
         """Walk from the entry (and from callbacks and called functions) and mark the places that matter."""
@@ -71,8 +57,10 @@ class Cfg:
                     raise Reject("cfg", f"jump out of range from insn {slot} to {target}", insn=slot)
                 if not seen[target]:
                     enter(target)
-                elif on_path[target] and not program.setting.privileged:
-                    raise Reject("cfg", f"back-edge from insn {slot} to {target}", insn=slot)
+                elif on_path[target]:
+                    self.looped = True
+                    if not program.setting.privileged:
+                        raise Reject("cfg", f"back-edge from insn {slot} to {target}", insn=slot)
                 continue
             on_path[slot] = 0
             self.order.append(slot)
@@ -95,7 +83,7 @@ class Cfg:
     def _visit(self, slot: int) -> tuple[int, ...]:
         """The slots to walk to from here, callees included; marks where paths will be compared."""
         opcode, _, src, _, imm = self.program.ops[slot]
-        follow = self.successors(slot)
+        follow = self.successors[slot]
         prune = self.prune
         if opcode == LD_IMM64 and src == Pseudo.FUNC:
             prune.update((slot, slot + 2, slot + imm + 1))
@@ -176,4 +164,21 @@ class Cfg:
 
     def _edges(self, slot: int) -> tuple[int, ...]:
         opcode = self.program.ops[slot][0]
-        return () if opcode == 0 and slot and self.program.ops[slot - 1][0] == LD_IMM64 else self.successors(slot)
+        return () if opcode == 0 and slot and self.program.ops[slot - 1][0] == LD_IMM64 else self.successors[slot]
+
+
+def _successors(slot: int, op: Op) -> tuple[int, ...]:
+    opcode, _, _, off, imm = op
+    cls = opcode & 7
+    if cls not in (Class.JMP, Class.JMP32):
+        return (slot + 2,) if opcode == LD_IMM64 else (slot + 1,)
+    kind = opcode & 0xF0
+    if kind == Jmp.EXIT:
+        return ()
+    if kind == Jmp.CALL:
+        return (slot + 1,)
+    if opcode == JA:
+        return (slot + 1 + off,)
+    if opcode == JA32:
+        return (slot + 1 + imm,)
+    return (slot + 1, slot + 1 + off)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from ..asm.opcodes import LD_IMM64, SIZE_BYTES, Atomic, Call, Class, Jmp, Mode, Pseudo, Size
 from ..uapi.map import MapType
 from ..uapi.prog import ProgType
-from . import memory
+from . import memory, stack
 from .alu import failing, reserved, unread, unwritable
 from .calls import call_function, leave
 from .helpers import call_helper
@@ -97,16 +97,22 @@ def _load(slot: int, op: Op) -> Step:
     after = slot + 1
     access = memory.access
     narrow = LOADED[size]
+    on_stack = src == 10 and -stack.STACK_SIZE <= off < 0 and not off % size
 
     def step(run: Run, state: State) -> int:
-        regs = state.frames[-1].regs
+        frames = state.frames
+        frame = frames[-1]
+        regs = frame.regs
         base = regs[src]
         type = base.type
         if not type:
             raise unread(src)
-        value = access(run, state, src, off, size, False)
-        if run.pointer_types.get(slot, -1) != type:
-            note_pointer(run, slot, type)
+        if on_stack and off >= -8 * len(frame.stack):  # aligned, and inside of what is known to be used
+            value = stack.read_at(run, state, frame, len(frames) - 1, off, size, True)
+        else:
+            value = access(run, state, src, off, size, False)
+            if run.pointer_types.get(slot, -1) != type:
+                note_pointer(run, slot, type)
         assert value is not None
         if size < 8 and value.type == SCALAR and (signed or value is not narrow):
             num = sign_extend(value.num, size) if signed else truncate(value.num, size)
@@ -120,15 +126,21 @@ def _load(slot: int, op: Op) -> Step:
 def _store(slot: int, dst: int, off: int, size: int, src: int, constant: Reg | None) -> Step:
     after = slot + 1
     access = memory.access
+    on_stack = dst == 10 and -stack.STACK_SIZE <= off < 0 and not off % size
 
     def step(run: Run, state: State) -> int:
-        regs = state.frames[-1].regs
+        frames = state.frames
+        frame = frames[-1]
+        regs = frame.regs
         if constant is not None:
             value = constant
         else:
             value = regs[src]
             if not value.type:
                 raise unread(src)
+        if on_stack and off >= -8 * len(frame.stack):
+            stack.write_at(run, state, frame, len(frames) - 1, off, size, value, src, True)
+            return after
         base = regs[dst]
         if not base.type:
             raise unread(dst)

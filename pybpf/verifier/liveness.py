@@ -82,13 +82,13 @@ class Registers:
             changed = False
             for slot in order:
                 after = 0
-                for follower in cfg.successors(slot):
+                for follower in cfg.successors[slot]:
                     after |= before[follower]
                 reads, writes = effects[slot]
                 live = reads | after & ~writes
                 if live != before[slot]:
                     before[slot] = live
-                    changed = True
+                    changed = cfg.looped
 
 
 class Stack:
@@ -116,8 +116,9 @@ class Stack:
     def read(self, state: State, slot: int, frame: int, mask: int) -> None:
         """The instruction at `slot` may read these stack slots (bits of `mask`) of a frame."""
         site = self._site(state.frames[-1].chain, frame)
-        if mask & ~site.reads.get(slot, 0):
-            site.reads[slot] = site.reads.get(slot, 0) | mask
+        known = site.reads.get(slot, 0)
+        if mask & ~known:
+            site.reads[slot] = known | mask
             self._dirty.append((site, slot))
 
     def write(self, state: State, slot: int, frame: int, mask: int) -> None:
@@ -152,7 +153,7 @@ class Stack:
         while work:
             site, slot = work.pop()
             after = 0
-            for follower in self._cfg.successors(slot):
+            for follower in self._cfg.successors[slot]:
                 after |= site.live.get(follower, 0)
             live = site.reads.get(slot, 0) | after & ~site.writes.get(slot, 0) | site.live.get(slot, 0)
             if live == site.live.get(slot, 0):
@@ -168,7 +169,7 @@ class Stack:
     def _predecessors(self) -> list[tuple[int, ...]]:
         found: list[list[int]] = [[] for _ in range(len(self._program.ops) + 2)]
         for slot in self._cfg.order:
-            for follower in self._cfg.successors(slot):
+            for follower in self._cfg.successors[slot]:
                 found[follower].append(slot)
         return [tuple(slots) for slots in found]
 

@@ -71,14 +71,18 @@ def read(run: Run, state: State, reg: Reg, regno: int, off: int, size: int, into
         run.privileged_only(f"R{regno} variable offset stack access prohibited for !root")
         check_range(run, state, reg, regno, off, size, write=False)
         return _read_bytes(frame, reg.num.smin + off, reg.num.smax + off + size)
-    at = numbers.s64(reg.num.value) + off
+    return read_at(run, state, frame, reg.extra, numbers.s64(reg.num.value) + off, size, into)
+
+
+def read_at(run: Run, state: State, frame: Frame, number: int, at: int, size: int, into: bool) -> Reg | None:
+    """What a load from fp+`at` of a frame gives."""
     index = (-at - 1) >> 3
     slot = frame.slot(index)
-    run.stack_reads(state, reg.extra, 1 << index)
+    run.stack_reads(state, number, 1 << index)
     byte = at & 7
     kinds = slot.bytes
     if kinds[0] == SPILL and slot.reg is not None:
-        return _fill(run, state, frame, reg.extra, index, slot, byte, size, at, into)
+        return _fill(run, state, frame, number, index, slot, byte, size, at, into)
     for kind in kinds[byte : byte + size]:
         _check_readable(run, kind, at, size)
     if not into:
@@ -158,7 +162,21 @@ def write(run: Run, state: State, reg: Reg, regno: int, off: int, size: int, val
         run.privileged_only(f"R{regno} variable offset stack access prohibited for !root")
         _write_range(run, state, frame, reg.num.smin + off, reg.num.smax + off + size, value, source)
         return
-    at = numbers.s64(reg.num.value) + off
+    write_at(run, state, frame, reg.extra, numbers.s64(reg.num.value) + off, size, value, source, regno == 10)
+
+
+def write_at(
+    run: Run,
+    state: State,
+    frame: Frame,
+    number: int,
+    at: int,
+    size: int,
+    value: Reg | None,
+    source: int,
+    always: bool,
+) -> None:
+    """A store to fp+`at` of a frame; `always` tells whether the instruction never stores anywhere else."""
     index = (-at - 1) >> 3
     byte = at & 7
     slot = frame.slot(index)
@@ -175,14 +193,14 @@ def write(run: Run, state: State, reg: Reg, regno: int, off: int, size: int, val
             value = Reg(SCALAR, value.num)
         kinds = ALL_SPILL if size == 8 else bytes([SPILL] * size) + _spoiled(slot.bytes[size:])
         frame.set_slot(index, Slot(kinds, value))
-        run.remember_stack(state, reg.extra, index)
+        run.remember_stack(state, number, index)
     elif value is not None and value.type not in _UNSPILLABLE and value.type != SCALAR:
         if size != 8:
             raise Reject("bounds-stack", "invalid size of register spill", hint="store a pointer with all its 8 bytes")
         if frame is not state.frames[-1] and value.type == STACK:
             raise Reject("type", "cannot spill pointers to stack into stack frame of the caller")
         frame.set_slot(index, Slot(ALL_SPILL, value))
-        run.remember_stack(state, reg.extra, index)
+        run.remember_stack(state, number, index)
     else:
         kind = MISC
         if value is not None and value.null:
@@ -198,8 +216,8 @@ def write(run: Run, state: State, reg: Reg, regno: int, off: int, size: int, val
         else:
             slot = Slot(kinds)
         frame.set_slot(index, slot)
-    if size == 8 and regno == 10:
-        run.stack_writes(state, reg.extra, 1 << index)
+    if size == 8 and always:
+        run.stack_writes(state, number, 1 << index)
 
 
 def _spoiled(kinds: bytes) -> bytes:
