@@ -6,6 +6,7 @@ Which fields there are, and what may be written, is asked of `pybpf.kernel` for 
 from __future__ import annotations
 
 from . import scalars as types
+from .bounds import seen
 from .build import limits
 from .integers import convert, value_of
 from .layout import normal, sizeof
@@ -153,6 +154,17 @@ class Context(Front):
         size = sizeof(type_)
         if not c.unit.rules().packet:
             return self.copied(c, type_, kw, node)
+        if "at" in kw:
+            n = kw["at"].number(c, node)
+            if isinstance(n, Int) and not seen(c, n.value, MAX_OFFSET - size):
+                return self.within(c, args, kw, n, size, node)
+        return self.view(c, args, kw, node)
+
+    def view(self, c: Compiler, args: list[Front], kw: dict[str, Front], node: Any) -> Front:
+        """A view whose offset is known to lie within any packet."""
+        assert isinstance(args[0], Const)
+        type_ = normal(args[0].obj)
+        size = sizeof(type_)
         start, end = self.ends(c, node)
         base = start
         after = kw.get("after")
@@ -162,9 +174,6 @@ class Context(Front):
             after.usable(c, node)
             base = c.b.arith("add", after.base, c.b.const(after.off + sizeof(after.type)))
         if "at" in kw:
-            n = kw["at"].number(c, node)
-            if isinstance(n, Int) and not fits(*span(c, n), 0, MAX_OFFSET - size):
-                return self.within(c, args, kw, n, size, node)
             base = self.offset(c, base, kw["at"], size, node)
         epoch = c.state.memory.get("place", 0)
         view_end = c.b.arith("add", base, c.b.const(size))
@@ -199,7 +208,7 @@ class Context(Front):
         lo, hi = inside.facts.get(n.value, (0, most))
         inside.facts[n.value] = (max(lo, 0), min(hi, most))
         c.b.state = inside
-        view = self.packet(c, args, {**kw, "at": n}, node)
+        view = self.view(c, args, {**kw, "at": n}, node)
         return select(c, [(outside, Const(None)), (c.b.state, view)], node, "this view")
 
     def offset(self, c: Compiler, base: Value, at: Front, size: int, node: Any) -> Value:
@@ -216,7 +225,13 @@ class Context(Front):
                 f"for example `if offset > 1500: return ...`, or mask it with & 0x7ff", node
             )  # fmt: skip
         # A constant part goes into the instructions that use the address.
-        if value.op == "add" and value.args[1].op == "const" and value.args[1].aux >= 0 and value.bits == 64:
+        if (
+            value.op == "add"
+            and value.args[1].op == "const"
+            and value.args[1].aux >= 0
+            and value.bits == 64
+            and seen(c, value.args[0], MAX_OFFSET)
+        ):
             moved = c.b.share("add", [base, value.args[0]], None, 64, 1, (1 << 64) - 1)
             return c.b.arith("add", moved, value.args[1], 64, 1, (1 << 64) - 1)
         return c.b.share("add", [base, value], None, 64, 1, (1 << 64) - 1)
@@ -342,10 +357,6 @@ class Elements(Front):
 
     def length(self, c: Compiler, node: Any) -> Front:
         return Const(self.field.count)
-
-
-def fits(lo: int, hi: int, low: int, high: int) -> bool:
-    return low <= lo and hi <= high
 
 
 def _accessible(field: Any, write: bool) -> bool:

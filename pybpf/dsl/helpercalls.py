@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .bounds import bounded
 from .build import S64_MAX, S64_MIN, limits
 from .integers import value_of
 from .kernelfields import LOCK, Held
@@ -181,7 +182,7 @@ def argument(
         lo, hi = span(c, n)
         if (lo < 0 or hi >= 1 << 29) and not c.lenient():
             c.fail(f"{where} may be {lo}..{hi}: bound it first, for example min(n, {1 << 12})", node)
-        return value_of(c, n)
+        return bounded(c, value_of(c, n), hi, 1 if lo and arg.kind == "size" else 0)
     if kind == "map":
         pointer = getattr(front, "pointer_value", None)
         if pointer is None:

@@ -335,6 +335,9 @@ def count(c: Compiler, node: Any, args: list[Any], unrolling: bool) -> None:
     start: Front = Const(0) if len(fronts) == 1 else fronts[0]
     stop = fronts[0] if len(fronts) == 1 else fronts[1]
     step = fronts[2] if len(fronts) == 3 else Const(1)
+    for front, argument in ((start, args[0]), (stop, args[-1] if len(args) == 1 else args[1])):
+        if isinstance(front, Const) and not isinstance(front.obj, Bounded):
+            front.number(c, argument)
     if not isinstance(step, Const) or not isinstance(step.obj, int) or step.obj == 0:
         c.fail("the step of range must be a constant other than 0", node)
     if isinstance(start, Const) and isinstance(stop, Const) and not isinstance(stop.obj, Bounded):

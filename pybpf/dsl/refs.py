@@ -6,10 +6,13 @@ A reference may be None (`check` says how that is tested) until a branch has sho
 
 from __future__ import annotations
 
+from ..declared import Global
 from ..fields import kernel_fields
 from ..types import Scalar
+from .bounds import bounded
 from .build import limits
 from .integers import OPS, binary, convert, value_of
+from .ir import Value
 from .layout import Field, alignof, as_array, fields, is_array, is_struct, normal, scalar_of, sizeof, type_name
 from .values import INT, Const, Front, Int, Tuple, native, span
 
@@ -18,8 +21,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .compiler import Compiler
-    from .ir import Value
 
+FIXED = frozenset(("ctx", "kernel"))
+"""Regions in which the kernel takes constant offsets only."""
 ATOMIC = {"Add": 0x00, "Sub": 0x00, "BitOr": 0x40, "BitAnd": 0x50, "BitXor": 0xA0}
 
 
@@ -73,8 +77,8 @@ class Ref(Front):
         return self.load(c, node)
 
     def attribute(self, c: Compiler, name: str, node: Any) -> Front:
-        if name == "value" and scalar_of(self.type) is not None:
-            return self.load(c, node)
+        if name == "value" and self.whole():
+            return self.load(c, node) if self.is_number() else self
         return self.member(c, self.field(c, name, node), node)
 
     def member(self, c: Compiler, field: Field, node: Any) -> Front:
@@ -82,6 +86,14 @@ class Ref(Front):
         if field.width:
             return inner.load_bits(c, field, node)
         return inner.load(c, node) if scalar_of(field.type) is not None else part(inner)
+
+    def whole(self) -> bool:
+        """Whether `.value` is all of it: of numbers, and of global variables."""
+        if self.is_number():
+            return True
+        return isinstance(getattr(self.origin, "spec", None), Global) and not (
+            is_struct(self.type) and "value" in fields(self.type)
+        )
 
     def field(self, c: Compiler, name: str, node: Any) -> Field:
         if not is_struct(self.type):
@@ -92,7 +104,7 @@ class Ref(Front):
         return known[name]
 
     def assign(self, c: Compiler, name: str, value: Front, node: Any) -> None:
-        if name == "value" and scalar_of(self.type) is not None:
+        if name == "value" and self.whole():
             return self.store(c, value, node)
         field = self.field(c, name, node)
         inner = self.at(self.base, self.off + field.offset, field.type)
@@ -134,8 +146,31 @@ class Ref(Front):
         value = value_of(c, i)
         if value.op == "const":
             return self.at(self.base, self.off + value.aux * step, element)
+        if self.region in FIXED:
+            c.fail(f"{self.label or self.what()} is indexed by a constant 0..{array.count - 1}", node)
+        value = bounded(c, value, array.count - 1)
         scaled = c.b.arith("mul", value, c.b.const(step), 64, max(lo, 0) * step, max(hi, 0) * step)
-        return self.at(c.b.arith("add", self.base, scaled), self.off, element)
+        moved = c.b.arith("add", self.base, scaled)
+        if self.region == "packet":
+            moved = self.again(c, moved, step, node)
+        return self.at(moved, self.off, element)
+
+    def again(self, c: Compiler, moved: Value, size: int, node: Any) -> Value:
+        """A pointer into the packet that a number was added to is compared with the packet's end once more: the verifier
+        knows nothing of it.  On the way that never is taken it is the pointer before."""
+        assert self.check is not None
+        self.usable(c, node)
+        outside, inside = c.b.branch(">", 64, c.b.arith("add", moved, c.b.const(self.off + size)), self.check[2])
+        block = c.b.graph.new_block()
+        for way in (inside, outside):
+            c.b.state = way
+            c.b.end("jump", block)
+        value = Value("phi", [moved, self.base], None, 64, *limits(64, False))
+        value.block = block
+        block.phis.append(value)
+        outside.block = block
+        c.b.state = outside
+        return value
 
     def item(self, c: Compiler, index: Front, node: Any) -> Front:
         inner = self.element(c, index, node)

@@ -236,6 +236,7 @@ class Emitter:
         if self.copied == (len(self.lines), reg) and text.startswith(f"r{reg} ") and text.count(f"r{reg}") == 1:
             # `r3 = r1` followed by `r3 = r3 + 42` is one line.
             text = self.lines.pop()[0].partition("= ")[2] + text[len(f"r{reg}") :]
+            self.copied = (-1, -1)  # once: a third operation would bind tighter, or looser, than the second
         self.put(f"r{reg} = {text}")
         low = value[0]
         if type(low) is int and (low < 0 or value[1] > MASK64):

@@ -30,6 +30,8 @@ CASES = [
     ("smod of the smallest by -1", "r0 = -9223372036854775808 ll\nr1 = -1\nr0 s%= r1", 0),
     ("smod by zero", "r0 = -7\nr1 = 0\nr0 s%= r1", M - 6),
     ("smod32 by zero", "r0 = -7\nr1 = 0\nw0 s%= w1", 0xFFFFFFF9),
+    ("a shift before an addition", "r1 = 3\nr2 = 40\nr0 = r1\nr0 <<= 1\nr0 += r2", 46),
+    ("an and before a subtraction", "r1 = 7\nr2 = 4\nr0 = r1\nr0 &= 6\nr0 -= r2", 2),
     ("lsh masks its count", "r0 = 1\nr1 = 65\nr0 <<= r1", 2),
     ("lsh32 masks its count", "r0 = 1\nr1 = 33\nw0 <<= w1", 2),
     ("rsh masks its count", "r0 = 4\nr1 = 65\nr0 >>= r1", 2),
