@@ -24,10 +24,12 @@ class Block:
     """Instructions that run one after another: `first` slot, `code` as (slot, insn), and where it goes.
 
     `fall` and `jump` are the first slots of the next blocks, None for none.  `broken` marks a block whose end runs
-    out of the function: whoever gets there is sent to the interpreter, which raises the fault.
+    out of the function: whoever gets there is sent to the interpreter, which raises the fault.  `live` are the registers
+    that are read behind the block, `written` those that it writes, `behind` what the rest of it writes, and reads first,
+    behind each call.
     """
 
-    __slots__ = ("broken", "code", "fall", "first", "jump", "live", "next")
+    __slots__ = ("behind", "broken", "code", "fall", "first", "jump", "live", "next", "written")
 
     def __init__(self, first: int) -> None:
         self.first = first
@@ -36,6 +38,8 @@ class Block:
         self.jump: int | None = None
         self.broken: int | None = None
         self.live = 0
+        self.written = 0
+        self.behind: dict[int, tuple[int, int]] = {}
         self.next: tuple[int, ...] = ()
 
 
@@ -201,15 +205,18 @@ def effect(insn: Insn) -> tuple[int, int]:
 
 
 def liveness(blocks: dict[int, Block], sequence: list[int]) -> None:
-    """Set `live` of each block: the registers that are read behind it before they are written."""
-    if len(sequence) == 1:
+    """Set `live`, `written` and `behind` of each block."""
+    if len(sequence) == 1 and all(insn[0] != CALL for _, insn in blocks[sequence[0]].code):
         return
     summary = {}
     for first in sequence:
+        block = blocks[first]
         written = read = 0
-        for _, insn in reversed(blocks[first].code):
+        for slot, insn in reversed(block.code):
             role = _PLAIN.get(insn[0])
             if role is None:
+                if insn[0] == CALL:
+                    block.behind[slot] = (written, read)
                 writes, reads = effect(insn)
             else:
                 dst = 1 << insn[1]
@@ -217,6 +224,7 @@ def liveness(blocks: dict[int, Block], sequence: list[int]) -> None:
                 reads = (dst if role & 1 else 0) | (1 << insn[2] if role & 2 else 0)
             written |= writes
             read = read & ~writes | reads
+        block.written = written
         summary[first] = (written, read)
     entry = dict.fromkeys(sequence, 0)
     changed = True

@@ -11,6 +11,7 @@ from .emit import NOWHERE, Emitter
 from .flow import blocks_of, dominators, liveness, order
 from .memory import FRAME_SIZE
 from .ranges import join, refined, widen
+from .text import block as write_block
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,22 +21,56 @@ if TYPE_CHECKING:
 
 _MAX_NESTING = 17  # Python allows 20 loops and tries inside one another
 _MAX_INDENT = 80
+_BODY = 2  # columns that the body of a function is indented by
+_FEW = 4  # ways into a join that ends an `if`: long chains would be indented ever deeper
 _SHORT = 4  # instructions of a block that ends the program and is repeated rather than jumped to
+
+
+_ENTER, _ELSE, _FALLS, _CLOSE = range(4)
 
 
 class _TooDeepError(Exception):
     """The structured form does not fit Python."""
 
 
-class Function:
-    """The text of one translated function: `lines` are (text, slot, instructions counted before it)."""
+class Text:
+    """Lines of Python, and for each its slot and how many instructions were executed since `n` was brought up to date.
 
-    def __init__(self, start: int) -> None:
-        self.start = start
-        self.lines: list[Line] = []
-        self.promoted: dict[int, int] = {}
-        self.uses: set[str] = set()
-        self.calls: dict[int, list[list[Value]]] = {}
+    `virtual` has the registers that have no local at a line, where there are any.
+    """
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.slots: list[int] = []
+        self.counts: list[int] = []
+        self.virtual: dict[int, dict[int, Value]] = {}
+
+    def put(self, line: str, slot: int = NOWHERE, count: int = 0) -> None:
+        self.lines.append(line)
+        self.slots.append(slot)
+        self.counts.append(count)
+
+    def extend(self, other: Text) -> None:
+        if other.virtual:
+            begin = len(self.lines)
+            self.virtual.update((begin + line, registers) for line, registers in other.virtual.items())
+        self.lines += other.lines
+        self.slots += other.slots
+        self.counts += other.counts
+
+
+class Function:
+    """A translated function: the `text` of its body, and what is known of it.
+
+    `promoted` are the stack slots that are locals, `uses` the names that its text takes for granted, `calls` what it
+    passes to other functions.
+    """
+
+    def __init__(self, text: Text, emitter: Emitter) -> None:
+        self.text = text
+        self.promoted = emitter.promoted or {}
+        self.uses = emitter.uses
+        self.calls = emitter.calls
 
 
 def write(image: Image, start: int, shape: Shape, arguments: list[Value]) -> Function:
@@ -48,17 +83,13 @@ def write(image: Image, start: int, shape: Shape, arguments: list[Value]) -> Fun
     slots = {at: (size, (0, 0)) for at, size in promoted.items()} if promoted else {}
     entry: State = [None, *arguments, None, None, None, None, ("f", 0), slots]
     texts = _flow(emitter, blocks, sequence, entry)
-    function = Function(start)
-    function.promoted = promoted or {}
-    function.uses = emitter.uses
-    function.calls = emitter.calls
-    writer = _Writer(function, blocks, sequence, texts)
+    text = Text()
     try:
-        writer.structured()
-    except (_TooDeepError, RecursionError):  # the writer's own recursion goes as deep as the chain of blocks
-        function.lines = []
-        writer.flat()
-    return function
+        _Writer(text, emitter.uses, blocks, sequence, texts).structured()
+    except _TooDeepError:
+        text = Text()
+        _Writer(text, emitter.uses, blocks, sequence, texts).flat()
+    return Function(text, emitter)
 
 
 def _promotable(blocks: dict[int, Block]) -> dict[int, int] | None:
@@ -92,7 +123,7 @@ def _promotable(blocks: dict[int, Block]) -> dict[int, int] | None:
     return slots
 
 
-class _Text:
+class _Written:
     """A written block: its lines, the condition of its jump, and how many instructions it counts."""
 
     __slots__ = ("condition", "count", "lines", "state")
@@ -104,12 +135,12 @@ class _Text:
         self.state = state
 
 
-def _flow(emitter: Emitter, blocks: dict[int, Block], sequence: list[int], entry: State) -> dict[int, _Text]:
+def _flow(emitter: Emitter, blocks: dict[int, Block], sequence: list[int], entry: State) -> dict[int, _Written]:
     """Write every block, going round loops until what is known where they begin no longer changes."""
     number = {first: i for i, first in enumerate(sequence)}
     start = sequence[0]
     around: dict[int, State] = {}  # what came back to the beginning of a loop so far
-    texts: dict[int, _Text] = {}
+    texts: dict[int, _Written] = {}
     states: dict[int, State] = {}
     for sweep in range(8):
         changed = False
@@ -121,8 +152,8 @@ def _flow(emitter: Emitter, blocks: dict[int, Block], sequence: list[int], entry
             block = blocks[first]
             if first not in texts or states[first] != state:
                 states[first] = state
-                condition, after = emitter.block(block, state.copy())
-                texts[first] = _Text(emitter.lines, condition, emitter.count, after)
+                condition, after = write_block(emitter, block, state.copy())
+                texts[first] = _Written(emitter.lines, condition, emitter.count, after)
             text = texts[first]
             last = block.code[-1][1] if text.condition else None
             for target, taken in ((block.fall, False), (block.jump, True)):
@@ -158,23 +189,28 @@ class _Frame:
 
 class _Writer:
     def __init__(
-        self, function: Function, blocks: dict[int, Block], sequence: list[int], texts: dict[int, _Text]
+        self,
+        out: Text,
+        uses: set[str],
+        blocks: dict[int, Block],
+        sequence: list[int],
+        texts: dict[int, _Written],
     ) -> None:
-        self.function = function
+        self.out = out
+        self.uses = uses
         self.blocks = blocks
         self.texts = texts
-        self.out = function.lines
         self.short = {
-            f for f in sequence[1:] if len(blocks[f].code) <= _SHORT and not blocks[f].next and blocks[f].broken is None
+            f for f in sequence[1:] if not blocks[f].next and len(blocks[f].code) <= _SHORT and blocks[f].broken is None
         }
-        self.sequence = [f for f in sequence if f not in self.short]
+        self.sequence = [f for f in sequence if f not in self.short] if self.short else sequence
         self.number = {first: i for i, first in enumerate(self.sequence)}
         self.frames: list[_Frame] = []
-        self.indent = 0
-        self.nesting = 0
+        self.indent = _BODY
+        self.falls = False
 
     def put(self, text: str, slot: int = NOWHERE, count: int = 0) -> None:
-        self.out.append((" " * self.indent + text, slot, count, None))
+        self.out.put(" " * self.indent + text, slot, count)
 
     # --- structured ------------------------------------------------------------------------------------
 
@@ -191,57 +227,121 @@ class _Writer:
                     forward[target] += 1
                 else:
                     self.loops.add(target)
-        idom = dominators(self.sequence, before)
-        for target in self.loops:
-            for source in before[target]:
-                if self.number[source] >= self.number[target] and not _dominates(idom, target, source):
-                    raise _TooDeepError  # irreducible
-        self.joins: dict[int, list[int]] = {first: [] for first in self.sequence}
-        for first in self.sequence[1:]:
-            if forward[first] > 1:
-                self.joins[idom[first]].append(first)
         self.merges = {first for first, count in forward.items() if count > 1}
-        self.tree(self.sequence[0], 0)
+        self.joins: dict[int, list[int]] = {first: [] for first in self.sequence}
+        self.ifs: set[int] = set()
+        if self.merges or self.loops:
+            idom = dominators(self.sequence, before)
+            for target in self.loops:
+                for source in before[target]:
+                    if self.number[source] >= self.number[target] and not _dominates(idom, target, source):
+                        raise _TooDeepError  # irreducible
+            for first in self.sequence[1:]:
+                if forward[first] > 1:
+                    self.joins[idom[first]].append(first)
+            self.ifs = {first for first in self.merges if forward[first] <= _FEW} - self.jumped_over()
+        self.write()
 
-    def tree(self, node: int, pending: int) -> None:
-        """Write a block and everything that it dominates."""
+    def jumped_over(self) -> set[int]:
+        """The joins that are reached from inside the frame of another one, or of a loop: `if` and `else` do not end
+        there.
+        """
+        found: set[int] = set()
+        frames: list[tuple[int, bool]] = []
+        # Each entry: a block to enter, or the number of frames to go back to.
+        todo: list[tuple[int, int]] = [(self.sequence[0], -1)]
+        while todo:
+            node, depth = todo.pop()
+            if depth >= 0:
+                del frames[depth:]
+            if node < 0:
+                continue
+            joins = self.joins[node]
+            depth = len(frames)
+            todo.append((-1, depth))
+            if node in self.loops:
+                frames.append((node, True))
+            # The join that comes first is written first, with the frames of the others still open.
+            for i in range(len(joins) - 1, -1, -1):
+                todo.append((joins[i], len(frames)))
+                frames.append((joins[i], False))
+            inner = frames[-1] if frames else None
+            here = self.number[node]
+            for target in self.blocks[node].next:
+                if target in self.short:
+                    continue
+                if self.number[target] <= here:
+                    continue
+                if target not in self.merges:
+                    todo.append((target, len(frames)))
+                elif inner != (target, False):
+                    found.add(target)
+        return found
+
+    def write(self) -> None:
+        """Write the blocks along the dominator tree.
+
+        What is still to do waits on a stack with its indentation; `falls` is whether control may fall out at the end
+        of what was written last.
+        """
+        todo: list[tuple[int, int, int, int]] = [(_ENTER, self.sequence[0], 0, _BODY)]
+        while todo:
+            what, node, pending, self.indent = todo.pop()
+            if what == _ENTER:
+                self.enter(todo, node, pending)
+            elif what == _ELSE:
+                target = self.blocks[node].fall
+                assert target is not None
+                if self.falls:
+                    self.put("else:")
+                    self.indent += 1
+                    todo.append((_FALLS, 0, 0, 0))
+                self.branch(todo, node, target, pending)
+            elif what == _CLOSE:
+                self.close(self.frames.pop())
+            else:
+                self.falls = True
+
+    def enter(self, todo: list[tuple[int, int, int, int]], node: int, pending: int) -> None:
+        """Write a block; what it dominates is to be done next."""
         if self.indent > _MAX_INDENT:
             raise _TooDeepError
-        # The join that comes first in the order ends the innermost block.
-        joins = self.joins[node]
-        if node not in self.loops:
-            self.within(node, joins, len(joins), pending)
+        if node in self.loops:
+            if pending:
+                self.put(f"n += {pending}")
+            pending = 0
+            self.open(todo, node, True)
+        # Each join follows the frame that ends there; the one that comes first in the order ends the innermost.
+        for behind in reversed(self.joins[node]):
+            todo.append((_ENTER, behind, 0, self.indent))
+            if behind not in self.ifs:
+                self.open(todo, behind, False)
+        text = self.texts[node]
+        self.copy(text, pending)
+        block = self.blocks[node]
+        pending += text.count
+        if text.condition:
+            assert block.jump is not None
+            self.put(f"if {text.condition}:", block.code[-1][0], pending - 1)
+            todo.append((_ELSE, node, pending, self.indent))
+            self.indent += 1
+            self.branch(todo, node, block.jump, pending)
             return
-        if pending:
-            self.put(f"n += {pending}")
-        frame = self.open(node, True)
-        self.within(node, joins, len(joins), 0)
-        self.close(frame)
+        target = block.fall if block.jump is None else block.jump
+        if target is None:
+            self.falls = False
+        else:
+            self.branch(todo, node, target, pending)
 
-    def within(self, node: int, joins: list[int], left: int, pending: int) -> None:
-        if not left:
-            self.block(node, pending)
-            return
-        join = joins[left - 1]
-        frame = self.open(join, False)
-        self.within(node, joins, left - 1, pending)
-        self.close(frame)
-        self.tree(join, 0)
-
-    def open(self, node: int, loop: bool) -> _Frame:
-        self.nesting += 1
-        if self.nesting > _MAX_NESTING:
+    def open(self, todo: list[tuple[int, int, int, int]], node: int, loop: bool) -> None:
+        self.frames.append(_Frame(node, loop))
+        if len(self.frames) > _MAX_NESTING:
             raise _TooDeepError
-        frame = _Frame(node, loop)
+        todo.append((_CLOSE, 0, 0, self.indent))
         self.put("while True:")
         self.indent += 1
-        self.frames.append(frame)
-        return frame
 
     def close(self, frame: _Frame) -> None:
-        self.frames.pop()
-        self.indent -= 1
-        self.nesting -= 1
         for target in sorted(frame.escapes):
             inner = self.frames[-1]
             if inner.node == target:
@@ -249,43 +349,34 @@ class _Writer:
             else:
                 inner.escapes.add(target)
                 self.put(f"if x == {target}: break")
+        self.falls = False
 
-    def block(self, node: int, pending: int) -> None:
-        text = self.texts[node]
-        self.copy(text, pending)
-        block = self.blocks[node]
-        pending += text.count
-        if text.condition:
-            assert block.jump is not None
-            assert block.fall is not None
-            last = block.code[-1][0]
-            self.put(f"if {text.condition}:", last, pending - 1)
-            self.indent += 1
-            self.branch(node, block.jump, pending)
-            self.indent -= 1
-            self.branch(node, block.fall, pending)
-        elif block.jump is not None:
-            self.branch(node, block.jump, pending)
-        elif block.fall is not None:
-            self.branch(node, block.fall, pending)
-
-    def copy(self, text: _Text, pending: int) -> None:
+    def copy(self, text: _Written, pending: int) -> None:
         room = " " * self.indent
-        append = self.out.append
+        out = self.out
+        lines, slots, counts = out.lines, out.slots, out.counts
         for line, slot, count, virtual in text.lines:
-            line = room + (line.replace("{pending}", str(pending)) if "{" in line else line)
-            append((line, slot, pending + count, virtual))
+            if virtual:
+                out.virtual[len(lines)] = virtual
+            lines.append(room + (line.replace("{pending}", str(pending)) if "{" in line else line))
+            slots.append(slot)
+            counts.append(pending + count)
 
-    def branch(self, source: int, target: int, pending: int) -> None:
+    def branch(self, todo: list[tuple[int, int, int, int]], source: int, target: int, pending: int) -> None:
+        """Go on at `target`."""
+        self.falls = False
         if target in self.short:
             self.copy(self.texts[target], pending)
             return
         back = self.number[target] <= self.number[source]
         if not back and target not in self.merges:
-            self.tree(target, pending)
+            todo.append((_ENTER, target, pending, self.indent))
             return
         if pending:
             self.put(f"n += {pending}")
+        if not back and target in self.ifs:
+            self.falls = True
+            return
         if back:
             self.put("if n > S.budget: S.insns = n; raise S.out_of_budget()", self.blocks[target].first)
         frame = self.frames[-1]
@@ -297,7 +388,7 @@ class _Writer:
             if outer.node == target and outer.loop == back:
                 break
         frame.escapes.add(target)
-        self.function.uses.add("x")
+        self.uses.add("x")
         self.put(f"x = {target}")
         self.put("break")
 
@@ -305,14 +396,12 @@ class _Writer:
 
     def flat(self) -> None:
         """A loop around a tree of comparisons with the number of the block to run."""
-        self.out = self.function.lines
         self.short = set()
         nodes = list(self.texts)
         self.number = {first: i for i, first in enumerate(nodes)}
-        self.indent = 0
         self.put("pc = 0")
         self.put("while True:")
-        self.indent = 1
+        self.indent += 1
         self.put("if n > S.budget: S.insns = n; raise S.out_of_budget()")
         self.choose(nodes, 0, len(nodes))
 

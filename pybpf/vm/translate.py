@@ -20,7 +20,7 @@ from .maps.array import Array
 from .maps.hash import Hash
 from .memory import CTX, FRAME_SIZE, MASK64
 from .ranges import FULL
-from .structure import write
+from .structure import Text, write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 
     from .image import Image
     from .run import Run
-
-    # Of a line: its slot, the instructions executed since `n` was brought up to date, and registers without a local.
-    Place = tuple[int, int, "dict[int, Any] | None"]
 
 SURPRISES = (LookupError, struct.error, ValueError, TypeError, NameError, AttributeError, OverflowError, VmFault)
 _CACHE: dict[Any, Module] = {}
@@ -60,10 +57,12 @@ _PROLOGUE = {
 class Module:
     """A program's translation: the compiled source, and where its lines come from."""
 
-    def __init__(self, code: CodeType, source: str, places: list[Place], promoted: dict[int, dict[int, int]]):
+    def __init__(self, code: CodeType, source: str, text: Text, promoted: dict[int, dict[int, int]]) -> None:
         self.code = code
         self.source = source
-        self.places = places
+        self.slots = text.slots
+        self.counts = text.counts
+        self.virtual = text.virtual
         self.promoted = promoted
 
 
@@ -91,14 +90,9 @@ def translate(image: Image, shape: Shape) -> Module:
 
 
 def _compile(image: Image, shape: Shape) -> Module:
-    text: list[str] = []
-    places: list[Place] = [(NOWHERE, 0, None)]
+    text = Text()
+    put = text.put
     promoted: dict[int, dict[int, int]] = {}
-
-    def put(line: str) -> None:
-        text.append(line)
-        places.append((NOWHERE, 0, None))
-
     known: dict[int, list[Any]] = {0: [("c", 0), None, None, None, None]}
     for start in _callers_first(image):
         # What every caller in this program passes; functions that are called back from helpers get numbers.
@@ -119,12 +113,10 @@ def _compile(image: Image, shape: Shape) -> Module:
         if function.promoted:
             put(" " + " = ".join(f"s{-at}" for at in function.promoted) + " = 0")
         put(" try:")
-        for line, *place in function.lines:
-            text.append("  " + line)
-            places.append(tuple(place))  # type: ignore[arg-type]
+        text.extend(function.text)
         put(f" except SURPRISES as e: return SURPRISE(S, e, IMAGE, MODULE, {start})")
-    source = "\n".join(text) + "\n"
-    return Module(compile(source, f"<translation of {image.name}>", "exec"), source, places, promoted)
+    source = "\n".join(text.lines) + "\n"
+    return Module(compile(source, f"<translation of {image.name}>", "exec"), source, text, promoted)
 
 
 def _callers_first(image: Image) -> list[int]:
@@ -198,7 +190,8 @@ def surprise(run: Run, error: BaseException, image: Image, module: Module, start
     """
     trace = error.__traceback__
     assert trace is not None
-    slot, count, virtual = module.places[trace.tb_lineno]
+    line = trace.tb_lineno - 1
+    slot, count, virtual = module.slots[line], module.counts[line], module.virtual.get(line)
     if isinstance(error, VmFault) and error.insn is None:
         error.insn, error.source = slot, image.source(slot)
     if trace.tb_next is not None or slot == NOWHERE or isinstance(error, VmFault):

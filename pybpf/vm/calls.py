@@ -1,0 +1,160 @@
+"""Calls as Python text: helpers, kfuncs, functions of the program, and look-ups done in place."""
+
+from __future__ import annotations
+
+from ..asm.opcodes import Call
+from .emit import SIGNED_RESULT, SURPRISE
+from .flow import helper_arity
+from .helpers.table import KFUNCS, MODELS, QUIET, VARIADIC, name_of
+from .memory import FRAME_SIZE
+from .ranges import FULL, SLOTS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..asm.insn import Insn
+    from .emit import Emitter
+    from .flow import Block
+_CLEAN_RESULT = frozenset(
+    [
+        "map_lookup_elem",
+        "map_lookup_percpu_elem",
+        "ringbuf_reserve",
+        "ktime_get_ns",
+        "ktime_get_boot_ns",
+        "get_prandom_u32",
+        "get_smp_processor_id",
+        "get_current_pid_tgid",
+        "get_current_uid_gid",
+    ]
+)
+_CALLS_BACK = frozenset(("loop", "for_each_map_elem", "user_ringbuf_drain"))
+
+
+def clobber(e: Emitter, live: int) -> None:
+    """r1 to r5 hold nothing after a call; those that the program reads all the same are emptied."""
+    for reg in range(1, 6):
+        e.know(reg, None)
+        if live >> reg & 1:
+            e.put(f"r{reg} = None")
+
+
+def call(e: Emitter, insn: Insn, block: Block) -> None:
+    kind, imm = insn[2], insn[4]
+    written, read = block.behind.get(e.slot, (0, 0))
+    live = block.live & ~written | read
+    if kind == Call.LOCAL:
+        local_call(e, e.slot + imm + 1)
+    elif kind == Call.KFUNC:
+        kfunc(e, insn)
+    else:
+        helper(e, imm)
+    clobber(e, live)
+
+
+def arguments(e: Emitter, arity: int) -> list[str]:
+    if arity == VARIADIC:
+        for reg in (1, 2):
+            e.use(reg)
+        for reg in range(1, 6):
+            if e.state[reg] is not None:
+                e.clean(reg)
+        return [f"r{reg}" if e.state[reg] is not None else "0" for reg in range(1, 6)]
+    for reg in range(1, arity + 1):
+        e.use(reg)
+        e.clean(reg)
+    return [f"r{reg}" for reg in range(1, arity + 1)]
+
+
+def helper(e: Emitter, number: int) -> None:
+    name = name_of(number)
+    if name is None or (name not in MODELS and name not in e.shape.replaced):
+        e.put(SURPRISE)
+        e.know(0, FULL)
+        return
+    plain = name not in e.shape.replaced
+    if number == 1 and plain and lookup(e):
+        return
+    touches = any(e.state[r] is not None and e.state[r][0] == "f" for r in range(1, 6))
+    args = ", ".join(["S", *arguments(e, helper_arity(number))])
+    if name == "tail_call":
+        e.put(f"a = H{number}({args})")
+        e.put(f"if a is None: S.insns = n + {{pending}} + {e.count + 1}; return S.enter_tail(r1)")
+        e.put("r0 = a")
+        e.know(0, SIGNED_RESULT)
+    elif name in _CALLS_BACK:
+        synchronised(e, f"r0 = H{number}({args})")
+        e.know(0, SIGNED_RESULT)
+    else:
+        e.put(f"r0 = H{number}({args})")
+        e.know(0, FULL if plain and name in _CLEAN_RESULT else SIGNED_RESULT)
+    if touches or not plain or name not in QUIET:
+        e.forget_stack()
+    if not plain or name not in QUIET:
+        packet_moved(e)
+
+
+def lookup(e: Emitter) -> bool:
+    """A map lookup with everything known: the key is taken from the stack and looked up in place."""
+    map_, key = e.state[1], e.state[2]
+    if map_ is None or key is None or map_[0] != "m" or key[0] != "f" or e.promoted is not None:
+        return False
+    fast = e.shape.maps.get(map_[1])
+    start = FRAME_SIZE + key[1]
+    if fast is None or not 0 <= start <= FRAME_SIZE - fast[0]:
+        return False
+    size, is_dict = fast
+    e.uses.add("S1")
+    e.put(f"r0 = L{map_[1]}(B{size}s(S1, {start})[0]{', 0' if is_dict else ''})")
+    e.uses.add(f"B{size}s")
+    e.know(0, FULL)
+    return True
+
+
+def local_call(e: Emitter, target: int) -> None:
+    if target not in e.starts:
+        e.put(SURPRISE)
+        e.know(0, FULL)
+        return
+    args = []
+    for reg in range(1, 6):
+        if e.state[reg] is not None:
+            e.clean(reg)
+        args.append(f"r{reg}")
+    e.calls.setdefault(target, []).append([e.state[reg] for reg in range(1, 6)])
+    synchronised(e, f"r0 = S.call(IMAGE, {target}, ({', '.join(args)}))")
+    e.know(0, FULL)
+    e.forget_stack()
+    packet_moved(e)
+
+
+def synchronised(e: Emitter, text: str) -> None:
+    """A call that executes program code: the count of instructions goes in and comes out."""
+    e.put(f"S.insns = n + {{pending}} + {e.count + 1}")
+    e.put(text)
+    e.put(f"n = S.insns - {{pending}} - {e.count + 1}")
+
+
+def kfunc(e: Emitter, insn: Insn) -> None:
+    name = insn.symbol
+    if name is None or (name not in KFUNCS and name not in e.shape.replaced):
+        e.put(SURPRISE)
+        e.know(0, FULL)
+        return
+    arity = VARIADIC if name in e.shape.replaced else KFUNCS[name][0]
+    args = ", ".join(["S", *arguments(e, arity)])
+    e.put(f"r0 = H{e.slot}k({args})")
+    e.know(0, SIGNED_RESULT)
+    e.forget_stack()
+    packet_moved(e)
+
+
+def packet_moved(e: Emitter) -> None:
+    """The packet may lie elsewhere now."""
+    for reg in range(10):
+        value = e.state[reg]
+        if value is not None and value[0] == "p":
+            e.state[reg] = FULL
+    slots = e.state[SLOTS].items()
+    e.state[SLOTS] = {at: (size, FULL if value[0] == "p" else value) for at, (size, value) in slots}
+    if "PL" in e.uses:
+        e.put("PK = S.ctx.packet.view; PL = len(PK)")
