@@ -6,7 +6,8 @@ import time
 
 from pybpf import VM, Array, HashMap, ProgramSpec, asm, u32, u64
 from pybpf.uapi import ProgType
-from pybpf.vm import translate
+from pybpf.vm import context, translate
+from pybpf.vm.run import Run
 
 LOOP = """
         r1 = 300000
@@ -75,14 +76,26 @@ def _rate(spec: ProgramSpec, engine: str, repeat: int) -> float:
     return best
 
 
+def _branches(count: int) -> ProgramSpec:
+    """A parser of `count` tests: bounds check, load, two branches that meet again."""
+    text = ["r6 = r1", "r0 = 0"]
+    for i in range(count):
+        text += ["r2 = *(u32 *)(r6 + 76)", "r3 = *(u32 *)(r6 + 80)", "r4 = r2", f"r4 += {14 + i % 50}"]
+        text += ["if r4 > r3 goto out", f"r5 = *(u8 *)(r2 + {i % 50})", f"if r5 == {i % 7} goto l{i}", f"r0 += {i}"]
+        text += [f"if r5 != 3 goto l{i}", "r0 ^= r5", f"l{i}:"]
+    return ProgramSpec(asm.assemble("\n".join([*text, "out:", "exit"])), ProgType.SCHED_CLS, name="tests")
+
+
 def _translation(spec: ProgramSpec) -> float:
-    """Microseconds an instruction, the best of ten fresh translations."""
+    """Microseconds an instruction, the best of thirty fresh translations."""
+    vm = VM(spec)
+    image = vm.images[0]
+    run = Run(vm, image, context.make(spec, None, vm.mem, vm.env, UDP), 1)
     best = 1e9
-    for _ in range(10):
+    for _ in range(30):
         translate.forget()
-        vm = VM(spec)
         start = time.process_time()
-        vm.translate()
+        translate.module_of(run, image)
         best = min(best, time.process_time() - start)
     return best / len(spec.insns) * 1e6
 
@@ -95,11 +108,12 @@ def main() -> None:
     for spec, slow, fast in ((loop, 1, 1), (parse, 2000, 20000)):
         plain = _rate(spec, "interpreter", slow)
         quick = _rate(spec, "translator", fast)
-        cost = _translation(spec)
         print(
             f"{spec.name:6} {quick:6.1f} M insn/s translated, {plain:5.2f} interpreted ({quick / plain:.0f}x);"
-            f" translation {cost:.1f} us an instruction"
+            f" translation {_translation(spec):.1f} us an instruction of {len(spec.insns)}"
         )
+    tests = _branches(20)
+    print(f"{tests.name:6} translation {_translation(tests):.1f} us an instruction of {len(tests.insns)}")
 
 
 if __name__ == "__main__":

@@ -189,7 +189,7 @@ def packet_load(e: Emitter, insn: Insn) -> None:
     if base != ("c", 0):
         e.real(6)
         e.put(f"if r6 != {CTX << 32}: {SURPRISE}")
-    leave = f"S.insns = n + {{pending}} + {e.count + 1}; return 0"
+    leave = "S.insns = n + {}; return 0"
     if insn[0] & 0xE0 == Mode.ABS and imm >= 0 and e.shape.data != NO_PACKET:
         e.uses.add("PL")
         e.put(f"if PL < {imm + size}: {leave}")

@@ -78,7 +78,7 @@ def helper(e: Emitter, number: int) -> None:
     args = ", ".join(["S", *arguments(e, helper_arity(number))])
     if name == "tail_call":
         e.put(f"a = H{number}({args})")
-        e.put(f"if a is None: S.insns = n + {{pending}} + {e.count + 1}; return S.enter_tail(r1)")
+        e.put("if a is None: S.insns = n + {}; return S.enter_tail(r1)")
         e.put("r0 = a")
         e.know(0, SIGNED_RESULT)
     elif name in _CALLS_BACK:
@@ -129,9 +129,9 @@ def local_call(e: Emitter, target: int) -> None:
 
 def synchronised(e: Emitter, text: str) -> None:
     """A call that executes program code: the count of instructions goes in and comes out."""
-    e.put(f"S.insns = n + {{pending}} + {e.count + 1}")
+    e.put("S.insns = n + {}")
     e.put(text)
-    e.put(f"n = S.insns - {{pending}} - {e.count + 1}")
+    e.put("n = S.insns - {}")
 
 
 def kfunc(e: Emitter, insn: Insn) -> None:

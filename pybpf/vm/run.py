@@ -116,7 +116,7 @@ class Run:
             self.tail_calls = 0
             memory[:] = ZEROS
             if function is not None:
-                r0 = function(self, top, _CONTEXT)
+                r0 = function(self, top, _CONTEXT, None, None, None, None)
             else:
                 r0 = execute(self, image, 0, [None, _CONTEXT, *[None] * 8, top])
         return r0
@@ -151,7 +151,7 @@ class Run:
         previous, self.image, self.next_image = self.image, image, None
         self.frame.clear()
         try:
-            return self._enter(image, 0, [ctx])
+            return self._enter(image, 0, [ctx, None, None, None, None])
         finally:
             self.image = previous
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from .emit import NOWHERE, Emitter
 from .flow import blocks_of, dominators, liveness, order
+from .loops import guess, heads
 from .memory import FRAME_SIZE
 from .ranges import join, refined, widen
 from .text import block as write_block
@@ -139,7 +140,8 @@ def _flow(emitter: Emitter, blocks: dict[int, Block], sequence: list[int], entry
     """Write every block, going round loops until what is known where they begin no longer changes."""
     number = {first: i for i, first in enumerate(sequence)}
     start = sequence[0]
-    around: dict[int, State] = {}  # what came back to the beginning of a loop so far
+    loops = heads(blocks, sequence, number)
+    around: dict[int, State] = {}  # what may come back to the beginning of a loop
     texts: dict[int, _Written] = {}
     states: dict[int, State] = {}
     for sweep in range(8):
@@ -147,7 +149,9 @@ def _flow(emitter: Emitter, blocks: dict[int, Block], sequence: list[int], entry
         incoming: dict[int, State] = {start: entry}
         for first in sequence:
             state = incoming[first]
-            if first in around:
+            if first in loops:
+                if first not in around:
+                    around[first] = guess(state, loops[first])
                 state = join(state, around[first])
             block = blocks[first]
             if first not in texts or states[first] != state:
@@ -164,9 +168,9 @@ def _flow(emitter: Emitter, blocks: dict[int, Block], sequence: list[int], entry
                     known = incoming.get(target)
                     incoming[target] = behind if known is None else join(known, behind)
                 else:
-                    before = around.get(target)
-                    new = widen(before or states[target], behind, sweep)
-                    if before is None or new != before:
+                    before = around[target]
+                    new = widen(before, behind, sweep)
+                    if new != before:
                         around[target] = new
                         changed = True
         if not changed:
@@ -358,7 +362,7 @@ class _Writer:
         for line, slot, count, virtual in text.lines:
             if virtual:
                 out.virtual[len(lines)] = virtual
-            lines.append(room + (line.replace("{pending}", str(pending)) if "{" in line else line))
+            lines.append(room + (line.replace("{}", str(pending + count + 1)) if "{" in line else line))
             slots.append(slot)
             counts.append(pending + count)
 

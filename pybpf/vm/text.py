@@ -64,7 +64,7 @@ def block(e: Emitter, block: Block, state: State) -> tuple[str, State]:
         elif insn[0] == EXIT:
             e.use(0)
             e.clean(0)
-            e.put(f"S.insns = n + {{pending}} + {count}")
+            e.put("S.insns = n + {}")
             e.put("return r0")
         else:
             condition = arithmetic.jump(e, insn)

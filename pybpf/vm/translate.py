@@ -8,6 +8,8 @@ interpreter goes on from that very instruction: it either raises the fault or do
 from __future__ import annotations
 
 import struct
+import sys
+from functools import partial
 
 from ..errors import VmFault
 from .emit import NOWHERE, Shape
@@ -105,7 +107,7 @@ def _compile(image: Image, shape: Shape) -> Module:
                     now if merged is None else [a if a == b else None for a, b in zip(merged, now, strict=True)]
                 )
         promoted[start] = function.promoted
-        put(f"def f{start}(S, r10, r1=None, r2=None, r3=None, r4=None, r5=None):")
+        put(f"def f{start}(S, r10, r1, r2, r3, r4, r5):")
         put(" n = S.insns")
         for name, line in _PROLOGUE.items():
             if name in function.uses:
@@ -114,7 +116,7 @@ def _compile(image: Image, shape: Shape) -> Module:
             put(" " + " = ".join(f"s{-at}" for at in function.promoted) + " = 0")
         put(" try:")
         text.extend(function.text)
-        put(f" except SURPRISES as e: return SURPRISE(S, e, IMAGE, MODULE, {start})")
+        put(f" except SURPRISES: return SURPRISE(S, {start})")
     source = "\n".join(text.lines) + "\n"
     return Module(compile(source, f"<translation of {image.name}>", "exec"), source, text, promoted)
 
@@ -150,8 +152,7 @@ def functions_of(run: Run, image: Image) -> dict[int, Callable[..., int]]:
         "W": vm.mem.readable,
         "WW": vm.mem.writable,
         "IMAGE": image,
-        "MODULE": module,
-        "SURPRISE": surprise,
+        "SURPRISE": partial(surprise, image, module),
         "SURPRISES": SURPRISES,
         "AT": _atomic,
         "FB": int.from_bytes,
@@ -183,12 +184,13 @@ def _fast(found: OfflineMap) -> tuple[int, bool] | None:
     return None
 
 
-def surprise(run: Run, error: BaseException, image: Image, module: Module, start: int) -> int:
+def surprise(image: Image, module: Module, run: Run, start: int) -> int:
     """Go on in the interpreter where a translated function raised.
 
     What comes from inside a helper passes through; a fault from there learns its instruction.
     """
-    trace = error.__traceback__
+    _, error, trace = sys.exc_info()
+    assert error is not None
     assert trace is not None
     line = trace.tb_lineno - 1
     slot, count, virtual = module.slots[line], module.counts[line], module.virtual.get(line)
