@@ -5,11 +5,15 @@ The kernel finds them by the names of their types in the BTF of the value, and s
 
 from __future__ import annotations
 
+from .kinds import Kind
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from ..spec import MapSpec
+    from .btf import Btf
     from .types import Type
 
 SPECIAL = {
@@ -27,39 +31,58 @@ SPECIAL = {
 """Name of the type -> (kind, size in bytes)."""
 _POINTERS = {"kptr_untrusted": "kptr_unref", "kptr": "kptr", "percpu_kptr": "kptr_percpu", "uptr": "uptr"}
 KPTRS = frozenset(_POINTERS.values())
-_MOST = 64  # elements of an array that are looked at; the kernel takes no more special fields than some dozens
+LOCKS = ("spin_lock", "res_spin_lock")
+RCU_PROTECTED = frozenset(("prog_test_ref_kfunc", "cgroup", "bpf_cpumask", "task_struct", "bpf_crypto_ctx", "css_set"))
+"""Kernel structures whose kptrs may be used in an RCU section without being taken out of their map."""
+_MAX_DEPTH = 4
+_MAX_ARRAY = 64  # elements of an array that are looked at; the kernel takes no more special fields than some dozens
 
 
 class Special:
-    """A field that programs may not touch by loads and stores: `kind`, `offset` and `size` in bytes.
+    """A special field: `kind`, `offset` and `size` in bytes.
 
-    A kptr also has the `struct` that it points to, by name, and whether the program's own BTF defines it (`local`).
+    A kptr also has the `struct` that it points to, by name, and whether it is the program's own (`local`), not the kernel's.
+    A list's head and a tree's root have the `struct` of their nodes and, as `node`, the member that links these.
     """
 
-    __slots__ = ("kind", "local", "offset", "size", "struct")
+    __slots__ = ("kind", "local", "node", "offset", "size", "struct")
 
-    def __init__(self, kind: str, offset: int, size: int, struct: str = "", local: bool = False) -> None:
+    def __init__(
+        self, kind: str, offset: int, size: int, struct: str = "", local: bool = False, node: str = ""
+    ) -> None:
         self.kind = kind
         self.offset = offset
         self.size = size
         self.struct = struct
         self.local = local
+        self.node = node
 
 
-def special_fields(spec: MapSpec) -> tuple[Special, ...]:
+def special_fields(spec: MapSpec, kernel: Btf | None = None) -> tuple[Special, ...]:
     """The special fields of a map's value by offset: from its BTF, or else from its Python type.  BtfError for BTF that
-    cannot be read.
+    cannot be read.  `kernel` is the kernel's BTF, where it is known: see `fields_of_type`.
     """
-    found: list[Special] = []
     if spec.btf and spec.btf_value:
-        from . import Btf, Struct
+        from . import Btf
 
         btf = spec.btf if isinstance(spec.btf, Btf) else Btf.parse(spec.btf)
-        top = btf.type(spec.btf_value).stripped
-        if isinstance(top, Struct):
-            _of_btf(top, 0, found, 0)
-    else:
-        return fields_of(spec.value)
+        return fields_of_type(btf.type(spec.btf_value), kernel)
+    return fields_of(spec.value)
+
+
+def fields_of_type(declared: Type, kernel: Btf | None = None) -> tuple[Special, ...]:
+    """The special fields of a structure or of a section of variables, by offset.
+
+    Whether a kptr's structure is the program's own, the kernel decides by looking among its own types first.
+    """
+    declared = declared.stripped
+    found: list[Special] = []
+    if declared.kind == Kind.DATASEC:
+        for var, offset, _ in declared.vars:  # type: ignore[attr-defined]
+            if var.kind == Kind.VAR:
+                found += _of(var.type, offset, kernel, 0, _Tags(var.btf, var.id))
+    elif declared.kind == Kind.STRUCT:
+        found += _members(declared, 0, kernel, 0)
     return tuple(sorted(found, key=lambda field: field.offset))
 
 
@@ -71,38 +94,59 @@ def fields_of(type_: Any) -> tuple[Special, ...]:
     return tuple(sorted(found, key=lambda field: field.offset))
 
 
-def _of_btf(struct: Any, base: int, found: list[Special], depth: int) -> None:
-    from . import Array, Struct
+class _Tags:
+    """The tags of a variable, or of a structure's members."""
 
-    for member in struct.members:
-        offset = base + member.bit_offset // 8
-        inner = member.type.stripped
-        count = 1
-        while isinstance(inner, Array):
-            count *= inner.count
-            inner = inner.element.stripped
-        if count > _MOST:
-            continue
-        for i in range(count):
-            if isinstance(inner, Struct):
-                at = offset + i * inner.size
-                if inner.name in SPECIAL:
-                    kind, size = SPECIAL[inner.name]
-                    found.append(Special(kind, at, size))
-                elif depth < 4:
-                    _of_btf(inner, at, found, depth + 1)
-            elif inner.kind == 2:
-                field = _kptr(inner, offset + i * 8)
-                if field is not None:
-                    found.append(field)
+    def __init__(self, btf: Btf, owner: int) -> None:
+        self.btf = btf
+        self.owner = owner
+
+    def contains(self, component: int = -1) -> tuple[str, str]:
+        """What a list or tree is declared to hold: the structure of its nodes, and their linking member."""
+        for tag in self.btf.own_types():
+            if tag.kind == Kind.DECL_TAG and tag.type_id == self.owner and tag.component == component:  # type: ignore[attr-defined]
+                word, _, rest = tag.name.partition(":")
+                struct, _, node = rest.partition(":")
+                if word == "contains":
+                    return struct, node
+        return "", ""
 
 
-def _kptr(pointer: Type, offset: int) -> Special | None:
-    tag = pointer.type
-    if tag.kind != 18 or tag.name not in _POINTERS:
-        return None
-    target = tag.type.stripped
-    return Special(_POINTERS[tag.name], offset, 8, target.name, local=target.kind != 7 and target.size > 0)
+def _members(struct: Any, base: int, kernel: Btf | None, depth: int) -> Iterator[Special]:
+    tags = _Tags(struct.btf, struct.id)
+    for i, member in enumerate(struct.members):
+        yield from _of(member.type, base + member.bit_offset // 8, kernel, depth, tags, i)
+
+
+def _of(declared: Type, at: int, kernel: Btf | None, depth: int, tags: _Tags, component: int = -1) -> Iterator[Special]:
+    inner: Any = declared.stripped
+    count = 1
+    while inner.kind == Kind.ARRAY:
+        count *= inner.count
+        inner = inner.element.stripped
+    if count > _MAX_ARRAY:
+        return
+    for i in range(count):
+        if inner.kind == Kind.STRUCT:
+            offset = at + i * inner.size
+            if inner.name in SPECIAL:
+                kind, size = SPECIAL[inner.name]
+                struct, node = tags.contains(component) if kind in ("list_head", "rb_root") else ("", "")
+                yield Special(kind, offset, size, struct, node=node)
+            elif depth < _MAX_DEPTH:
+                yield from _members(inner, offset, kernel, depth + 1)
+        elif inner.kind == Kind.PTR:
+            tag = inner.type
+            if tag.kind == Kind.TYPE_TAG and tag.name in _POINTERS:
+                target = tag.type.stripped
+                yield Special(_POINTERS[tag.name], at + i * 8, 8, target.name, local=_is_local(target, kernel))
+
+
+def _is_local(target: Any, kernel: Btf | None) -> bool:
+    """Whether a kptr's structure is the program's own: the kernel looks for the name among its own types first."""
+    if kernel is not None:
+        return not kernel.find_all(target.name, Kind.STRUCT)
+    return target.kind != Kind.FWD and target.size > 0 and target.name not in RCU_PROTECTED
 
 
 def _of_ctype(struct: Any, base: int, found: list[Special]) -> None:
@@ -117,7 +161,7 @@ def _of_ctype(struct: Any, base: int, found: list[Special]) -> None:
         count = 1
         while hasattr(inner, "_length_") and hasattr(inner, "_type_"):
             count, inner = count * inner._length_, inner._type_
-        if count > _MOST or not hasattr(inner, "_fields_"):
+        if count > _MAX_ARRAY or not hasattr(inner, "_fields_"):
             continue
         step = sizeof(inner)
         for i in range(count):
@@ -128,4 +172,4 @@ def _of_ctype(struct: Any, base: int, found: list[Special]) -> None:
                 _of_ctype(inner, offset + i * step, found)
 
 
-__all__ = ("KPTRS", "SPECIAL", "Special", "fields_of", "special_fields")
+__all__ = ("KPTRS", "SPECIAL", "Special", "LOCKS", "RCU_PROTECTED", "fields_of", "fields_of_type", "special_fields")

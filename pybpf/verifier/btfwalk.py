@@ -9,16 +9,22 @@ from __future__ import annotations
 from ..btf import Array, Struct
 from ..btf.kinds import Kind
 from ..errors import BtfError
+from ..kernel import targets
+from ..uapi.attach import AttachType
 from ..uapi.map import MapType
 from ..uapi.prog import ProgType
+from .pointers import check_unmodified
 from .reject import Reject, Unsure
 from .values import (
     ALLOC,
+    ANY,
     BTF_ID,
+    BUF,
     LOADED,
     MAYBE_NULL,
     PERCPU,
     RCU,
+    RDONLY,
     TRUSTED,
     UNTRUSTED,
     USER,
@@ -28,12 +34,13 @@ from .values import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ..btf import Btf
     from ..btf.fields import Special
     from .explore import Run
     from .state import State
 
-RCU_PROTECTED = frozenset(("prog_test_ref_kfunc", "cgroup", "bpf_cpumask", "task_struct", "bpf_crypto_ctx", "css_set"))
 MAP_STRUCTS = {
     MapType.HASH: "bpf_htab",
     MapType.PERCPU_HASH: "bpf_htab",
@@ -81,6 +88,11 @@ def _btf(run: Run, space: str) -> Btf:
     return run.setting.kernel_btf()
 
 
+def _number(size: int) -> Reg:
+    """What a load gives that is no pointer; helpers also read more than 8 bytes at once."""
+    return LOADED.get(size, ANY)
+
+
 def _struct(run: Run, name: Name) -> Struct:
     try:
         found = _btf(run, name[0]).find(name[1], Kind.STRUCT)
@@ -112,12 +124,51 @@ def access(run: Run, state: State, reg: Reg, regno: int, off: int, size: int, wr
         if off + size > _struct(run, name).size:
             raise Reject("bounds-memory", f"access beyond struct {name[1]} at off {off} size {size}", regs=(regno,))
         return None
-    trusted = reg.type & (TRUSTED | RCU | UNTRUSTED) or reg.ref
-    return load(run, name, off, size, UNTRUSTED if trusted else 0)
+    via: list[str] = []
+    value = load(run, name, off, size, via)
+    if value.kind == BTF_ID:
+        value.type = BTF_ID | _trust(run, state, reg, value, via[0])
+        value.id = run.new_id() if value.type & MAYBE_NULL else 0
+    return value
 
 
-def load(run: Run, name: Name, off: int, size: int, flags: int) -> Reg:
-    """What a load from a structure gives; `flags` are those of a pointer found in it."""
+def _trust(run: Run, state: State, reg: Reg, value: Reg, field: str) -> int:
+    """The flags of a pointer that was loaded through `reg`: how far it can be trusted to be valid.
+
+    Which fields hand on the trust in their structure, the kernel's BTF tells: structures named "file__safe_trusted", ...
+    """
+    flags = value.type & ~0xFF
+    if reg.type & UNTRUSTED:
+        return UNTRUSTED
+    if not (reg.trusted and not reg.type & MAYBE_NULL):
+        return flags & ~(TRUSTED | RCU)
+
+    def safe(suffix: str) -> bool:
+        return reg.data[0] == "kernel" and field in _safe_fields(run, f"{reg.data[1]}__safe_{suffix}")
+
+    if safe("trusted"):
+        return flags | TRUSTED
+    if safe("trusted_or_null"):
+        return flags | TRUSTED | MAYBE_NULL
+    if not (state.rcu or state.lock() is not None or not run.in_sleepable(state)):
+        return UNTRUSTED
+    if safe("rcu"):
+        return flags | RCU
+    if flags & RCU or safe("rcu_or_null"):
+        return flags | RCU | MAYBE_NULL
+    return flags if flags & (PERCPU | USER) else flags & ~(TRUSTED | RCU)
+
+
+def _safe_fields(run: Run, name: str) -> frozenset[str]:
+    known = run.safe_fields.get(name)
+    if known is None:
+        found: list[Any] = run.setting.kernel_btf().find_all(name, Kind.STRUCT)
+        known = run.safe_fields[name] = frozenset(member.name for one in found for member in one.members)
+    return known
+
+
+def load(run: Run, name: Name, off: int, size: int, via: list[str] | None = None) -> Reg:
+    """What a load from a structure gives; the field that holds a pointer is appended to `via`."""
     here = _struct(run, name)
     base = off
     while True:
@@ -138,14 +189,16 @@ def load(run: Run, name: Name, off: int, size: int, flags: int) -> Reg:
                 end = start + -(-(member.bit_offset % 8 + member.bit_size) // 8)
                 if off >= end or off + size <= start:
                     continue
-                return LOADED[size]
+                return _number(size)
             length = inner.size if inner.kind != Kind.PTR else 8
             if off + size <= start:
                 break
             if off >= start + length:
                 continue
-            return_or_struct = _member(run, name, here, member, inner, off, size, start, length, flags)
+            return_or_struct = _member(run, name, here, member, inner, off, size, start, length)
             if isinstance(return_or_struct, Reg):
+                if via is not None:
+                    via.append(member.name)
                 return return_or_struct
             here, off = return_or_struct
             break
@@ -156,7 +209,7 @@ def load(run: Run, name: Name, off: int, size: int, flags: int) -> Reg:
 
 
 def _member(  # type: ignore[no-untyped-def]
-    run: Run, name: Name, here: Struct, member, inner, off: int, size: int, start: int, length: int, flags: int
+    run: Run, name: Name, here: Struct, member, inner, off: int, size: int, start: int, length: int
 ):
     """The value of a member at `off`, or the structure inside to look in, with the offset there."""
     if off < start:
@@ -172,22 +225,20 @@ def _member(  # type: ignore[no-untyped-def]
         if isinstance(element, Struct) and within + size <= element.size:
             return element, within
         if element.kind == Kind.PTR and within == 0 and size == 8:
-            return _pointer(name, element, flags)
-        return LOADED[size]
+            return _pointer(name, element, 0)
+        return _number(size)
     if isinstance(inner, Struct):
         if off - start + size > inner.size:
             raise Reject("bounds-memory", f"access beyond the end of member {member.name} ({start}+{length})")
-        if inner.is_union and size == 8 and flags is not None:
-            return inner, off - start
         return inner, off - start
     if inner.kind == Kind.PTR:
         if size != 8 or off != start:
             text = f"cannot access ptr member {member.name} with moff {start} in struct {here.name} with off {off} size {size}"
             raise Reject("bounds-memory", text, hint="load a pointer with all its 8 bytes")
-        return _pointer(name, inner, flags)
+        return _pointer(name, inner, 0)
     if off - start + size > length:
         raise Reject("bounds-memory", f"access beyond the end of member {member.name} ({start}+{length}) size {size}")
-    return LOADED[size]
+    return _number(size)
 
 
 def _pointer(name: Name, pointer, flags: int) -> Reg:  # type: ignore[no-untyped-def]
@@ -201,6 +252,30 @@ def _pointer(name: Name, pointer, flags: int) -> Reg:  # type: ignore[no-untyped
     return LOADED[8]
 
 
+def begins_with(run: Run, name: Name, want: str, off: int = 0) -> bool:
+    """Whether a kernel structure of that name lies where a pointer to `name` and an offset lead: itself, or inside."""
+    if name == ("kernel", want) and off == 0:
+        return True
+    if name[0] != "kernel":
+        return False
+    here: Any = _struct(run, name)
+    while True:
+        inner = None
+        for member in here.members:
+            start = member.bit_offset // 8
+            target = member.type.stripped
+            while isinstance(target, Array):
+                target = target.element.stripped
+            if isinstance(target, Struct) and target.size and start <= off < start + member.type.stripped.size:
+                inner, off = target, (off - start) % target.size
+                break
+        if inner is None:
+            return False
+        if off == 0 and inner.name == want:
+            return True
+        here = inner
+
+
 def argument(run: Run, off: int, size: int, write: bool) -> Reg | None:
     """An argument of the kernel function that a TRACING, LSM or STRUCT_OPS program is attached to."""
     spec = run.setting.spec
@@ -211,28 +286,51 @@ def argument(run: Run, off: int, size: int, write: bool) -> Reg | None:
             "what this program may access depends on what it is attached to, which is not known",
             hint='give the function\'s name: spec.replace(attach_to="...")',
         )
-    btf = run.setting.kernel_btf()
     from .attach import parameters
 
-    if off % 8 or size != 8 or write:
+    attach = run.setting.attach_type
+    found = parameters(run.setting.kernel_btf(), kind, attach, target)
+    if off % 8 or write or off // 8 >= len(found):
         return None
-    found = parameters(btf, kind, run.setting.attach_type, target)
     index = off // 8
-    if index >= len(found):
-        return None
-    type = found[index].stripped
+    name, type = found[index][0], found[index][1].stripped
     if type.kind != Kind.PTR:
-        return LOADED[8]
-    flags = TRUSTED if kind in (ProgType.LSM, ProgType.TRACING, ProgType.STRUCT_OPS) else 0
+        return _number(size)
+    if size != 8:
+        return None
+    flags = 0
+    if kind in (ProgType.LSM, ProgType.STRUCT_OPS) or attach in (AttachType.TRACE_RAW_TP, AttachType.TRACE_ITER):
+        flags = TRUSTED
+    if name.endswith("__nullable"):
+        flags |= MAYBE_NULL
+    if kind == ProgType.TRACING and attach == AttachType.TRACE_ITER:
+        word = dict(targets.ITERATORS.get(target, ())).get(index)
+        if word in ("key", "value"):
+            return Reg(BUF | MAYBE_NULL | (RDONLY if word == "key" else 0), id=run.new_id())
+        if word is not None:
+            flags = MAYBE_NULL | (TRUSTED if word == "trusted" else 0)
+    elif kind == ProgType.TRACING and attach == AttachType.TRACE_RAW_TP and targets.may_be_null(target, index):
+        flags |= MAYBE_NULL if run.setting.at_least(targets.NULLABLE_SINCE) else 0
     return _pointer(("kernel", ""), type, flags)
 
 
 def check_kptr_store(run: Run, field: Special, value: Reg, source: int) -> None:
     """What is stored to a kptr field must be of its type."""
     name = type_name(value.type)
-    expected = f"ptr_{field.struct}"
-    allowed = field.kind == "kptr_unref" and not value.type & ~(0xFF | MAYBE_NULL | TRUSTED | RCU | UNTRUSTED)
-    if value.type & 0xFF != BTF_ID or not allowed or value.data[1] != field.struct or value.off:
+    allowed = value.type & 0xFF == BTF_ID
+    if field.kind == "kptr_unref":
+        allowed = allowed and not value.type & ~(0xFF | MAYBE_NULL | TRUSTED | RCU | UNTRUSTED)
+    else:
+        allowed = allowed and not value.type & ~(0xFF | MAYBE_NULL | TRUSTED | RCU | ALLOC | PERCPU)
+    if allowed:
+        check_unmodified(value, source, fixed_ok=True)
+        if field.local:
+            allowed = value.data == ("program", field.struct) and not value.off
+        else:
+            strict = field.kind != "kptr_unref"
+            same = value.data == ("kernel", field.struct) and not value.off
+            allowed = same or (not strict and begins_with(run, value.data, field.struct, value.off))
+    if not allowed:
         found = f"{name}{value.data[1]}" if value.type & 0xFF == BTF_ID else name
-        text = f"invalid kptr access, R{source} type={found} expected={expected}"
+        text = f"invalid kptr access, R{source} type={found} expected=ptr_{field.struct}"
         raise Reject("type", text, regs=(source,))

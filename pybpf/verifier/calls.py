@@ -186,6 +186,22 @@ def _return(run: Run, state: State, callee: Frame) -> int:
     return slot
 
 
+def end_early(run: Run, state: State, slot: int, result: Reg, *, packet: bool = False) -> int:
+    """A function of the program may end at this instruction, with `result`; going on is explored later.
+
+    A tail call replaces the program, and returns to the caller of the function; so does a load from the packet that fails.
+    `packet`: on the way that ended, it may have moved.
+    """
+    other = state.copy()
+    other.insn = slot + 1
+    run.push(other, slot)
+    frame = state.frames[-1]
+    frame.regs[0] = result
+    if packet:
+        forget_packets(state)
+    return _return(run, state, frame)
+
+
 def check_resources(state: State, what: str, *, locks: bool) -> None:
     """Nothing is held where nothing may be held."""
     if len(state.frames) == 1 or what == "bpf_throw":

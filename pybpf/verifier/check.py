@@ -43,6 +43,7 @@ def check(spec: ProgramSpec, rules: Rules, privileged: bool, env: Env, *, record
         program.check_opcodes()
         cfg = Cfg(program)
         run = Run(program, cfg, setting)
+        _check_early_ends(run)
         if record:
             run.visits = {}
         run.explore(0)
@@ -87,6 +88,18 @@ def _check_abnormal_returns(program: Program) -> None:
             raise Reject("btf", "LD_ABS is not allowed in subprogs without BTF", insn=program.starts[subprog])
         if program.has_tail_call[subprog]:
             raise Reject("btf", "tail_call is not allowed in subprogs without BTF", insn=program.starts[subprog])
+
+
+def _check_early_ends(run: Run) -> None:
+    """A function that may end at a packet load or at a tail call returns a number there, so it says that it does."""
+    program = run.program
+    if not program.spec.func_info:
+        return
+    for subprog in range(1, len(program.starts)):
+        for what, has in (("LD_ABS", program.has_ld_abs), ("tail_call", program.has_tail_call)):
+            if has[subprog] and not run.function(subprog).returns_number:
+                text = f"{what} is only allowed in functions that return 'int'."
+                raise Reject("btf", text, insn=program.starts[subprog])
 
 
 def _check_empty_kfunc(run: Run) -> None:

@@ -8,10 +8,11 @@ from ..uapi.map import MapType
 from ..uapi.prog import ProgType
 from . import memory, stack
 from .alu import failing, reserved, unread, unwritable
-from .calls import call_function, leave
+from .calls import call_function, end_early, leave
 from .helpers import call_helper
 from .kfuncs import call_kfunc
 from .num import sign_extend, truncate
+from .pointers import check_unmodified
 from .reject import Reject
 from .values import (
     ANY,
@@ -114,6 +115,8 @@ def _load(slot: int, op: Op) -> Step:
             if run.pointer_types.get(slot, -1) != type:
                 note_pointer(run, slot, type)
         assert value is not None
+        if signed and type == CTX and value.type != SCALAR:
+            raise memory.context_refused(run, base.off + off, size)
         if size < 8 and value.type == SCALAR and (signed or value is not narrow):
             num = sign_extend(value.num, size) if signed else truncate(value.num, size)
             value = Reg(SCALAR, num, 0, value.id, 0, value.data) if num is not value.num else value
@@ -319,10 +322,12 @@ def _load_packet(run: Run, slot: int, op: Op) -> Step:
             )
         if mode == Mode.IND and (src > 10 or not regs[src].type):
             raise unread(src)
-        memory.check_unmodified(context, 6)
+        check_unmodified(context, 6)
         for reg in range(1, 6):
             regs[reg] = UNINIT
         regs[0] = ANY
+        if len(state.frames) > 1 and run.tracks_early_ends:
+            return end_early(run, state, slot, scalar(0))
         return slot + 1
 
     return step

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from ..btf.fields import Special, fields_of_type
 from ..kernel import helper
 from . import checkpoint as checkpoints
 from . import precision
@@ -19,7 +20,7 @@ from .compile import compile_step
 from .functions import Function, describe
 from .jumps import compile_jump
 from .liveness import Registers, Stack
-from .program import CALL, MAX_INSNS
+from .program import CALL, MAX_INSNS, TAIL_CALL
 from .reject import Reject
 from .state import Frame, State
 from .tnum import U32
@@ -50,8 +51,10 @@ class Run:
         self.setting = setting
         self.uninit_stack = setting.privileged and setting.at_least("6.1")  # of 6.3, and of 6.1's stable releases
         self.tracks_swaps = setting.at_least("6.18")
+        self.tracks_early_ends = setting.at_least("6.12")  # of 7.0, and of the stable releases since 6.12
         self.packet_access = setting.program_rules.packet
-        self.context_cache: dict[tuple[int, int, bool], Reg | str] = {}
+        self.context_cache: dict[tuple[int, int, bool], Reg | None] = {}
+        self.safe_fields: dict[str, frozenset[str]] = {}
         self.pointer_types: dict[int, int] = {}
         self.atomic = False
         self.empty_kfunc = -1
@@ -79,6 +82,7 @@ class Run:
         self.registers = Registers(program, cfg, _parameters(setting.program_rules.helpers, setting.prog_type))
         self.stack = Stack(program, cfg)
         self.state: State | None = None
+        self._object_fields: dict[str, tuple[Special, ...]] = {}
         self._functions: dict[int, Function] = {}
         self._trail = precision.Trail(program, cfg.callbacks)
 
@@ -174,6 +178,16 @@ class Run:
             self._btf = raw if isinstance(raw, Btf) else Btf.parse(bytes(raw))
         return self._btf
 
+    def object_fields(self, name: str) -> tuple[Special, ...]:
+        """The special fields of a structure of the program."""
+        known = self._object_fields.get(name)
+        if known is None:
+            btf = self.program_btf()
+            found = btf.find_all(name, 4) if btf is not None else []
+            known = fields_of_type(found[0], self.setting.env.btf) if found else ()
+            self._object_fields[name] = known
+        return known
+
     def check_resources(self, state: State, what: str, *, locks: bool) -> None:
         check_resources(state, what, locks=locks)
 
@@ -221,7 +235,7 @@ class Run:
                 if opcode != CALL:
                     continue
                 if src == 0 and imm in self.setting.program_rules.helpers:
-                    if helper(imm, self.setting.prog_type).changes_packet:
+                    if imm == TAIL_CALL or helper(imm, self.setting.prog_type).changes_packet:
                         return True
                 elif src == 1:
                     callee = self.program.subprog_at(slot + 1 + imm)

@@ -5,16 +5,21 @@ from __future__ import annotations
 
 from ..btf.kinds import Kind
 from ..errors import BtfError
+from ..uapi.prog import ProgType
 from .reject import Reject
 from .values import (
     ANY,
     ARENA,
+    BTF_ID,
     CTX,
     DYNPTR,
     MAYBE_NULL,
     MEM,
+    RCU,
+    RDONLY,
     SCALAR,
     STACK,
+    TRUSTED,
     UNTRUSTED,
     Reg,
     type_name,
@@ -22,26 +27,38 @@ from .values import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
     from ..btf import Btf
     from .explore import Run
     from .state import State
 
 GLOBAL = 1
+_TAGS = frozenset(("ctx", "trusted", "untrusted", "nonnull", "nullable", "arena"))
+_NUMBERS = frozenset((Kind.INT, Kind.ENUM, Kind.ENUM64))
+_KERNEL_SIDE = {"__sk_buff": "sk_buff", "xdp_md": "xdp_buff"}
+"""Contexts that may also go by the name of the kernel's own structure."""
 
 
 class Argument:
-    """One argument of a global function: `kind` ("number", "ctx", "mem", "dynptr", "arena"), `size` of memory, `nullable`."""
+    """One argument of a global function.
 
-    __slots__ = ("kind", "nullable", "size")
+    `kind` is "number", "ctx", "mem", "dynptr", "arena", "object" (of the kernel) or "untrusted"; `size` of memory, `struct` of
+    an object; `nullable`.
+    """
 
-    def __init__(self, kind: str, size: int = 0, nullable: bool = False) -> None:
+    __slots__ = ("kind", "nullable", "size", "struct")
+
+    def __init__(self, kind: str, size: int = 0, nullable: bool = False, struct: str = "") -> None:
         self.kind = kind
         self.size = size
         self.nullable = nullable
+        self.struct = struct
 
 
 class Function:
-    """A subprogram: `name`, `linkage` (0 static, 1 global), and for global ones `arguments`."""
+    """A subprogram: `name`, `linkage` (0 static, 1 global), what it returns, and for global ones `arguments`."""
 
     def __init__(self, subprog: int, name: str = "", linkage: int = 0) -> None:
         self.subprog = subprog
@@ -49,33 +66,11 @@ class Function:
         self.linkage = linkage
         self.arguments: tuple[Argument, ...] = ()
         self.returns_void = False
+        self.returns_number = True
 
     @property
     def is_global(self) -> bool:
         return self.linkage == GLOBAL and self.subprog > 0
-
-
-_CONTEXT_STRUCTS = frozenset(
-    (
-        "__sk_buff",
-        "xdp_md",
-        "bpf_sock",
-        "bpf_sock_addr",
-        "bpf_sock_ops",
-        "sk_msg_md",
-        "bpf_raw_tracepoint_args",
-        "pt_regs",
-        "bpf_user_pt_regs_t",
-        "user_pt_regs",
-        "bpf_perf_event_data",
-        "bpf_cgroup_dev_ctx",
-        "bpf_sysctl",
-        "bpf_sockopt",
-        "sk_reuseport_md",
-        "bpf_sk_lookup",
-        "bpf_nf_ctx",
-    )
-)
 
 
 def describe(run: Run, subprog: int) -> Function:
@@ -89,48 +84,92 @@ def describe(run: Run, subprog: int) -> Function:
         if found.kind != Kind.FUNC:
             raise Reject("btf", f"type {found.id} of func_info is not a function")
         function = Function(subprog, found.name, found.vlen)
-        if function.linkage == GLOBAL:
-            proto = found.type
-            function.returns_void = proto.type_id == 0
-            if subprog:
-                function.arguments = tuple(_arguments(btf, found, proto))
+        result = found.type.type.stripped
+        function.returns_void = result.kind == Kind.VOID
+        function.returns_number = result.kind in _NUMBERS
+        if function.linkage == GLOBAL and subprog:
+            function.arguments = tuple(_Reader(run, btf, found).arguments())
     except BtfError as error:
         raise Reject("btf", f"func_info: {error}") from None
     return function
 
 
-def _arguments(btf: Btf, func, proto) -> list[Argument]:  # type: ignore[no-untyped-def]
-    tags: dict[int, set[str]] = {}
-    for type in btf.own_types():
-        if type.kind == Kind.DECL_TAG and type.type_id == func.id:
-            tags.setdefault(type.component, set()).add(type.name)  # type: ignore[attr-defined]
-    found = []
-    if len(proto.params) > 5:
-        raise Reject("btf", f"Global function {func.name}() with {len(proto.params)} > 5 args. Buggy compiler.")
-    for i, (_, type) in enumerate(proto.params):
-        words = tags.get(i, set())
-        type = type.stripped
-        if type.kind in (Kind.INT, Kind.ENUM, Kind.ENUM64):
-            found.append(Argument("number"))
-        elif type.kind == Kind.PTR:
-            target = type.type
-            name = target.name or target.stripped.name
-            target = target.stripped
-            if "arg:ctx" in words or target.name in _CONTEXT_STRUCTS or name in _CONTEXT_STRUCTS:
-                found.append(Argument("ctx"))
-            elif target.name == "bpf_dynptr":
-                found.append(Argument("dynptr"))
-            elif "arg:arena" in words:
-                found.append(Argument("arena"))
-            elif "arg:untrusted" in words:
-                found.append(Argument("untrusted"))
-            elif target.kind in (Kind.VOID, Kind.FWD, Kind.FUNC_PROTO):
-                raise Reject("btf", f"Arg#{i} type PTR in {func.name}() is not supported yet")
+class _Reader:
+    """Reads the arguments of a global function from its prototype and the tags of its arguments (`__arg_ctx`, ...)."""
+
+    def __init__(self, run: Run, btf: Btf, func: Any) -> None:
+        self.run = run
+        self.func = func
+        self.tags: dict[int, set[str]] = {}
+        for type in btf.own_types():
+            if type.kind == Kind.DECL_TAG and type.type_id == func.id and type.name.startswith("arg:"):
+                self.tags.setdefault(type.component, set()).add(type.name[4:])  # type: ignore[attr-defined]
+
+    def arguments(self) -> Iterator[Argument]:
+        params = self.func.type.params
+        name = self.func.name
+        if len(params) > 5:
+            raise Reject("btf", f"Global function {name}() with {len(params)} > 5 args. Buggy compiler.")
+        for i, (_, type) in enumerate(params):
+            words = self.tags.get(i, set())
+            unknown = words - _TAGS
+            if unknown:
+                raise Reject("btf", f"arg#{i} has unsupported set of tags ({', '.join(sorted(unknown))})")
+            type = type.stripped
+            if type.kind == Kind.PTR:
+                yield self._pointer(i, type, words)
+            elif words:
+                raise Reject("btf", f"arg#{i} has pointer tag, but is not a pointer type")
+            elif type.kind in _NUMBERS:
+                yield Argument("number")
             else:
-                found.append(Argument("mem", target.size, "arg:nonnull" not in words))
-        else:
-            raise Reject("btf", f"Arg#{i} type {type.kind.name} in {func.name}() is not supported yet.")
-    return found
+                raise Reject("btf", f"Arg#{i} type {type.kind.name} in {name}() is not supported yet.")
+
+    def _pointer(self, i: int, pointer: Any, words: set[str]) -> Argument:
+        target = pointer.type.stripped
+        if "ctx" in words or self._is_context(pointer.type):
+            self._only(i, words, "ctx")
+            return Argument("ctx")
+        if target.name == "bpf_dynptr":
+            self._only(i, words)
+            return Argument("dynptr")
+        if "trusted" in words:
+            self._only(i, words, "trusted", "nullable")
+            return Argument("object", nullable="nullable" in words, struct=self._struct(i, target))
+        if "untrusted" in words:
+            self._only(i, words, "untrusted")
+            plain = target.kind == Kind.VOID or target.kind in _NUMBERS
+            return Argument("untrusted", struct="" if plain else self._struct(i, target))
+        if "arena" in words:
+            self._only(i, words, "arena")
+            return Argument("arena")
+        if target.kind in (Kind.VOID, Kind.FWD, Kind.FUNC_PROTO):
+            text = f"arg#{i} reference type('{target.kind.name} {target.name}') size cannot be determined"
+            raise Reject("btf", text, hint="a pointer to a type of known size, or a tag such as __arg_ctx")
+        return Argument("mem", target.size if target.kind != Kind.PTR else 8, "nonnull" not in words)
+
+    def _only(self, i: int, words: set[str], *allowed: str) -> None:
+        if words - set(allowed):
+            raise Reject("btf", f"arg#{i} has invalid combination of tags")
+
+    def _is_context(self, target: Any) -> bool:
+        wanted = self.run.setting.program_rules.context.name
+        if self.run.setting.prog_type in (ProgType.RAW_TRACEPOINT, ProgType.RAW_TRACEPOINT_WRITABLE):
+            wanted = "bpf_raw_tracepoint_args"
+        names = {wanted, _KERNEL_SIDE.get(wanted, wanted)} - {""}
+        if wanted == "pt_regs" and target.name == "bpf_user_pt_regs_t":
+            return True
+        target = target.stripped
+        return target.kind == Kind.STRUCT and target.name in names
+
+    def _struct(self, i: int, target: Any) -> str:
+        """The kernel's structure that a type of the program stands for; what follows ___ in its name is a flavour."""
+        name: str = target.name.partition("___")[0]
+        if target.kind not in (Kind.STRUCT, Kind.FWD) or not self.run.setting.kernel_btf().find_all(name, Kind.STRUCT):
+            raise Reject(
+                "btf", f"arg#{i} has type {target.kind.name} '{target.name}', but only a kernel struct is allowed"
+            )
+        return name
 
 
 def entry_registers(run: Run, function: Function) -> list[Reg]:
@@ -145,8 +184,15 @@ def entry_registers(run: Run, function: Function) -> list[Reg]:
             found.append(Reg(DYNPTR, id=run.new_id(), data="local"))
         elif argument.kind == "arena":
             found.append(Reg(ARENA))
+        elif argument.kind == "object":
+            null = MAYBE_NULL if argument.nullable else 0
+            id = run.new_id() if null else 0
+            found.append(Reg(BTF_ID | TRUSTED | null, id=id, data=("kernel", argument.struct)))
         elif argument.kind == "untrusted":
-            found.append(Reg(MEM | UNTRUSTED | 1 << 9, data=0))
+            if argument.struct:
+                found.append(Reg(BTF_ID | UNTRUSTED, data=("kernel", argument.struct)))
+            else:
+                found.append(Reg(MEM | UNTRUSTED | RDONLY, data=0))
         else:
             flags = MAYBE_NULL if argument.nullable else 0
             found.append(Reg(MEM | flags, id=run.new_id() if flags else 0, data=argument.size))
@@ -183,5 +229,22 @@ def check_arguments(run: Run, state: State, function: Function) -> None:
         elif argument.kind == "dynptr":
             if reg.type not in (STACK, DYNPTR):
                 raise Reject("argument", f"{refused}: R{regno} is no dynptr ({type_name(reg.type)})", regs=(regno,))
+        elif argument.kind == "object":
+            _check_object(run, reg, regno, argument)
         elif argument.kind == "arena" and reg.type not in (ARENA, SCALAR):
             raise Reject("argument", f"{refused}: R{regno} is not a pointer to arena or scalar", regs=(regno,))
+
+
+def _check_object(run: Run, reg: Reg, regno: int, argument: Argument) -> None:
+    """A pointer to a kernel object, as helpers take them."""
+    if reg.null and argument.nullable:
+        return
+    type = reg.type & ~MAYBE_NULL if argument.nullable else reg.type
+    if type not in (BTF_ID, BTF_ID | TRUSTED, BTF_ID | RCU):
+        text = f"R{regno} type={type_name(reg.type)} expected=ptr_, trusted_ptr_, rcu_ptr_"
+        raise Reject("argument", text, regs=(regno,))
+    from .btfwalk import begins_with
+
+    if not begins_with(run, reg.data, argument.struct, reg.off):
+        text = f"R{regno} is of type {reg.data[1]} but {argument.struct} is expected"
+        raise Reject("argument", text, regs=(regno,))

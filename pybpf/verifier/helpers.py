@@ -10,10 +10,12 @@ from ..uapi.map import MapType
 from ..uapi.prog import ProgType
 from . import memory, stack
 from .alu import unread
-from .calls import clobber, forget_packets, push_callback
+from .btfwalk import begins_with, check_kptr_store
+from .calls import clobber, end_early, forget_packets, push_callback
 from .maps import ARRAYS, MAX_OFFSET, Map
-from .memory import check_map_access, check_map_region, check_packet, check_region, check_unmodified
+from .memory import check_map_access, check_map_region, check_packet, check_region
 from .num import Num, s64, sync
+from .pointers import check_unmodified
 from .reject import Reject
 from .results import give_result
 from .special import (
@@ -29,6 +31,7 @@ from .state import INVALID, SPILL, ZERO, State
 from .tnum import U64
 from .values import (
     ALLOC,
+    ANY,
     BTF_ID,
     BUF,
     CTX,
@@ -60,6 +63,7 @@ from .values import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..btf.fields import Special
     from ..kernel import Arg, HelperRules
     from .explore import Run
 
@@ -142,6 +146,7 @@ class Meta:
     __slots__ = (
         "const_key",
         "dynptr",
+        "field",
         "helper",
         "map",
         "map_uid",
@@ -165,6 +170,7 @@ class Meta:
         self.max_size = 0
         self.raw: tuple[int, int] | None = None  # register, size: memory that the function fills
         self.dynptr: Reg | None = None
+        self.field: Special | None = None  # the kptr that is exchanged
 
 
 def call_helper(run: Run, state: State, slot: int, number: int) -> int:
@@ -286,6 +292,9 @@ def _check_type(run: Run, meta: Meta, reg: Reg, regno: int, arg: Arg, kind: str,
     if arg.nullable:
         type &= ~MAYBE_NULL
     name = meta.helper.name
+    if kind == "mem" and arg.writes and type & KIND == BTF_ID and type in accepted:
+        text = f"bpf_{name}() may write into memory pointed by R{regno} type={type_name(reg.type)}"
+        raise Reject("argument", text, hint="kernel objects are only read", regs=(regno,))
     if name == "kptr_xchg" and regno == 2 and type & ALLOC:
         type &= ~(ALLOC | PERCPU)
     if kind == "sock" and name in _PLAIN_SOCKS_ONLY and not run.setting.at_least("5.10"):
@@ -301,25 +310,18 @@ def _check_type(run: Run, meta: Meta, reg: Reg, regno: int, arg: Arg, kind: str,
             else f"argument {regno} ({arg.name}) of bpf_{name} is {_words(kind)}"
         )
         raise Reject("argument", f"R{regno} type={type_name(reg.type)} expected={wanted}", hint=hint, regs=(regno,))
+    if name == "kptr_xchg" and regno == 2 and meta.field is not None:
+        check_kptr_store(run, meta.field, reg, regno)
     if type & KIND == BTF_ID and kind in ("btf", "sock") and arg.struct and reg.data is not None:
         _check_struct(run, reg, regno, arg)
 
 
 def _check_struct(run: Run, reg: Reg, regno: int, arg: Arg) -> None:
-    have, want = reg.data[1], arg.struct
-    if have == want:
+    if run.setting.env.btf is None and reg.off == 0 and reg.data[1] == arg.struct:
         return
-    btf = run.setting.env.btf
-    if btf is not None and have in btf:
-        from ..btf import Struct
-
-        here = btf.find(have)
-        while isinstance(here, Struct) and here.members:
-            here = here.members[0].type.stripped
-            if here.name == want:
-                return
-    text = f"R{regno} is of type {have} but {want} is expected"
-    raise Reject("argument", text, regs=(regno,))
+    if not begins_with(run, reg.data, arg.struct, reg.off):
+        text = f"R{regno} is of type {reg.data[1]} but {arg.struct} is expected"
+        raise Reject("argument", text, regs=(regno,))
 
 
 def _words(kind: str) -> str:
@@ -508,7 +510,7 @@ def _timer(run: Run, state: State, meta: Meta, reg: Reg, regno: int, arg: Arg) -
 
 
 def _kptr(run: Run, state: State, meta: Meta, reg: Reg, regno: int, arg: Arg) -> None:
-    meta.dynptr = check_kptr(reg, regno)
+    meta.field = check_kptr(run, reg, regno)
 
 
 def _str(run: Run, state: State, meta: Meta, reg: Reg, regno: int, arg: Arg) -> None:
@@ -623,6 +625,8 @@ def _apply(run: Run, state: State, slot: int, helper: HelperRules, meta: Meta, r
     _check_map_fits(run, meta)
     if packet:
         forget_packets(state)
+    if name == "tail_call" and len(state.frames) > 1 and run.tracks_early_ends:
+        return end_early(run, state, slot, ANY, packet=True)
     return slot + 1
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from ..kernel.kfuncs import ITERATOR_SLOTS, kfunc
 from ..uapi.prog import ProgType
 from . import memory
+from .btfwalk import begins_with
 from .calls import clobber
 from .convergence import previous_entry, widen
 from .helpers import check_memory
-from .memory import check_unmodified
 from .num import s64
+from .pointers import check_unmodified
 from .reject import Reject, Unsure
 from .results import acquire
 from .special import check_dynptr, drop_reference, make_dynptr
@@ -146,19 +147,12 @@ def _object(run: Run, state: State, call: _Call, index: int, of: str, *, rcu: bo
 
 def _check_struct(run: Run, call: _Call, reg: Reg, index: int, of: str) -> None:
     space, have = reg.data
-    if have == of and space == "kernel":
+    if have == of and space == "kernel" and not reg.off:
         return
     text = f"kernel function {call.kfunc.name} args#{index} expected pointer to STRUCT {of} but R{index + 1} has {have}"
     strict = "acquire" in call.kfunc.effects or any(kind == "own" for kind, _ in call.kfunc.args)
-    if space == "kernel" and not strict:
-        from ..btf import Struct
-
-        here = run.setting.kernel_btf().find(have, 4)
-        while isinstance(here, Struct) and here.members:
-            first = here.members[0].type.stripped
-            if first.name == of:
-                return
-            here = first
+    if not strict and begins_with(run, reg.data, of, reg.off):
+        return
     raise Reject("argument", text, regs=(index + 1,))
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from ..btf.fields import Special, special_fields
+from ..btf.fields import LOCKS, Special, special_fields
+from ..errors import BtfError
 from ..uapi.map import MapFlags, MapType
 from ..uapi.prog import ProgType
 from .reject import Reject
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..btf import Btf
     from ..spec import MapSpec
     from .context import Setting
     from .program import Program
@@ -56,7 +58,7 @@ ARRAYS = frozenset((MapType.ARRAY, MapType.PERCPU_ARRAY))
 class Map:
     """A map: one object for each `MapSpec` of a program."""
 
-    def __init__(self, spec: MapSpec, name: str = "") -> None:
+    def __init__(self, spec: MapSpec, name: str = "", kernel: Btf | None = None) -> None:
         self.spec = spec
         self.name = spec.name or name
         self.type = int(spec.map_type)
@@ -64,8 +66,8 @@ class Map:
         self.value_size = spec.value_size
         self.max_entries = spec.max_entries
         self.flags = int(spec.flags) | (MapFlags.RDONLY_PROG if self.type in _READ_ONLY else 0)
-        self.inner = Map(spec.inner, f"{self.name}.inner") if spec.inner is not None else None
-        self.specials = _specials(spec)
+        self.inner = Map(spec.inner, f"{self.name}.inner", kernel) if spec.inner is not None else None
+        self.specials: tuple[Special, ...] = _specials(spec, kernel)
         # Loaders freeze read-only data of C programs, and say so in the map's name only.
         self.frozen = spec.frozen or ".rodata" in self.name
         self.frozen_contents = _contents(spec) if self.frozen else None
@@ -103,11 +105,9 @@ def _contents(spec: MapSpec) -> bytes | None:
         return None
 
 
-def _specials(spec: MapSpec) -> tuple[Special, ...]:
-    from ..errors import BtfError
-
+def _specials(spec: MapSpec, kernel: Btf | None) -> tuple[Special, ...]:
     try:
-        return special_fields(spec)
+        return special_fields(spec, kernel)
     except BtfError as error:
         raise Reject("btf", f"map {spec.name or '(unnamed)'}: {error}") from None
 
@@ -138,11 +138,13 @@ def _check_program_may_use(setting: Setting, map: Map, slot: int) -> None:
     kind = setting.prog_type
     if map.has("list_head", "rb_root") and kind in TRACING:
         raise Reject("map", "tracing programs cannot use bpf_list_head and bpf_rb_root", insn=slot)
-    if map.has("spin_lock", "res_spin_lock"):
+    if map.has(*LOCKS):
         if kind == ProgType.SOCKET_FILTER:
             raise Reject("lock", "socket filter programs cannot use maps with a bpf_spin_lock", insn=slot)
         if kind in TRACING:
             raise Reject("lock", "tracing programs cannot use maps with a bpf_spin_lock", insn=slot)
+    if map.has("timer", "wq", "task_work") and kind in TRACING:
+        raise Reject("map", "tracing programs cannot use maps with a bpf_timer or bpf_wq", insn=slot)
     if map.type == MapType.STRUCT_OPS:
         raise Reject("map", "a struct_ops map cannot be used in a program", insn=slot)
     if setting.sleepable and map.type not in _IN_SLEEPABLE:

@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from ..btf.fields import KPTRS, Special
+from ..btf.fields import KPTRS, RCU_PROTECTED, Special
 from ..uapi.map import MapFlags, MapType
 from ..uapi.prog import ProgType
 from . import btfwalk, sockets, stack, tnum
 from .maps import MAX_OFFSET, Map
 from .num import S64_MIN, s64
-from .pointers import area
+from .pointers import area, check_unmodified
 from .reject import Reject
 from .values import (
     ALLOC,
@@ -211,23 +211,6 @@ def check_alignment(run: Run, reg: Reg, off: int, size: int, strict: bool) -> No
         )
 
 
-def check_unmodified(reg: Reg, regno: int, *, fixed_ok: bool = False) -> None:
-    """The pointer is as it was given, without any offset (or with a fixed one)."""
-    name = type_name(reg.type)
-    if reg.off < 0:
-        text = f"negative offset {name} ptr R{regno} off={reg.off} disallowed"
-    elif not fixed_ok and reg.off:
-        text = f"dereference of modified {name} ptr R{regno} off={reg.off} disallowed"
-    elif reg.num[1] or reg.num[0]:
-        text = f"variable {name} access var_off={tnum.text(reg.num.tnum)} disallowed"
-    else:
-        return
-    category = "ctx-access" if reg.type == CTX else "argument"
-    raise Reject(
-        category, text, hint="use the pointer as it was given; offsets belong into the instruction", regs=(regno,)
-    )
-
-
 def check_packet(reg: Reg, regno: int, off: int, size: int, zero_ok: bool = False) -> None:
     """The access lies within what a comparison with the packet's end has shown to be there."""
     if reg.num.smin < 0:
@@ -352,9 +335,7 @@ def _kptr(run: Run, state: State, field: Special, write: bool, value: Reg | None
         raise Reject("type", "store to uptr disallowed")
     if not write:
         flags = MAYBE_NULL
-        safe = field.kind == "kptr_percpu" or (
-            field.kind == "kptr" and (field.local or field.struct in btfwalk.RCU_PROTECTED)
-        )
+        safe = field.kind == "kptr_percpu" or (field.kind == "kptr" and (field.local or field.struct in RCU_PROTECTED))
         if safe and (state.rcu or not run.in_sleepable(state)):
             flags |= RCU | (ALLOC if field.local else 0)
         else:
@@ -372,28 +353,33 @@ def _kptr(run: Run, state: State, field: Special, write: bool, value: Reg | None
 def context(run: Run, off: int, size: int, write: bool) -> Reg | None:
     """An access to the program's context."""
     key = (off, size, write)
-    known = run.context_cache.get(key)
-    if known is None:
+    try:
+        known = run.context_cache[key]
+    except KeyError:
         known = run.context_cache[key] = _context(run, off, size, write)
-    if isinstance(known, str):
-        raise Reject("ctx-access", known, hint=_context_hint(run, off))
+    if known is None:
+        raise context_refused(run, off, size)
     if known.type & MAYBE_NULL:
         return known.replace(id=run.new_id())
     return known
 
 
-def _context(run: Run, off: int, size: int, write: bool) -> Reg | str:
-    refused = f"invalid bpf_context access off={off} size={size}"
+def context_refused(run: Run, off: int, size: int) -> Reject:
+    """The context has no such field for this program, or not in this form."""
+    return Reject("ctx-access", f"invalid bpf_context access off={off} size={size}", hint=_context_hint(run, off))
+
+
+def _context(run: Run, off: int, size: int, write: bool) -> Reg | None:
     rules = run.setting.program_rules.context
     if run.setting.prog_type in (ProgType.TRACING, ProgType.LSM, ProgType.STRUCT_OPS, ProgType.EXT):
-        return btfwalk.argument(run, off, size, write) or refused
+        return btfwalk.argument(run, off, size, write)
     if off < 0 or off % size:
-        return refused
+        return None
     if write:
-        return ANY if rules.store(off, size) else refused
+        return ANY if rules.store(off, size) else None
     kind = rules.load(off, size)
     if kind is None:
-        return refused
+        return None
     if kind in _CONTEXT_KINDS:
         type = _CONTEXT_KINDS[kind]
         if type == SCALAR:
@@ -438,4 +424,4 @@ def _map_struct(run: Run, reg: Reg, regno: int, off: int, size: int, write: bool
         raise Reject("bounds-memory", f"R{regno} is {name} invalid negative access: off={off}", regs=(regno,))
     if write:
         raise Reject("type", f"only read from {name} is supported", regs=(regno,))
-    return btfwalk.load(run, ("kernel", name), off, size, 0)
+    return btfwalk.load(run, ("kernel", name), off, size)

@@ -69,6 +69,23 @@ def area(type: int) -> str:
     return _AREA.get(type & KIND, "bounds-memory")
 
 
+def check_unmodified(reg: Reg, regno: int, *, fixed_ok: bool = False) -> None:
+    """The pointer is as it was given, without any offset (or with a fixed one)."""
+    name = type_name(reg.type)
+    if reg.off < 0:
+        text = f"negative offset {name} ptr R{regno} off={reg.off} disallowed"
+    elif not fixed_ok and reg.off:
+        text = f"dereference of modified {name} ptr R{regno} off={reg.off} disallowed"
+    elif reg.num[1] or reg.num[0]:
+        text = f"variable {name} access var_off={tnum.text(reg.num.tnum)} disallowed"
+    else:
+        return
+    category = "ctx-access" if reg.type == CTX else "argument"
+    raise Reject(
+        category, text, hint="use the pointer as it was given; offsets belong into the instruction", regs=(regno,)
+    )
+
+
 def result(run: Run, op: int, wide: bool, dst: int, pointer: Reg, number: Num, pointer_first: bool) -> Reg:
     """The value of `pointer op number` (or `number op pointer`), written to register `dst`; Reject when it is not allowed."""
     umin, umax, smin, smax = number[2:6]

@@ -8,7 +8,7 @@ exact bounds.  What cannot be traced marks all numbers of the path's checkpoints
 from __future__ import annotations
 
 from ..asm.opcodes import LD_IMM64, Alu, Atomic, Call, Class, Jmp, Mode
-from .program import CALL, MAY_GOTO
+from .program import CALL, MAY_GOTO, TAIL_CALL
 from .state import SPILL
 from .values import SCALAR
 
@@ -188,6 +188,8 @@ def _step_back(
     elif cls == Class.LD:
         if mask & d and opcode == LD_IMM64:
             regs[frame] = mask & ~d
+        elif opcode != LD_IMM64 and after != slot + 1:
+            _back_into_function(wanted)
         elif opcode != LD_IMM64 and mask & 1:
             raise _Lost
     elif cls in (Class.JMP, Class.JMP32):
@@ -223,10 +225,18 @@ def _back_over_call(program: Program, callbacks: set[int], slot: int, after: int
             raise _Lost
         regs[frame] = 0
         wanted.frame = frame - 1
+    elif program.ops[slot][4] == TAIL_CALL and src == Call.HELPER and after != slot + 1:
+        _back_into_function(wanted)
     else:
         regs[frame] &= ~1
         if regs[frame] & ARGS:
             raise _Lost
+
+
+def _back_into_function(wanted: Wanted) -> None:
+    """A function ended early, by a load from the packet or a tail call: what it returned comes from nowhere."""
+    wanted.regs[wanted.frame] &= ~1
+    wanted.frame += 1
 
 
 def want(state: State, reg: int) -> Wanted | None:

@@ -63,7 +63,7 @@ class Program:
         spec = self.spec.maps[symbol]
         found = self._known.get(id(spec))
         if found is None:
-            found = self._known[id(spec)] = Map(spec, symbol)
+            found = self._known[id(spec)] = Map(spec, symbol, self.setting.env.btf)
         return found
 
     @property

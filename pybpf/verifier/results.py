@@ -17,6 +17,7 @@ from .values import (
     MAP_VALUE,
     MAYBE_NULL,
     MEM,
+    PERCPU,
     RINGBUF,
     SCALAR,
     SOCK_COMMON,
@@ -102,10 +103,9 @@ def _result(run: Run, state: State, helper: HelperRules, meta: Meta, bounds: Num
         return Reg(_SOCKETS[kind] | null)
     if kind == "btf":
         if helper.name == "kptr_xchg":
-            assert meta.dynptr is not None  # the field that was exchanged
-            space, struct = meta.dynptr.data
-            flags = ALLOC if space == "program" else 0
-            return Reg(BTF_ID | null | flags, data=(space, struct))
+            assert meta.field is not None  # the field that was exchanged
+            flags = (ALLOC if meta.field.local else 0) | (PERCPU if meta.field.kind == "kptr_percpu" else 0)
+            return Reg(BTF_ID | null | flags, data=("program" if meta.field.local else "kernel", meta.field.struct))
         flags = TRUSTED if helper.name in _TRUSTED else 0
         return Reg(BTF_ID | null | flags, data=("kernel", helper.return_struct))
     raise Unsure(f"what bpf_{helper.name} returns depends on the kernel variable that it is given")

@@ -9,11 +9,12 @@ from .num import s64
 from .reject import Reject
 from .state import DYNPTR, EMPTY, LOCK, State
 from .state import Slot as StackSlot
-from .values import ALLOC, BTF_ID, KIND, MAP_VALUE, MEM, STACK, Reg
+from .values import BTF_ID, KIND, MAP_VALUE, MEM, STACK, Reg
 from .values import DYNPTR as DYNPTR_POINTER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..btf.fields import Special
     from .explore import Run
     from .helpers import Meta
 
@@ -77,24 +78,24 @@ def check_timer(reg: Reg, regno: int) -> None:
         )
 
 
-def check_kptr(reg: Reg, regno: int) -> Reg:
-    """A referenced kptr at a constant offset; gives what it holds."""
-    if reg.type & KIND == BTF_ID:
-        raise Reject("argument", f"R{regno} is no kptr field of a map value", regs=(regno,))
+def check_kptr(run: Run, reg: Reg, regno: int) -> Special:
+    """A referenced kptr at a constant offset, in a map's value or in an object of the program; gives the field."""
     if not reg.fixed:
         raise Reject(
             "argument", f"R{regno} doesn't have constant offset. kptr has to be at the constant offset", regs=(regno,)
         )
-    if not reg.data.has(*KPTRS):
+    if reg.type & KIND == BTF_ID:
+        fields = run.object_fields(reg.data[1])
+    else:
+        fields = reg.data.specials
+    if not any(field.kind in KPTRS for field in fields):
         raise Reject("argument", f"R{regno} has no valid kptr", regs=(regno,))
     at = s64(reg.num.value) + reg.off
-    for field in reg.data.specials:
+    for field in fields:
         if field.offset == at and field.kind in KPTRS:
             if field.kind not in ("kptr", "kptr_percpu"):
                 raise Reject("argument", f"off={at} kptr isn't referenced kptr", regs=(regno,))
-            return Reg(
-                BTF_ID | (ALLOC if field.local else 0), data=("program" if field.local else "kernel", field.struct)
-            )
+            return field
     raise Reject("argument", f"off={at} doesn't point to kptr", regs=(regno,))
 
 

@@ -100,7 +100,7 @@ class Kernel:
 _NOISE = re.compile(
     r"^(processed \d+|verification time|stack depth|\d+: |from \d+|;|mark_precise|propagating|frame \d+|Func#|func#|"
     r"Validating|caller:|"
-    r"callee:|returning from|\s*R\d+\w*=|cur state:|old state:|$)"
+    r"callee:|returning from|to caller at|\s*R\d+\w*=|cur state:|old state:|$)"
 )
 
 
