@@ -190,7 +190,9 @@ class ProgramSpec(Spec):
     a map carry its name in `maps` as their symbol.  `prog_type` and `expected_attach_type` are `ProgType` and
     `AttachType`; `attach_to` is what it will be attached to by default (a tracepoint, function or
     interface name, as its hook takes it).  `btf` is BTF bytes; `func_info` are `(slot, type id)` and `line_info`
-    `(slot, file name offset, line offset, line << 10 | column)`, as the kernel takes them.
+    `(slot, file name offset, line offset, line << 10 | column)`, as the kernel takes them.  `core_relos` say which
+    instructions depend on the kernel's types (CO-RE), as `(slot, type id, access string, kind, instruction before it was
+    adjusted)`: they stand in files, and are applied by whoever opens one.
     """
 
     _fields = (
@@ -208,6 +210,7 @@ class ProgramSpec(Spec):
         "line_info",
         "kern_version",
         "ifindex",
+        "core_relos",
     )
     insns: tuple[Insn, ...]
     prog_type: int
@@ -223,6 +226,7 @@ class ProgramSpec(Spec):
     line_info: tuple[tuple[int, int, int, int], ...]
     kern_version: int
     ifindex: int
+    core_relos: tuple[tuple[int, int, str, int, Insn], ...]
 
     def __init__(
         self,
@@ -241,6 +245,7 @@ class ProgramSpec(Spec):
         line_info: Iterable[tuple[int, int, int, int]] = (),
         kern_version: int = 0,
         ifindex: int = 0,
+        core_relos: Iterable[tuple[int, int, str, int, Insn]] = (),
     ) -> None:
         self._set(
             insns=tuple(insns),
@@ -257,6 +262,7 @@ class ProgramSpec(Spec):
             line_info=tuple(line_info),
             kern_version=kern_version,
             ifindex=ifindex,
+            core_relos=tuple(core_relos),
         )
         self._check()
 

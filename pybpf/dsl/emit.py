@@ -20,8 +20,10 @@ MAX_STACK = 512
 _INVERSE = {TESTS[test]: TESTS[other] for test, other in _OPPOSITE.items()}
 
 
-def assemble(graph: Graph, isa: int, source: Callable[[Any], Source | None], prefix: str) -> list[Insn]:
-    """The instructions of one function; its labels begin with `prefix`."""
+def assemble(
+    graph: Graph, isa: int, source: Callable[[Any], Source | None], prefix: str
+) -> tuple[list[Insn], dict[int, Any]]:
+    """The instructions of one function, and by index the `core.Field` that one holds; its labels begin with `prefix`."""
     blocks, registers, depth, slots = select(graph, isa)
     legacy = any(mi.opcode & 0xE7 in (0x20, 0x40) for b in blocks for mi in b.code)
     order = place(blocks)
@@ -91,8 +93,11 @@ def compact(blocks: list[MBlock], assigned: list[int]) -> list[MBlock]:
     return kept
 
 
-def emit(blocks: list[MBlock], assigned: list[int], source: Callable[[Any], Source | None], prefix: str) -> list[Insn]:
+def emit(
+    blocks: list[MBlock], assigned: list[int], source: Callable[[Any], Source | None], prefix: str
+) -> tuple[list[Insn], dict[int, Any]]:
     out: list[Insn] = []
+    core: dict[int, Any] = {}
     labels: set[int] = set()
     starts: dict[int, int] = {}
     new = tuple.__new__
@@ -130,6 +135,8 @@ def emit(blocks: list[MBlock], assigned: list[int], source: Callable[[Any], Sour
             if symbol is not None and not isinstance(symbol, str):
                 symbol = symbol.name
             add(mi.opcode, dst, src, mi.off, mi.imm, mi.next_imm if mi.opcode == LD_IMM64 else None, symbol, mi.at)
+            if mi.core is not None:
+                core[len(out) - 1] = mi.core
         test = block.test
         if test is not None:
             dst, src = assigned[test.dst], assigned[test.src]
@@ -148,7 +155,7 @@ def emit(blocks: list[MBlock], assigned: list[int], source: Callable[[Any], Sour
                 add(EXIT, 0, 0, 0, 0, None, None, at)
             else:
                 jump(JA, 0, 0, 0, block.targets[0], at)
-    return _alias_labels(out, starts, labels, prefix)
+    return _alias_labels(out, starts, labels, prefix), core
 
 
 def _zero_extended(out: list[Insn], start: int, register: int) -> bool:

@@ -13,6 +13,7 @@ are the numbers that Python would compute.  `bits` is the width of the operation
     bswap              a               16, 32, 64                swap the bytes of the low bits, zero-extended
     retype             a                                         the same bits read with the other sign
     opaque                             number                    a number that the verifier does not know
+    relo                               core.Field                a number that depends on the kernel
     load               pointer         (offset, size, signed)
     store              pointer, value  (offset, size)
     atomic             pointer, value  (offset, size, Atomic)    read-modify-write in memory; a result with FETCH
@@ -56,6 +57,7 @@ PURE = frozenset(
         "bswap",
         "retype",
         "opaque",
+        "relo",
         "stack",
         "map",
         "mapvalue",
@@ -68,7 +70,7 @@ PURE = frozenset(
 """Operations that may be removed when nobody uses their result."""
 
 COMMUTATIVE = frozenset(("add", "mul", "and", "or", "xor"))
-REMATERIALISED = frozenset(("const", "stack", "map", "function", "ksym"))
+REMATERIALISED = frozenset(("const", "relo", "stack", "map", "function", "ksym"))
 """Cheaper to make again at each use than to keep in a register."""
 
 

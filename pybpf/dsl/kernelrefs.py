@@ -5,8 +5,11 @@ A typed pointer may be read through directly (the kernel turns a bad access into
 
 from __future__ import annotations
 
+from sys import byteorder
+
 from . import scalars as types
 from .build import limits
+from .core import LSHIFT, RSHIFT, Place, address, field, number
 from .joins import phi
 from .layout import fields
 from .refs import Ref
@@ -216,28 +219,35 @@ class Kernel(Pointer):
     """A pointer to a structure of the kernel: `task.real_parent.pid` reads field by field.
 
     `direct` pointers came from BTF-typed arguments: the program loads through them, and a bad address reads as 0.  Others
-    are read with probe_read_kernel.
+    are read with probe_read_kernel.  `place` is where `struct` lies in what `value` points to.
     """
 
-    __slots__ = ("direct", "off", "struct")
+    __slots__ = ("direct", "place", "struct")
 
     def __init__(
-        self, value: Value, struct: Any, *, direct: bool, off: int = 0, null: bool = False, owner: Value | None = None
+        self,
+        value: Value,
+        struct: Any,
+        *,
+        direct: bool,
+        place: Place | None = None,
+        null: bool = False,
+        owner: Value | None = None,
     ) -> None:
         super().__init__(value, null=null, owner=owner)
         self.struct = struct
         self.direct = direct
-        self.off = off
+        self.place = place or Place(struct)
 
     def what(self) -> str:
         return f"struct {self.struct.name} of the kernel"
 
     def likeness(self) -> Any:
-        return self.struct.name, self.direct, self.off
+        return self.struct.name, self.direct, self.place.root.name, self.place.names()
 
     def around(self, value: Value, *, null: bool, owner: Value | None) -> Pointer:
         return Kernel(
-            value, self.struct, direct=self.direct, off=self.off, null=null and owner is not None, owner=owner
+            value, self.struct, direct=self.direct, place=self.place, null=null and owner is not None, owner=owner
         )
 
     def is_none(self, c: Compiler, node: Any) -> Any:
@@ -247,7 +257,7 @@ class Kernel(Pointer):
 
     def pointer_value(self, c: Compiler) -> Value:
         self.usable(c, c.b.at)
-        return c.b.arith("add", self.value, c.b.const(self.off)) if self.off else self.value
+        return address(c, self.value, self.place)
 
     def number(self, c: Compiler, node: Any) -> Int:
         return Int(self.pointer_value(c), types.u64)
@@ -264,9 +274,9 @@ class Kernel(Pointer):
         self.usable(c, node)
 
         plain = member.type.stripped
-        off = self.off + member.bit_offset // 8
+        place = self.place.member(member, self.place.off + member.bit_offset // 8)
         if plain.kind in (Kind.STRUCT, Kind.UNION):
-            inner = Kernel(self.value, plain, direct=self.direct, off=off, owner=self.owner)
+            inner = Kernel(self.value, plain, direct=self.direct, place=place, owner=self.owner)
             inner.check = self.check
             return inner
         if plain.kind == Kind.ARRAY:
@@ -277,45 +287,42 @@ class Kernel(Pointer):
                 c.fail(f"{member.name} is an array of {plain.element}, which programs cannot index", node)
             is_text = getattr(plain.element.stripped, "is_char", False) or str(plain.element) == "char"
             type_ = Array(types.char if is_text else element, plain.count)
-            return KernelArray(self.pointer_value(c), off - self.off, type_, direct=self.direct)
+            return KernelArray(self.value, place, type_, direct=self.direct)
         if member.bit_size:
             return self.bits(c, member, plain)
-        size = plain.size
         scalar = scalar_of_btf(plain)
-        signed = scalar is not None and scalar.signed
-        value = self.load(c, off, size, signed)
+        value = load(c, self, place, plain.size, scalar is not None and scalar.signed)
         if plain.kind == Kind.PTR:
             return typed(c, value, member.type, direct=self.direct)
         return Int(value, scalar or types.u64)
 
-    def load(self, c: Compiler, off: int, size: int, signed: bool) -> Value:
-        if self.direct:
-            return c.b.load(self.value, off, size, signed, "kernel")
-        from .events import read_kernel
-
-        return read_kernel(c, c.b.arith("add", self.value, c.b.const(off)), size, signed)
-
     def bits(self, c: Compiler, member: Any, plain: Any) -> Front:
-        """A bit-field: the bytes that hold it, shifted and masked."""
+        """A bit-field: the bytes that hold it, as compilers load them, shifted up and down."""
         from .values import INT
 
-        first = member.bit_offset // 8
-        shift = member.bit_offset % 8
-        size = next(s for s in (1, 2, 4, 8) if shift + member.bit_size <= 8 * s)
-        value = self.load(c, self.off + first, size, False)
-        value = c.b.arith("shr", value, c.b.const(shift), 64, 0, value.hi >> shift)
-        mask = (1 << member.bit_size) - 1
-        return Int(c.b.arith("and", value, c.b.const(mask), 64, 0, mask), INT)
+        size = plain.size
+        first = self.place.off * 8 + member.bit_offset
+        while first // 8 // size * size * 8 + size * 8 < first + member.bit_size and size < 8:
+            size *= 2
+        place = self.place.member(member, first // 8 // size * size)
+        value = load(c, self, place, size, False)
+        low = first - place.off * 8
+        up = 64 - low - member.bit_size if byteorder == "little" else 64 - size * 8 + low
+        down = 64 - member.bit_size
+        signed = bool(plain.signed)
+        value = c.b.arith("shl", value, number(c, field(up, place, LSHIFT), 0, 63))
+        shift = number(c, field(down, place, RSHIFT), 0, 63)
+        return Int(c.b.arith("sar" if signed else "shr", value, shift, 64, *limits(member.bit_size, signed)), INT)
 
 
 class KernelArray(Front):
     """An array inside a structure of the kernel: read by constant index, or handed to probe_read_kernel whole."""
 
-    __slots__ = ("base", "direct", "off", "type")
+    __slots__ = ("direct", "place", "type", "value")
 
-    def __init__(self, base: Value, off: int, type_: Any, *, direct: bool) -> None:
-        self.base = base
-        self.off = off
+    def __init__(self, value: Value, place: Place, type_: Any, *, direct: bool) -> None:
+        self.value = value
+        self.place = place
         self.type = type_
         self.direct = direct
 
@@ -323,18 +330,19 @@ class KernelArray(Front):
         return f"{self.type!r} of the kernel"
 
     def pointer_value(self, c: Compiler) -> Value:
-        return c.b.arith("add", self.base, c.b.const(self.off)) if self.off else self.base
+        return address(c, self.value, self.place)
 
     def item(self, c: Compiler, index: Front, node: Any) -> Front:
-        from .values import Const
-
         if not isinstance(index, Const) or not 0 <= index.obj < self.type.count:
             c.fail(f"an array of the kernel is indexed by a constant 0..{self.type.count - 1}", node)
         kind = types.u8 if self.type.element is types.char else self.type.element
-        off = self.off + index.obj * kind.size
-        if self.direct:
-            return Int(c.b.load(self.base, off, kind.size, kind.signed, "kernel"), kind)
-        from .events import read_kernel
+        return Int(load(c, self, self.place.element(index.obj, kind.size), kind.size, kind.signed), kind)
 
-        address = c.b.arith("add", self.base, c.b.const(off))
-        return Int(read_kernel(c, address, kind.size, kind.signed), kind)
+
+def load(c: Compiler, front: Kernel | KernelArray, place: Place, size: int, signed: bool) -> Value:
+    """A number at a place of a structure of the kernel."""
+    if front.direct:
+        return c.b.load(front.value, place.offset, size, signed, "kernel")
+    from .events import read_kernel
+
+    return read_kernel(c, address(c, front.value, place), size, signed)

@@ -28,7 +28,7 @@ TESTS = {"==": 0x10, ">": 0x20, ">=": 0x30, "&": 0x40, "!=": 0x50, "s>": 0x60, "
 class Mi:
     """One machine instruction: fields of `struct bpf_insn`, the registers it reads (`uses`), writes (`defs`) and spoils."""
 
-    __slots__ = ("at", "clobbers", "defs", "dst", "imm", "next_imm", "off", "opcode", "src", "symbol", "uses")
+    __slots__ = ("at", "clobbers", "core", "defs", "dst", "imm", "next_imm", "off", "opcode", "src", "symbol", "uses")
 
     def __init__(
         self,
@@ -44,6 +44,7 @@ class Mi:
         next_imm: int | None = None,
         symbol: Any = None,
         at: Any = None,
+        core: Any = None,
     ) -> None:
         self.opcode = opcode
         self.dst = dst
@@ -56,6 +57,7 @@ class Mi:
         self.next_imm = next_imm
         self.symbol = symbol
         self.at = at
+        self.core = core  # the Field that `off` or `imm` is
 
     def __repr__(self) -> str:
         return f"Mi(0x{self.opcode & 0xFF:02x}, {self.dst}, {self.src}, {self.off}, {self.imm}, {self.uses} -> {self.defs})"

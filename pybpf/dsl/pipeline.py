@@ -22,14 +22,23 @@ if TYPE_CHECKING:
 
 
 class Compiled:
-    """What came out: `insns`, `maps`, and the graphs with the index of each one's first instruction."""
+    """What came out: `insns`, `maps`, and the graphs with the index of each one's first instruction.
 
-    __slots__ = ("graphs", "insns", "maps", "starts")
+    `core` tells, by index, which instructions hold a `core.Field`.
+    """
+
+    __slots__ = ("core", "graphs", "insns", "maps", "starts")
 
     def __init__(
-        self, insns: tuple[Insn, ...], maps: dict[str, MapSpec], graphs: list[Graph], starts: list[int]
+        self,
+        insns: tuple[Insn, ...],
+        maps: dict[str, MapSpec],
+        graphs: list[Graph],
+        starts: list[int],
+        core: dict[int, Any],
     ) -> None:
         self.insns = insns
+        self.core = core
         self.maps = maps
         self.graphs = graphs
         self.starts = starts
@@ -54,12 +63,14 @@ def compile_program(spec: Function) -> Compiled:
     while unit.pending:
         unit.pending.pop(0)()
     insns: list[Insn] = []
+    core: dict[int, Any] = {}
     starts = []
     for i, graph in enumerate(unit.graphs):
         optimise(graph)
         starts.append(len(insns))
         source = _sources(graph)
-        code = assemble(graph, spec.isa, source, f".L{i}_")
+        code, fields = assemble(graph, spec.isa, source, f".L{i}_")
+        core.update((len(insns) + at, found) for at, found in fields.items())
         if i:
             # A label of the function and one of its first block may fall on one instruction.
             first = code[0]
@@ -72,7 +83,7 @@ def compile_program(spec: Function) -> Compiled:
     from .data import finish
 
     finish(unit)
-    return Compiled(tuple(insns), unit.maps, unit.graphs, starts)
+    return Compiled(tuple(insns), unit.maps, unit.graphs, starts, core)
 
 
 def lower(unit: Unit, function: Any, parsed: Any) -> Graph:
@@ -160,8 +171,8 @@ def _sources(graph: Graph) -> Any:
     return source
 
 
-def describe(spec: Function, compiled: Compiled) -> tuple[bytes, tuple[Any, ...], tuple[Any, ...]]:
-    """BTF of the program's functions, and which function and line each instruction belongs to."""
+def describe(spec: Function, compiled: Compiled) -> tuple[bytes, tuple[Any, ...], tuple[Any, ...], tuple[Any, ...]]:
+    """BTF of the program's functions, which function and line each instruction belongs to, CO-RE relocations."""
     from ..btf.builder import GLOBAL as EXPORTED
     from ..btf.builder import STATIC, BtfBuilder, line_col
 
@@ -193,7 +204,12 @@ def describe(spec: Function, compiled: Compiled) -> tuple[bytes, tuple[Any, ...]
         lines.append(
             (slots[i], btf.string(source.file), btf.string(source.text.strip()), line_col(source.line, source.column))
         )
-    return btf.to_bytes(), tuple(functions), tuple(lines)
+    relos: list[Any] = []
+    if compiled.core:
+        from .core import relocations
+
+        relos = relocations(btf, [(slots[i], compiled.insns[i], asked) for i, asked in sorted(compiled.core.items())])
+    return btf.to_bytes(), tuple(functions), tuple(lines), tuple(relos)
 
 
 def spec_context(spec: Function) -> tuple[str, int]:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 DEFAULT_KERNEL = "6.18"
 DEFAULT_ISA = 3
-_LAZY = frozenset(("insns", "maps", "btf", "func_info", "line_info", "ir"))
+_DESCRIPTION = ("btf", "func_info", "line_info", "core_relos")
+_LAZY = frozenset(("insns", "maps", "btf", "func_info", "line_info", "core_relos", "ir"))
 
 
 def version(kernel: str | None) -> tuple[int, int]:
@@ -97,8 +98,8 @@ class Function(ProgramSpec):
         if "_compiled" not in done:
             done["_compiled"] = _without_collector(compile_program, self)
             done["insns"], done["maps"] = done["_compiled"].insns, done["_compiled"].maps
-        if name in ("btf", "func_info", "line_info"):
-            done["btf"], done["func_info"], done["line_info"] = describe(self, done["_compiled"])
+        if name in _DESCRIPTION:
+            done.update(zip(_DESCRIPTION, describe(self, done["_compiled"]), strict=True))
         elif name == "ir":
             done["ir"] = "\n".join(str(graph) for graph in done["_compiled"].graphs)
 

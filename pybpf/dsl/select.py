@@ -101,6 +101,8 @@ class Selector:
                 self.emit(ALU32 | MOV, into, imm=_s32(n), defs=into)
             else:
                 self.emit(LD_IMM64, into, imm=_s32(n), next_imm=_s32(n >> 32), defs=into)
+        elif op == "relo":
+            self.emit(ALU64 | MOV, into, imm=int(value.aux), defs=into, core=value.aux)
         elif op == "stack":
             self.emit(ALU64 | MOV | X, into, 10, defs=into)
             self.emit(ALU64 | ALU["add"], into, imm=value.aux.offset, uses=(into,), defs=into)
@@ -172,7 +174,9 @@ class Selector:
             for v in block.values:
                 if v.op in ("load", "store", "atomic"):
                     base = v.args[0]
-                    if base.op == "add" and base.args[1].op == "const" and -0x4000 <= base.args[1].aux <= 0x3FFF:
+                    if v.aux[0].__class__ is not int:
+                        inside[base] = -(1 << 30)  # a Field: it is not added to
+                    elif base.op == "add" and base.args[1].op == "const" and -0x4000 <= base.args[1].aux <= 0x3FFF:
                         inside[base] = inside.get(base, 0) + 1
                         if v.op == "store" and v.args[1] is base:
                             inside[base] = -(1 << 30)
@@ -212,6 +216,10 @@ class Selector:
                 self.into(a, into)
                 self.emit(width | ALU[op], into, off=off, imm=_s32(n), uses=(into,), defs=into)
                 return
+        if b.op == "relo":
+            self.into(a, into)
+            self.emit(width | ALU[op], into, imm=int(b.aux), uses=(into,), defs=into, core=b.aux)
+            return
         source = self.reg(b)
         self.into(a, into)
         self.emit(width | ALU[op] | X, into, source, off=off, uses=(into, source), defs=into)
@@ -259,12 +267,13 @@ class Selector:
 
     def op_load(self, v: Value) -> None:
         off, size, signed = v.aux
-        base, off = self.address(v.args[0], off)
+        core = None if off.__class__ is int else off
+        base, off = self.address(v.args[0], int(off))
         into = self.reg(v)
         if signed and size < 8 and self.isa >= 4 and v.args[0].op not in ("param",):
-            self.emit(0x81 | SIZES[size], into, base, off, uses=(base,), defs=into)
+            self.emit(0x81 | SIZES[size], into, base, off, uses=(base,), defs=into, core=core)
             return
-        self.emit(LDX | SIZES[size], into, base, off, uses=(base,), defs=into)
+        self.emit(LDX | SIZES[size], into, base, off, uses=(base,), defs=into, core=core)
         if signed and size < 8:
             for op in ("shl", "sar"):
                 self.emit(ALU64 | ALU[op], into, imm=64 - 8 * size, uses=(into,), defs=into)

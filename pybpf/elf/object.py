@@ -21,16 +21,14 @@ _IN_ANY_FILE = ("insns", "prog_type", "name", "license", "flags", "maps", "attac
 class ElfProgram(ProgramSpec):
     """A program of an object: a `ProgramSpec` that also remembers what of it depends on the kernel.
 
-    `core_relos` are `(slot, type id, access string, kind, instruction as compiled)`; `insns` are resolved already, for
-    the BTF that the object was opened with.  `externs` are `(slot, name, kind, weak)`, one for each use of an external
-    symbol; kind is "kfunc", "ksym" (a variable with a type), "address" (one without) or "kconfig".  `autoload` is False
-    for a section name that begins with "?".
+    `insns` are resolved already, for the BTF that the object was opened with; `core_relos` tell what was.  `externs` are
+    `(slot, name, kind, weak)`, one for each use of an external symbol; kind is "kfunc", "ksym" (a variable with a type),
+    "address" (one without) or "kconfig".  `autoload` is False for a section name that begins with "?".
 
     It equals a plain `ProgramSpec` that says the same, as far as a file without BTF can tell.
     """
 
-    _fields = (*ProgramSpec._fields, "core_relos", "externs", "autoload")  # type: ignore[assignment]
-    core_relos: tuple[tuple[int, int, str, int, Any], ...]
+    _fields = (*ProgramSpec._fields, "externs", "autoload")  # type: ignore[assignment]
     externs: tuple[tuple[int, str, str, bool], ...]
     autoload: bool
 
@@ -39,12 +37,11 @@ class ElfProgram(ProgramSpec):
         insns: Iterable[Any],
         prog_type: int,
         *,
-        core_relos: Iterable[tuple[int, int, str, int, Any]] = (),
         externs: Iterable[tuple[int, str, str, bool]] = (),
         autoload: bool = True,
         **fields: Any,
     ) -> None:
-        self._set(core_relos=tuple(core_relos), externs=tuple(externs), autoload=autoload)
+        self._set(externs=tuple(externs), autoload=autoload)
         super().__init__(insns, prog_type, **fields)
 
     def __eq__(self, other: object) -> bool:

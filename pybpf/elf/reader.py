@@ -257,7 +257,7 @@ class _Reader:
             func_info=func_info,
             line_info=line_info if func_info else (),
             kern_version=version,
-            core_relos=core,  # type: ignore[arg-type]
+            core_relos=core,
             externs=used_externs,
             autoload=meaning.autoload if meaning else True,
         )

@@ -122,7 +122,7 @@ class _Writer:
     def _relocated(self, piece: Piece) -> bytes:
         """The bytes of a function as a compiler leaves them, and relocations for all that is not known yet."""
         program = piece.program
-        compiled = {slot: insn for slot, _, _, _, insn in getattr(program, "core_relos", ())}
+        compiled = {slot: insn for slot, _, _, _, insn in program.core_relos}
         externs = {slot: name for slot, name, _, _ in getattr(program, "externs", ())}
         insns: list[Insn] = []
         slot, skip = 0, 0
@@ -203,7 +203,7 @@ class _Writer:
             if program.btf:
                 ids = roots.setdefault(bytes(program.btf), set())
                 ids.update(type_id for _, type_id in program.func_info)
-                ids.update(type_id for _, type_id, *_ in getattr(program, "core_relos", ()))
+                ids.update(type_id for _, type_id, *_ in program.core_relos)
                 if any(m.map_type == ARENA and m.contents for m in program.maps.values()):
                     ids.add(variables(bytes(program.btf), ARENA_DATA)[0])
         for name, spec in self.maps.items():
@@ -360,7 +360,7 @@ class _Writer:
                 if slot in span:
                     strings = [self.btf.string(texts.string(s)) for s in (file, line)]
                     ext.line_info.setdefault(piece.section, []).append((at(slot), *strings, where))
-            for slot, type_id, access, kind, _ in getattr(program, "core_relos", ()):
+            for slot, type_id, access, kind, _ in program.core_relos:
                 if slot in span:
                     core = (at(slot), self.btf.moved[raw, type_id], self.btf.string(access), kind)
                     ext.core_relo.setdefault(piece.section, []).append(core)

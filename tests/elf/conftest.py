@@ -50,14 +50,14 @@ def build(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def libbpf(tmp_path_factory):
-    """libbpf(path) -> (loaded, {program: [(hex of 8 bytes, map name or "")]}, [lines about maps], messages)."""
+    """libbpf(path, btf=None) -> (loaded, {program: [(hex of 8 bytes, map name or "")]}, [lines about maps], messages)."""
     if not shutil.which("gcc") or not HEADERS:
         pytest.skip("gcc or libbpf-dev is not installed")
     binary = tmp_path_factory.mktemp("oracle") / "oracle"
     subprocess.run(["gcc", "-rdynamic", "-o", binary, PROGS / "oracle.c", "-lbpf", "-ldl"], check=True)
 
-    def load(path):
-        done = subprocess.run([binary, path], capture_output=True, text=True, check=False)
+    def load(path, btf=None):
+        done = subprocess.run([binary, path, *([btf] if btf else [])], capture_output=True, text=True, check=False)
         programs, maps, current = {}, [], None
         for line in done.stdout.splitlines():
             words = line.split()

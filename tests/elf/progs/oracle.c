@@ -1,4 +1,4 @@
-/* Loads an object with libbpf and prints what libbpf gives to the kernel: every BPF_PROG_LOAD as text.
+/* Loads an object with libbpf, for the types in a second file if one is given, and prints what libbpf gives to the kernel: every BPF_PROG_LOAD as text.
  *
  * libbpf calls syscall(2) through the dynamic linker, so the definition here is the one that it finds. */
 #define _GNU_SOURCE
@@ -58,7 +58,8 @@ long syscall(long number, ...)
 int main(int argc, char **argv)
 {
 	libbpf_set_print(quiet);
-	struct bpf_object *obj = bpf_object__open_file(argv[1], NULL);
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .btf_custom_path = argc > 2 ? argv[2] : NULL);
+	struct bpf_object *obj = bpf_object__open_file(argv[1], &opts);
 	if (!obj || libbpf_get_error(obj)) {
 		printf("open failed\n");
 		return 2;
