@@ -57,7 +57,7 @@ def swap(ctx):
 
 def main(interface: str, what: str = "drop") -> None:
     with load({"drop": drop, "swap": swap}[what]) as prog, prog.attach(interface):
-        before = {}
+        before: dict[int, int] = {}
         while True:
             time.sleep(1)
             now = {proto: values.sum() for proto, values in prog[packets].items()}

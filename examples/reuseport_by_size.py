@@ -25,7 +25,7 @@ def choose(ctx):
 
 
 def sockets(port: int) -> list[socket.socket]:
-    made = []
+    made: list[socket.socket] = []
     for _ in range(2):
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)

@@ -30,7 +30,7 @@ def splice(live, one: socket.socket, other: socket.socket) -> None:
 def main(port: str, host: str, target: str) -> None:
     with load(forward) as prog, socket.create_server(("", int(port))) as server:
         prog.attach(prog[others])
-        pairs = {}
+        pairs: dict[socket.socket, socket.socket] = {}
         while True:
             for ready in select.select([server, *pairs], [], [])[0]:
                 if ready is server:

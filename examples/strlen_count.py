@@ -27,7 +27,7 @@ def on_strlen(ctx, string):
 
 def place(function: str) -> tuple[str, int]:
     """The file and offset of a function of libc, as this machine resolves it: strlen has one body for each kind of CPU."""
-    address = ctypes.cast(getattr(ctypes.CDLL("libc.so.6"), function), ctypes.c_void_p).value
+    address = ctypes.cast(getattr(ctypes.CDLL("libc.so.6"), function), ctypes.c_void_p).value or 0
     with open("/proc/self/maps") as maps:
         for line in maps:
             where, _, offset, _, _, *path = line.split(maxsplit=5)
@@ -42,9 +42,9 @@ def attach(prog, pid: int = -1):
     return prog.attach(path, offset=offset, pid=pid)
 
 
-def main(pid: str = "-1", seconds: float = 5) -> None:
+def main(pid: str = "-1") -> None:
     with load(on_strlen) as prog, attach(prog, int(pid)):
-        time.sleep(seconds)
+        time.sleep(5)
         for text, n in sorted(prog[counts].items(), key=lambda item: item[1]):
             print(f"{n:>10} {text.value.decode(errors='replace')!r}")
 

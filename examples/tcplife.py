@@ -63,8 +63,10 @@ def on_state(ctx):
 
 
 def addresses(life: Life) -> tuple[str, str]:
-    raw = bytes(life.saddr), bytes(life.daddr)
-    return tuple(str(IPv4Address(a[12:]) if life.family == AF_INET else IPv6Address(a)) for a in raw)
+    def text(raw: bytes) -> str:
+        return str(IPv4Address(raw[12:]) if life.family == AF_INET else IPv6Address(raw))
+
+    return text(bytes(life.saddr)), text(bytes(life.daddr))
 
 
 def main() -> None:

@@ -62,15 +62,15 @@ class Map(Object):
         return int(self.info.id)
 
     @classmethod
-    def from_id(cls, id_: int) -> Map:
-        """Open a map by its id, typed as its BTF says; SyscallError (ENOENT) when there is none."""
+    def from_id(cls, id_: int) -> Any:
+        """Open a map by its id: a `Map` of the class and the types that its BTF says; SyscallError (ENOENT) when there is none."""
         from .found import from_id
 
         return from_id(id_)
 
     @classmethod
-    def from_pin(cls, path: str, *, read_only: bool = False) -> Map:
-        """Open a pinned map, typed as its BTF says.
+    def from_pin(cls, path: str, *, read_only: bool = False) -> Any:
+        """Open a pinned map: a `Map` of the class and the types that its BTF says.
 
         SyscallError when nothing is pinned there, KindError when it is no map.
         """

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pybpf import load
-from pybpf.net import ETH_P_IP, Ethernet, Icmp, IPv4, Udp, ip_checksum
+from pybpf.net import ETH_P_IP, ETH_P_IPV6, Ethernet, Icmp, IPv4, IPv6, Udp, ip_checksum
 
 pytestmark = pytest.mark.kernel
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -182,6 +182,25 @@ def test_icmp_echo():
     ip = IPv4.from_buffer_copy(result.data[14:])
     assert (ip.saddr, ip.daddr) == (0x0A000002, 0x0A000001)
     assert result.data[:6] == bytes((2,) * 6)
+
+
+def test_icmp_echo_in_ipv6():
+    module = example("icmp_echo")
+    one, two = bytes(range(16)), bytes(range(100, 116))
+    for payload in (bytes(range(32)), bytes((255,)) * 32, bytes(32)):
+        request = Icmp(type=128, id=7, sequence=1)
+        pseudo = one + two + (8 + len(payload)).to_bytes(4, "big") + (58).to_bytes(4, "big")
+        request.check = ip_checksum(pseudo + bytes(request) + payload)
+        ip = IPv6(
+            version=6, next_header=58, hop_limit=64, saddr=tuple(one), daddr=tuple(two), payload_length=8 + len(payload)
+        )
+        frame = bytes(Ethernet(dst=(1,) * 6, src=(2,) * 6, type=ETH_P_IPV6)) + bytes(ip) + bytes(request) + payload
+        with load(module.echo) as prog:
+            result = prog.test_run(frame)
+        assert result.retval == 3
+        assert result.data[22:54] == two + one
+        assert result.data[54] == 129
+        assert ip_checksum(pseudo + result.data[54:]) == 0
 
 
 def test_lpm_firewall():
