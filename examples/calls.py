@@ -52,5 +52,9 @@ def run(n: int) -> Numbers:
         return prog[results][0]
 
 
+def main(n: str = "35") -> None:
+    print(run(int(n)))
+
+
 if __name__ == "__main__":
-    print(run(int(sys.argv[1])))
+    main(*sys.argv[1:])

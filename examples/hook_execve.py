@@ -5,6 +5,7 @@ Needs root and tracefs: sudo python hook_execve.py
 
 import os
 import time
+from contextlib import ExitStack
 
 from pybpf import (
     Array,
@@ -80,13 +81,14 @@ def counts(there: dict) -> dict[str, int]:
 
 def main(seconds: float = 5) -> None:
     there, missing = attach()
-    for name, why in missing.items():
-        print(f"{name}: not on this kernel: {why}")
-    time.sleep(seconds)
-    for name, n in counts(there).items():
-        print(f"{name}: {n}")
-    for objs in there.values():
-        objs.close()
+    with ExitStack() as stack:
+        for objs in there.values():
+            stack.enter_context(objs)
+        for name, why in missing.items():
+            print(f"{name}: not on this kernel: {why}")
+        time.sleep(seconds)
+        for name, n in counts(there).items():
+            print(f"{name}: {n}")
 
 
 if __name__ == "__main__":

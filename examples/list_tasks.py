@@ -30,6 +30,10 @@ def tasks() -> list[Task]:
         return list(link.records(Task))
 
 
-if __name__ == "__main__":
+def main() -> None:
     for task in tasks():
         print(f"{task.pid:>7} {task.tgid:>7} {task.ppid:>7} {task.comm.decode()}")
+
+
+if __name__ == "__main__":
+    main()

@@ -43,11 +43,11 @@ def start(socks: list[socket.socket]):
 
 
 def main(port: str) -> None:
-    socks = sockets(int(port))
-    with start(socks):
+    small, large = socks = sockets(int(port))
+    with small, large, start(socks):
         while True:
             for sock in select.select(socks, [], [])[0]:
-                print("small" if sock is socks[0] else "large", len(sock.recv(65536)))
+                print("small" if sock is small else "large", len(sock.recv(65536)))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import sys
 import threading
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pybpf import FilterError, NotSupportedError, SyscallError
@@ -32,6 +32,7 @@ def test_comparisons_are_64_bits_wide(op):
             assert policy.run(SeccompData("read", (0, 0, given_))) == expected, (given_, op, value)
 
 
+@settings(deadline=None)  # emulated kernels are slow
 @given(st.integers(0, 5), st.sampled_from(sorted(OPS)), *[st.integers(0, (1 << 64) - 1)] * 3)
 def test_masks(index, op, value, mask, given_):
     policy = Seccomp(arch="aarch64").rule("openat", Action.TRAP, Condition(index, op, value, mask))
