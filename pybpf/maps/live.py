@@ -63,7 +63,7 @@ class Map(Object):
 
     @classmethod
     def from_id(cls, id_: int) -> Any:
-        """Open a map by its id: a `Map` of the class and the types that its BTF says; SyscallError (ENOENT) when there is none."""
+        """Open a map by its id: a `Map` of the class and types that its BTF says; SyscallError (ENOENT) when there is none."""
         from .found import from_id
 
         return from_id(id_)
