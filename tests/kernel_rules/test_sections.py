@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+
 import pytest
 
 from pybpf.errors import SpecError
@@ -30,6 +32,80 @@ def test_names_as_libbpf_documents_them(text, prog_type, attach_type, target):
     found = find_section(text)
     assert (found.prog_type, found.attach_type, found.target) == (prog_type, attach_type, target)
     assert str(found) == text
+
+
+# "Program Types and ELF Sections" of the kernel's documentation, as of libbpf 1.6; "+" allows a target behind a slash.
+DOCUMENTED = """
+cgroup/dev cgroup/skb cgroup_skb/egress cgroup_skb/ingress cgroup/getsockopt cgroup/setsockopt cgroup/sysctl
+cgroup/bind4 cgroup/bind6 cgroup/connect4 cgroup/connect6 cgroup/connect_unix cgroup/getpeername4 cgroup/getpeername6
+cgroup/getpeername_unix cgroup/getsockname4 cgroup/getsockname6 cgroup/getsockname_unix cgroup/recvmsg4 cgroup/recvmsg6
+cgroup/recvmsg_unix cgroup/sendmsg4 cgroup/sendmsg6 cgroup/sendmsg_unix cgroup/post_bind4 cgroup/post_bind6
+cgroup/sock_create cgroup/sock cgroup/sock_release freplace+ flow_dissector kprobe+ kretprobe+ ksyscall+ kretsyscall+
+uprobe+ uprobe.s+ uretprobe+ uretprobe.s+ usdt+ usdt.s+ kprobe.multi+ kretprobe.multi+ kprobe.session+ uprobe.multi+
+uprobe.multi.s+ uretprobe.multi+ uretprobe.multi.s+ uprobe.session+ uprobe.session.s+ lirc_mode2 lsm_cgroup+ lsm+ lsm.s+
+lwt_in lwt_out lwt_seg6local lwt_xmit netfilter perf_event raw_tracepoint.w+ raw_tp.w+ raw_tracepoint+ raw_tp+ action
+classifier tc tc/egress tc/ingress tcx/egress tcx/ingress netkit/primary netkit/peer sk_lookup sk_msg
+sk_reuseport/migrate sk_reuseport sk_skb sk_skb/stream_parser sk_skb/stream_verdict sk_skb/verdict socket sockops
+struct_ops+ struct_ops.s+ syscall tp+ tracepoint+ tp_btf+ fentry+ fentry.s+ fexit+ fexit.s+ fmod_ret+ fmod_ret.s+ iter+
+iter.s+ xdp.frags/cpumap xdp/cpumap xdp.frags/devmap xdp/devmap xdp.frags xdp
+"""
+NAMES = DOCUMENTED.split()
+# What object files carry beyond that list: old names, and hooks of kernels that are newer than it.
+BEYOND = {"xdp_devmap", "xdp_cpumap", "fsession", "fsession.s", "fentry.multi", "fexit.multi", "fsession.multi"}
+
+
+def test_the_documented_names_are_all_there():
+    ours = {section.name for section in sections()}
+    assert {name.rstrip("+") for name in NAMES} == ours - BEYOND
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_targets_stand_where_they_are_documented(name):
+    assert find_section("?" + name.rstrip("+")).name == name.rstrip("+")
+    if name.endswith("+"):
+        assert find_section(f"{name[:-1]}/some/thing").target == "some/thing"
+    else:
+        with pytest.raises(SpecError):
+            find_section(f"{name}/some/thing")
+
+
+def test_as_the_installed_libbpf_reads_them():
+    """Every name that this libbpf knows means the same to it; it lists them in the message for one that it does not."""
+    try:
+        libbpf = ctypes.CDLL("libbpf.so.1")
+    except OSError:
+        pytest.skip("no libbpf.so.1")
+    libc, said = ctypes.CDLL(None), []
+
+    @ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
+    def keep(level, form, values):
+        text = ctypes.create_string_buffer(1 << 16)
+        libc.vsnprintf(text, ctypes.c_size_t(len(text)), form, ctypes.c_void_p(values))
+        said.append(text.value.decode())
+        return 0
+
+    def theirs(name):
+        kind, hook = ctypes.c_int(), ctypes.c_int()
+        result = libbpf.libbpf_prog_type_by_name(name.encode(), ctypes.byref(kind), ctypes.byref(hook))
+        return (kind.value, hook.value) if result == 0 else None
+
+    libbpf.libbpf_set_print(keep)
+    try:
+        assert theirs("no such section") is None
+        names = said[-1].partition("are:")[2].split()
+        assert len(names) > 50
+        for name in names:
+            for text in (name.rstrip("+"), f"{name.rstrip('+')}/x"):
+                try:
+                    found = find_section(text)
+                    # libbpf attaches no function of a structure, and gives it no hook.
+                    hook = 0 if found.prog_type == ProgType.STRUCT_OPS else int(found.attach_type or 0)
+                    ours = int(found.prog_type), hook
+                except SpecError:
+                    ours = None
+                assert (text, ours) == (text, theirs(text))
+    finally:
+        libbpf.libbpf_set_print(None)
 
 
 def test_flags_and_the_mark_against_loading():
