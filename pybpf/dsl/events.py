@@ -5,6 +5,7 @@
   fexit; readable field by field.
 - `@raw_tracepoint`, `@kprobe`: the same names, but fields are read with probe_read.  `@kretprobe`: `ctx.retval`.
 
+- `@struct_ops("structure/member")`: the arguments of that function, by position.
 - `@usdt`: `ctx.args[i]`, numbers, and `ctx.cookie` (see `usdt`).
 
 Arguments can also stand as parameters behind the context, by position: `def f(ctx, dfd, name)`.
@@ -49,7 +50,7 @@ def argument(c: Compiler, context: Any, name: str, node: Any) -> Front | None:
 
         return of_a_probe(c, context, name, node)
     target = c.unit.attach_to
-    if name == "args" and kind.prog_type in (RAW_TRACEPOINT, RAW_WRITABLE, TRACING, LSM):
+    if name == "args" and kind.prog_type in (RAW_TRACEPOINT, RAW_WRITABLE, TRACING, LSM, STRUCT_OPS):
         return Arguments(context)
     if name in ("retval", "ret") and (kind.name.startswith(("kret", "uret")) or kind.attach_type == FEXIT):
         return returned(c, context, node)

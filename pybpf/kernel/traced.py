@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from ..btf import Btf, Type
 
 _RAW = (ProgType.RAW_TRACEPOINT, ProgType.RAW_TRACEPOINT_WRITABLE)
-_FUNC = 12  # BTF_KIND_FUNC
+_STRUCT, _FUNC = 4, 12  # BTF_KIND_STRUCT, BTF_KIND_FUNC
 
 
 def arguments(prog_type: int, attach_type: int | None, target: str) -> list[tuple[str, Type]]:
-    """(name, type) of each argument of the function, event, hook or iterator `target`, in order.
+    """(name, type) of each argument of the function, event, hook, iterator or "structure/member" `target`, in order.
 
     BtfError when the kernel has no such target, OSError when it has no BTF.
     """
@@ -26,9 +26,22 @@ def arguments(prog_type: int, attach_type: int | None, target: str) -> list[tupl
         params = list(btf.find(f"btf_trace_{event}").type.type.params)[1:]  # type: ignore[attr-defined]
         names = _event_names(btf, event)
         return [(n or (names[i] if i < len(names) else f"arg{i}"), t) for i, (n, t) in enumerate(params)]
+    if prog_type == ProgType.STRUCT_OPS:
+        return _of_member(btf, *target.partition("/")[::2])
     prefix = "bpf_lsm_" if prog_type == ProgType.LSM else "bpf_iter_" if attach_type == AttachType.TRACE_ITER else ""
     function = btf.find(prefix + target.removeprefix(prefix), _FUNC)
     return [(name or f"arg{i}", type_) for i, (name, type_) in enumerate(function.params)]  # type: ignore[attr-defined]
+
+
+def _of_member(btf: Btf, structure: str, member: str) -> list[tuple[str, Type]]:
+    """The arguments of a function that a structure has a pointer to; in BTF they mostly have no names."""
+    if not member:
+        raise BtfError(f"name the structure too, as in tcp_congestion_ops/{structure}")
+    members = btf.find(structure, _STRUCT).members  # type: ignore[attr-defined]
+    pointer = next((m.type.stripped for m in members if m.name == member), None)
+    if pointer is None:
+        raise BtfError(f"the structure {structure} has no member {member!r}")
+    return [(name or f"arg{i}", type_) for i, (name, type_) in enumerate(pointer.type.params)]
 
 
 def _event_names(btf: Btf, event: str) -> list[str]:

@@ -53,7 +53,7 @@ def test_a_page_has_a_head(kind, member):
         assert re.search(r"returns \||result is not used|What (is|may be) returned", head)
 
 
-TYPED = {ProgType.TRACING, ProgType.LSM}  # what their arguments are, only the kernel's BTF tells
+TYPED = {ProgType.TRACING, ProgType.LSM, ProgType.STRUCT_OPS}  # what their arguments are, only the kernel's BTF tells
 
 
 @pytest.mark.parametrize("member", [m for m in ProgType if m != 0 and m not in TYPED], ids=lambda m: m.name)

@@ -63,15 +63,20 @@ class Pair:
             run("ip", "-n", self.netns, *command)
 
     def ping(self, count=1):
-        """Does the peer get an answer from this side?"""
+        """Send datagrams from the peer to this side."""
+        self.send(b"hello", count=count)
+
+    def send(self, data, to=None, *, count=1):
+        """Send datagrams of some bytes from the peer, to this side or another address."""
         code = textwrap.dedent("""
             import socket, sys
-            a = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            a.settimeout(0.5)
-            for _ in range(int(sys.argv[1])):
-                a.sendto(b"hello", (sys.argv[2], 9))
+            data, to, count = bytes.fromhex(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as a:
+                for _ in range(count):
+                    a.sendto(data, (to, 9))
         """)
-        run("ip", "netns", "exec", self.netns, sys.executable, "-c", code, str(count), self.here)
+        words = ("-I", "-S", "-c", code, data.hex(), to or self.here, str(count))
+        run("ip", "netns", "exec", self.netns, sys.executable, *words)
 
     def remove(self):
         subprocess.run(["ip", "link", "del", self.name], capture_output=True)
