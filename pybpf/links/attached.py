@@ -172,7 +172,7 @@ def _matcher(section: Section, target: Any) -> Callable[[dict[str, Any]], bool]:
     if kind == ProgType.TRACEPOINT:
         return _perf("tracepoint", name.rpartition("/")[2])
     if kind == ProgType.PERF_EVENT:
-        return lambda d: d.get("event") == "event" and name in ("", d["target"].rpartition(" ")[2])
+        return _perf("event", name)
     if (
         kind in (ProgType.RAW_TRACEPOINT, ProgType.RAW_TRACEPOINT_WRITABLE)
         or section.attach_type == AttachType.TRACE_RAW_TP

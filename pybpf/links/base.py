@@ -17,6 +17,8 @@ class Link(Fd):
     undoes them is `_release` of a subclass, and if the process is killed they may stay (see the subclass).
     """
 
+    places: frozenset[int] = frozenset()  # in pages, by which a program without cookies knows where it was hit
+
     def __init__(self, target: str, fd: int = -1) -> None:
         super().__init__(fd)
         self.target = target

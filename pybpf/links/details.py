@@ -296,8 +296,9 @@ def _perf_event(fd: int, info: Any) -> tuple[Details, str]:
         event, probe = ("uprobe" if kind == Perf.UPROBE else "uretprobe"), part.uprobe
         where, more = f"{name}+{probe.offset:#x}", {"semaphore": probe.ref_ctr_offset}
     elif kind == Perf.EVENT:
+        name = _event(part.event.type, part.event.config)
         numbers = {"perf_type": part.event.type, "config": part.event.config, "cookie": part.event.cookie}
-        return {"event": "event", **numbers}, f"perf event {_event(part.event.type, part.event.config)}"
+        return {"event": "event", "name": name, **numbers}, f"perf event {name}"
     else:
         return {"event": ""}, "a perf event"  # before Linux 6.6 the kernel tells no more
     return {"event": event, "name": name, "offset": probe.offset, "cookie": probe.cookie, **more}, f"{event} {where}"

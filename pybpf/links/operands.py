@@ -20,25 +20,29 @@ _OPERANDS = 12
 _CONSTANT, _REGISTER, _MEMORY, _INDEXED = range(4)
 
 
-def describe(prog: Any, found: list[Site], numbers: list[int]) -> list[int]:
-    """Write the specs of the sites to the program's map; the cookie of each site, which is the number of its spec."""
+def describe(prog: Any, found: list[Site], numbers: list[int]) -> tuple[list[int], frozenset[int]]:
+    """Write the specs of the sites to the program's map.
+
+    Gives the cookie of each site, which is the number of its spec; or, for programs without cookies, zeros and the
+    places in pages by which they know the sites.
+    """
     specs = prog.maps[SPECS]
     ids = [_number(specs, _spec(_readable(prog, site), cookie)) for site, cookie in zip(found, numbers, strict=True)]
     if PLACES not in prog.maps:
-        return ids
-    # Without cookies the program knows a site by its place in a page.
-    places = prog.maps[PLACES]
+        return ids, frozenset()
     here: dict[int, int] = {}
     for site, id_ in zip(found, ids, strict=True):
         if here.setdefault(site.offset & 0xFFF, id_) != id_:
             raise NotSupportedError(
                 "telling two sites at one place of a page apart", since="5.15", hint="with kernel='5.15' it has cookies"
             )
+    places = prog.maps[PLACES]
+    taken = frozenset[int]().union(*(getattr(link, "places", ()) for link in prog.links if not link.closed))
     for place, id_ in here.items():
-        if places.get(place, id_) != id_:
+        if place in taken and places.get(place, id_) != id_:
             raise SpecError(f"{prog!r} is attached to another probe at place {place:#x} of a page already")
         places[place] = id_
-    return [0] * len(found)
+    return [0] * len(found), frozenset(here)
 
 
 def _number(specs: Any, spec: bytes) -> int:

@@ -122,14 +122,16 @@ def attach_usdt(prog: Any, target: str, *, pid: int = -1, cookies: Sequence[int]
     path, found = sites(target, pid)
     if cookies is not None and len(cookies) != len(found):
         raise SpecError(f"{target} has {len(found)} sites: give as many cookies, not {len(cookies)}")
-    numbers = list(cookies or [0] * len(found))
+    numbers, places = list(cookies or [0] * len(found)), frozenset[int]()
     from .operands import SPECS, describe
 
     if SPECS in prog.maps:
-        numbers = describe(prog, found, numbers)
+        numbers, places = describe(prog, found, numbers)
 
     links = (
         attach_uprobe(prog, path, offset=site.offset, pid=pid, cookie=cookie, semaphore=site.semaphore)
         for site, cookie in zip(found, numbers, strict=True)
     )
-    return group(target, links)
+    link = group(target, links)
+    link.places = places
+    return link

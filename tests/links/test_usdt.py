@@ -312,12 +312,18 @@ def test_equal_specs_share_a_number():
 def test_without_cookies_two_sites_at_one_place_of_a_page_are_refused():
     class Program:
         maps = {operands.SPECS: Table(4), operands.PLACES: {}}  # noqa: RUF012
-        spec, name = None, "x"
+        spec, name, links = None, "x", []
+
+    class Attached:
+        closed, places = False, {0x010}
 
     found = [elf.Site(("p", "n", offset, 0, f"8@${offset}")) for offset in (0x1010, 0x2020, 0x3010)]
-    assert operands.describe(Program, found[:2], [0, 0]) == [0, 0]
+    assert operands.describe(Program, found[:2], [0, 0]) == ([0, 0], {0x010, 0x020})
     assert Program.maps[operands.PLACES] == {0x010: 0, 0x020: 1}
     with pytest.raises(NotSupportedError, match=r"since Linux 5\.15|needs Linux 5\.15"):
         operands.describe(Program, found, [0, 0, 0])
+    Program.links.append(Attached)
     with pytest.raises(SpecError, match="attached to another probe at place 0x10 of a page"):
         operands.describe(Program, found[2:], [0])
+    Attached.closed = True
+    assert operands.describe(Program, found[2:], [0]) == ([0], {0x010})

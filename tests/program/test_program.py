@@ -232,7 +232,7 @@ def test_the_log_is_whole():
         load(ProgramSpec(asm.assemble("\n".join(lines)), 1, name="long"))
     log = caught.value.log
     assert len(log) > 1 << 19
-    assert "\n0: (b7)" in log[:300]
+    assert "\n0: (b7)" in f"\n{log[:300]}"
     assert "\n15000: " in log
     assert caught.value.insn == 30_001
     assert "R6 invalid mem access" in caught.value.reason
