@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .compiler import Compiler
     from .ir import Value
 
-LOST = frozenset(("div", "mod", "sdiv", "smod", "bswap", "neg", "call"))
+LOST = frozenset(("div", "mod", "sdiv", "smod", "bswap", "neg", "call", "ldabs", "ldind", "opaque", "param", "cmpxchg"))
 PASSED_ON = frozenset(("add", "sub", "mul", "shl", "shr", "sar", "or", "xor", "and", "zext", "sext", "retype", "phi"))
 
 
@@ -59,6 +59,12 @@ def lost(value: Value, met: set[Value]) -> bool:
         return bool(value.args[1].aux > value.hi)
     if value.op == "sub" and (value.args[0].op == "const" or _of_context(value)):
         return True  # -x; a packet's length, which is the distance of two pointers
+    if value.op == "sar" and value.args[1].op != "const":
+        return True
+    if value.op == "mul" and any(a.lo < 0 or a.hi >= 1 << 32 for a in value.args):
+        return True
+    if value.op == "phi" and value.aux == "open":
+        return True  # of a loop that is being written: what comes back into it is not known yet
     return any(lost(arg, met) for arg in value.args)
 
 

@@ -165,7 +165,6 @@ def bind(c: Compiler, fn: FunctionType, args: list[Front], kw: dict[str, Front],
 def inline(c: Compiler, fn: FunctionType, args: list[Front], kw: dict[str, Front], node: Any) -> Front:
     """Lower the function's body in place of the call."""
     from .compiler import Frame
-    from .parse import parse
 
     path = c.frame.path
     if len(path) > MAX_DEPTH:
@@ -174,7 +173,7 @@ def inline(c: Compiler, fn: FunctionType, args: list[Front], kw: dict[str, Front
         )
     bound = bind(c, fn, args, kw, node)
     outer, env, before = c.frame, c.b.state.env, c.b.at
-    frame = Frame(fn, parsed_function(fn) or parse(fn), (*path, id(node)))
+    frame = Frame(fn, parsed_function(c, fn), (*path, id(node)))
     c.frame = frame
     text, c.b.text = c.b.text, frame.parsed
     c.b.state.env = bound
@@ -200,17 +199,24 @@ def inline(c: Compiler, fn: FunctionType, args: list[Front], kw: dict[str, Front
     return given
 
 
-_parsed: dict[Any, Any] = {}
+_parsed: dict[int, tuple[Any, Any]] = {}
 
 
-def parsed_function(fn: FunctionType) -> Any:
-    """A function's AST, parsed once for all programs that call it."""
+def parsed_function(c: Compiler, fn: FunctionType) -> Any:
+    """A function's AST, parsed once for all programs that call it.
+
+    By identity of its code: functions that differ only in annotations of names have equal code.  Where the program was given its
+    text with `source=`, functions from the same place are looked for in that text.
+    """
     from .parse import parse
 
-    found = _parsed.get(fn.__code__)
+    code = fn.__code__
+    found = _parsed.get(id(code))
     if found is None:
-        found = _parsed[fn.__code__] = parse(fn)
-    return found
+        caller = c.frame.parsed
+        text = "".join(caller.lines) if caller.given and caller.file == code.co_filename else None
+        found = _parsed[id(code)] = code, parse(fn, text)
+    return found[1]
 
 
 # -- structures and arrays on the stack

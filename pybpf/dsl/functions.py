@@ -158,7 +158,7 @@ def graph_for(
     from .compiler import Frame
     from .layout import scalar_of
 
-    parsed = parsed_function(function)
+    parsed = parsed_function(c, function)
     names = {g.name for g in c.unit.graphs} | {c.graph.name}
     name, n = function.__name__, 2
     while name in names:

@@ -204,6 +204,8 @@ def divide_signed(c: Compiler, op: str, a: Front, b: Front, node: Any) -> Front:
         from .build import fold
 
         return Const(fold(op, va.aux, vb.aux, 64, True))
+    if vb.op == "const" and vb.aux == 0:
+        return Const(0) if op == "sdiv" else na  # the verifier refuses a division by the constant
     if c.isa >= 4:
         return Int(c.b.arith(op, va, vb), s64)
     # |x| = (x ^ m) - m with m = x >> 63; the sign of the quotient is ma ^ mb, of the remainder ma.

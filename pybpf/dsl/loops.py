@@ -218,7 +218,7 @@ def _assume(
             lo, _ = span(c, n)
             hi = limits(type_.bits, type_.signed)[1]
         nlo, nhi = span(c, n)
-        value = phi(header, [value_of(c, n)], min(lo, nlo), max(hi, nhi))
+        value = phi(header, [value_of(c, n)], min(lo, nlo), max(hi, nhi), None if name[0] == "$" else "open")
         known = Int(value, type_)
     elif isinstance(front, Ref) and front.owner is None and front.region != "stack":
         if front.check is not None and front.check not in before.facts:
@@ -252,6 +252,7 @@ def _close(c: Compiler, header: Any, phis: dict[str, tuple[Value, Front]], memo:
             value.args.append(c.b.arith("add", front.base, c.b.const(front.off)) if front.off else front.base)
             continue
         assert isinstance(known, Int)
+        value.aux = None
         if front is None or not is_number(front):
             value.args.append(value)
             continue

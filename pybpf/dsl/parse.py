@@ -23,14 +23,14 @@ _files: dict[str, tuple[str, ...]] = {}
 class Parsed:
     """A function's AST: `node`, the `file`, and `shift`, what to add to a node's line to get the file's."""
 
-    __slots__ = ("column", "file", "lines", "node", "shift")
+    __slots__ = ("file", "given", "lines", "node", "shift")
 
-    def __init__(self, node: Any, file: str, lines: tuple[str, ...], shift: int, column: int) -> None:
+    def __init__(self, node: Any, file: str, lines: tuple[str, ...], shift: int, given: bool) -> None:
         self.node = node
         self.file = file
         self.lines = lines
         self.shift = shift
-        self.column = column  # spaces that were put before or taken from every line (negative: put)
+        self.given = given  # whether the text came with `source=`
 
     def source(self, node: Any) -> Source:
         line = getattr(node, "lineno", 0)
@@ -53,8 +53,8 @@ def parse(fn: FunctionType, source: str | None = None) -> Parsed:
         raise CompileError(
             f"{file} has no function {fn.__name__} at line {first}: has the file changed since it was imported?"
         )
-    node, shift, column = found
-    return Parsed(node, file, lines, shift, column)
+    node, shift = found
+    return Parsed(node, file, lines, shift, source is not None)
 
 
 def _lines(fn: FunctionType, file: str) -> tuple[str, ...]:
@@ -79,7 +79,7 @@ def _lines(fn: FunctionType, file: str) -> tuple[str, ...]:
     return known
 
 
-def _block(lines: tuple[str, ...], first: int, name: str) -> tuple[Any, int, int] | None:
+def _block(lines: tuple[str, ...], first: int, name: str) -> tuple[Any, int] | None:
     """Parse only the function's own lines, found by indentation; None when that does not give the function."""
     if not 0 < first <= len(lines):
         return None
@@ -105,10 +105,10 @@ def _block(lines: tuple[str, ...], first: int, name: str) -> tuple[Any, int, int
     node = body[0] if body else None
     if node is None or type(node).__name__ not in ("FunctionDef", "AsyncFunctionDef") or node.name != name:
         return None
-    return node, first - (2 if indent else 1), 0
+    return node, first - (2 if indent else 1)
 
 
-def _whole(lines: tuple[str, ...], first: int, name: str, file: str) -> tuple[Any, int, int] | None:
+def _whole(lines: tuple[str, ...], first: int, name: str, file: str) -> tuple[Any, int] | None:
     """Parse the whole text and look for the function that begins at line `first`."""
     try:
         todo = [compile("".join(lines), file, "exec", _PyCF_ONLY_AST, dont_inherit=True)]
@@ -119,7 +119,7 @@ def _whole(lines: tuple[str, ...], first: int, name: str, file: str) -> tuple[An
         if getattr(node, "name", None) == name and hasattr(node, "args"):
             starts = [d.lineno for d in node.decorator_list] + [node.lineno]
             if first in starts:
-                return node, 0, 0
+                return node, 0
         for field in getattr(node, "_fields", ()):
             child = getattr(node, field, None)
             if isinstance(child, list):

@@ -23,7 +23,8 @@ def optimise(graph: Graph) -> None:
         sweep(graph)
     returns(graph)
     blocks(graph)
-    sweep(graph)
+    while sweep(graph) and blocks(graph):
+        pass
     order(graph)
 
 
@@ -188,8 +189,8 @@ def _operands(block: Block) -> tuple[Any, ...]:
     return ()
 
 
-def sweep(graph: Graph) -> None:
-    """Remove pure values that no effect depends on; count the uses of the rest."""
+def sweep(graph: Graph) -> bool:
+    """Remove pure values that no effect depends on, and count the uses of the rest; whether any were removed."""
     todo: list[Value] = []
     for param in graph.params:
         param.uses = 0
@@ -215,10 +216,13 @@ def sweep(graph: Graph) -> None:
             arg.uses += 1
             if arg.args and arg.op in PURE:
                 todo.append(arg)
+    removed = False
     for block in graph.blocks:
-        if block.phis:
-            block.phis = [v for v in block.phis if v.uses]
+        before = len(block.phis) + len(block.values)
+        block.phis = [v for v in block.phis if v.uses]
         block.values = [v for v in block.values if v.uses or v.op not in PURE]
+        removed |= len(block.phis) + len(block.values) < before
+    return removed
 
 
 def slot_of(value: Value) -> tuple[Slot, int] | None:
@@ -293,11 +297,11 @@ def returns(graph: Graph) -> None:
         target.preds.append(block)
 
 
-def blocks(graph: Graph) -> None:
+def blocks(graph: Graph) -> bool:
     """Skip blocks that only jump, and join a block to its only predecessor where that only goes there."""
     entry = graph.blocks[0]
     gone: set[Block] = set()
-    changed = True
+    any_changed, changed = False, True
     while changed:
         changed = False
         for block in graph.blocks:
@@ -327,8 +331,10 @@ def blocks(graph: Graph) -> None:
                 changed = True
         graph.blocks = [b for b in graph.blocks if b not in gone]
         if changed:
+            any_changed = True
             reach(graph)
             copies(graph)
+    return any_changed
 
 
 def _bypass(block: Block, target: Block) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .bounds import bounded
 from .compiler import Compiler, Frame, Unit
 from .context import Context
 from .emit import assemble
@@ -149,12 +150,10 @@ def result(c: Compiler, front: Front, node: Any) -> Value:
     if allowed is not None and not (allowed[0] <= lo and hi <= allowed[1]):
         shown = f"{lo}" if lo == hi else f"{lo}..{hi}"
         c.fail(f"a {c.unit.kind.name} program returns {allowed[0]}..{allowed[1]}, and this may be {shown}", node)
-    if not lo >= -(1 << 31) or hi >= 1 << 32:
-        if isinstance(n, Const):
-            c.fail(f"a program returns 32 bits, and {lo} has more", node)
-        if n.type.bits != 64:
-            return value_of(c, n)
-    return value_of(c, n)
+    if isinstance(n, Const) and not -(1 << 31) <= lo < 1 << 32:
+        c.fail(f"a program returns 32 bits, and {lo} has more", node)
+    value = value_of(c, n)
+    return bounded(c, value, allowed[1]) if allowed is not None and lo >= 0 else value
 
 
 def _sources(graph: Graph) -> Any:

@@ -187,7 +187,10 @@ class Selector:
             term = block.term
             if term and term[0] == "branch" and term[1] in ("==", "!=") and term[4].op == "const" and term[4].aux == 0:
                 mask = term[3]
-                if mask.op == "and" and mask.uses == 1 and mask.block is block and mask in block.values:
+                if mask.op != "and" or mask.uses != 1 or mask.block is not block or mask not in block.values:
+                    continue
+                # After JSET on a number that may be negative, the verifier forgets its interval, and those of its copies.
+                if mask.args[0].lo >= 0:
                     mask.number = -1
 
     # -- operations

@@ -38,6 +38,7 @@ CASES = [
     ("arsh keeps the sign", "r0 = -8\nr0 s>>= 1", M - 3),
     ("arsh32 clears the high half", "r0 = -8\nw0 s>>= 1", 0xFFFFFFFC),
     ("arsh of a negative count", "r0 = -8\nr1 = -63\nr0 s>>= r1", M - 3),
+    ("a copy, a mask and a sum", "r1 = 13\nr2 = 8\nr0 = r1\nr0 &= 7\nr0 += r2\n", 13),
     ("neg", "r0 = 1\nr0 = -r0", M),
     ("neg32", "r0 = 1\nw0 = -w0", 0xFFFFFFFF),
     ("neg of the smallest", "r0 = -9223372036854775808 ll\nr0 = -r0", 1 << 63),
