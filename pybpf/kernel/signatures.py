@@ -255,7 +255,11 @@ _IN_TRACING = frozenset({26, 29})  # TRACING, LSM
 _VARIANTS: dict[str, tuple[tuple[frozenset[int], str], ...]] = {
     "get_socket_cookie": ((_IN_TRACING | {21, 31}, "sock? -> int"),),  # and SK_REUSEPORT, SYSCALL
     "xdp_get_buff_len": ((_IN_TRACING | {31}, "btf:xdp_buff -> int"),),
-    "sk_storage_get": ((frozenset({9}), "map ctx value? any -> value?"),),  # CGROUP_SOCK
+    "sk_storage_get": (
+        (frozenset({9}), "map ctx value? any -> value?"),  # CGROUP_SOCK
+        (frozenset({26}), "map btf:sock_common? value? any -> value?"),  # TRACING
+    ),
+    "sk_storage_delete": ((frozenset({26}), "map btf:sock_common? -> int"),),
     "setsockopt": ((_IN_TRACING | {25, 27}, "sock any any mem size -> int"),),
     "getsockopt": ((_IN_TRACING | {25, 27}, "sock any any mem.w size -> int"),),
     "sk_assign": ((frozenset({30}), "ctx socket? any -> int"),),

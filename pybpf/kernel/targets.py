@@ -29,6 +29,12 @@ ITERATORS: dict[str, tuple[tuple[int, str], ...]] = {
     "unix": ((1, "null"),),
 }
 
+ITERATOR_HELPERS: dict[str, tuple[str, ...]] = {
+    "tcp": ("setsockopt", "getsockopt"),
+    "unix": ("setsockopt", "getsockopt"),
+}
+"""Helpers that only programs of one iterator may call, beside those of all."""
+
 _NULLABLE = """
 sched_pi_setprio:1 sched_stick_numa:2 sched_swap_numa:2 tmigr_update_events:0 mm_page_alloc:0
 mm_page_alloc_zone_locked:0 mm_page_pcpu_drain:0 mm_khugepaged_scan_pmd:1 mm_collapse_huge_page_isolate:0

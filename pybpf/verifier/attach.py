@@ -13,21 +13,40 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..btf import Btf, Type
+    from .context import Setting
 
 
 def parameters(btf: Btf, prog_type: int, attach_type: int, target: str) -> tuple[tuple[str, Type], ...]:
     """The names and types of the arguments that a program at `target` finds in its context."""
+    params = _prototype(btf, prog_type, attach_type, target).params
+    if prog_type == ProgType.TRACING and attach_type == AttachType.TRACE_RAW_TP:
+        params = params[1:]  # behind the tracepoint's own data
+    return tuple(params)
+
+
+def target_returns_void(setting: Setting) -> bool:
+    """Whether what a program stands for returns nothing, so that the program need not either."""
+    kind, target = setting.prog_type, setting.spec.attach_to
+    if kind == ProgType.LSM and setting.attach_type == AttachType.LSM_CGROUP:
+        return False
+    if kind not in (ProgType.LSM, ProgType.STRUCT_OPS) or not isinstance(target, str) or setting.env.btf is None:
+        return False
+    return bool(_prototype(setting.env.btf, kind, setting.attach_type, target).type_id == 0)
+
+
+def _prototype(btf: Btf, prog_type: int, attach_type: int, target: str) -> Any:
+    found: Any
     try:
         if prog_type == ProgType.STRUCT_OPS:
-            return tuple(_member(btf, target).params)
+            return _member(btf, target)
         if prog_type == ProgType.TRACING and attach_type == AttachType.TRACE_RAW_TP:
-            typedef: Any = btf.find(f"btf_trace_{target}", Kind.TYPEDEF)
-            return tuple(typedef.stripped.type.stripped.params[1:])  # behind the tracepoint's own data
+            found = btf.find(f"btf_trace_{target}", Kind.TYPEDEF)
+            return found.stripped.type.stripped
         prefix = "bpf_lsm_" if prog_type == ProgType.LSM else ""
         if prog_type == ProgType.TRACING and attach_type == AttachType.TRACE_ITER:
             prefix = "bpf_iter_"
-        function: Any = btf.find(prefix + target.removeprefix(prefix), Kind.FUNC)
-        return tuple(function.type.params)
+        found = btf.find(prefix + target.removeprefix(prefix), Kind.FUNC)
+        return found.type
     except BtfError:
         raise Reject("btf", f"the kernel has nothing called {target!r} to attach to") from None
 

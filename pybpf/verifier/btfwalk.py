@@ -118,6 +118,8 @@ def access(run: Run, state: State, reg: Reg, regno: int, off: int, size: int, wr
         raise Reject("type", f"R{regno} is ptr_{name[1]} access user memory: off={off}", regs=(regno,))
     if reg.type & PERCPU:
         raise Reject("type", f"R{regno} is ptr_{name[1]} access percpu memory: off={off}", regs=(regno,))
+    if write and not reg.type & ALLOC and run.setting.prog_type == ProgType.STRUCT_OPS and reg.trusted:
+        raise Unsure(f"which fields of struct {name[1]} this program may write is not known here")
     if write and not reg.type & ALLOC:
         raise Reject("type", "only read is supported", hint="kernel objects cannot be written directly", regs=(regno,))
     if write:
@@ -154,7 +156,9 @@ def _trust(run: Run, state: State, reg: Reg, value: Reg, field: str) -> int:
         return UNTRUSTED
     if safe("rcu"):
         return flags | RCU
-    if flags & RCU or safe("rcu_or_null"):
+    if safe("rcu_or_null"):
+        return flags & ~UNTRUSTED | RCU | MAYBE_NULL
+    if flags & RCU:
         return flags | RCU | MAYBE_NULL
     return flags if flags & (PERCPU | USER) else flags & ~(TRUSTED | RCU)
 
@@ -171,7 +175,10 @@ def load(run: Run, name: Name, off: int, size: int, via: list[str] | None = None
     """What a load from a structure gives; the field that holds a pointer is appended to `via`."""
     here = _struct(run, name)
     base = off
+    mixed = 0
     while True:
+        if here.is_union and len(here.members) > 1:
+            mixed = UNTRUSTED  # what lies in a union may be something else
         if off + size > here.size:
             last = here.members[-1].type.stripped if here.members else None
             if isinstance(last, Array) and last.count == 0 and last.element.size:
@@ -199,6 +206,8 @@ def load(run: Run, name: Name, off: int, size: int, via: list[str] | None = None
             if isinstance(return_or_struct, Reg):
                 if via is not None:
                     via.append(member.name)
+                if return_or_struct.kind == BTF_ID:
+                    return_or_struct.type |= mixed
                 return return_or_struct
             here, off = return_or_struct
             break
@@ -311,7 +320,10 @@ def argument(run: Run, off: int, size: int, write: bool) -> Reg | None:
             flags = MAYBE_NULL | (TRUSTED if word == "trusted" else 0)
     elif kind == ProgType.TRACING and attach == AttachType.TRACE_RAW_TP and targets.may_be_null(target, index):
         flags |= MAYBE_NULL if run.setting.at_least(targets.NULLABLE_SINCE) else 0
-    return _pointer(("kernel", ""), type, flags)
+    value = _pointer(("kernel", ""), type, flags)
+    if kind == ProgType.STRUCT_OPS and target.startswith("tcp_congestion_ops/") and value.data == ("kernel", "sock"):
+        return value.replace(data=("kernel", "tcp_sock"))
+    return value.replace(id=run.new_id()) if value.type & MAYBE_NULL else value
 
 
 def check_kptr_store(run: Run, field: Special, value: Reg, source: int) -> None:

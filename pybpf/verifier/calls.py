@@ -58,10 +58,13 @@ def call_function(run: Run, state: State, slot: int, target: int) -> int:
             raise Reject(
                 "lock", "global function calls are not allowed while holding a lock, use static function instead"
             )
-        if state.preempt:
+        strict = not run.setting.at_least("6.15")
+        if state.preempt and (strict or run.may_sleep(subprog)):
             raise Reject("lock", "global function calls are not allowed with preemption disabled")
-        if state.irq:
+        if state.irq and (strict or run.may_sleep(subprog)):
             raise Reject("lock", "global function calls are not allowed with IRQs disabled")
+        if state.rcu and run.may_sleep(subprog):
+            raise Reject("lock", "global functions that may sleep are not allowed in an RCU section")
         check_arguments(run, state, function)
         if run.changes_packet(subprog):
             forget_packets(state)

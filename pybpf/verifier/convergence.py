@@ -1,4 +1,4 @@
-"""Loops through callbacks: what lets their simulation come to an end."""
+"""Loops through callbacks, iterators and may_goto: what lets their simulation come to an end."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def widen(old: Checkpoint, state: State) -> None:
-    """Before a callback is entered again: numbers that nothing depended on may be anything, so that its iterations converge."""
+    """Before another iteration: numbers that nothing depended on may be anything, so that the iterations converge."""
     for i, frame in enumerate(state.frames):
         if i >= len(old.state.frames):
             return

@@ -13,6 +13,7 @@ from ..kernel import helper
 from . import checkpoint as checkpoints
 from . import precision
 from .alu import compile_alu
+from .attach import target_returns_void
 from .calls import check_resources
 from .cfg import Cfg
 from .checkpoint import Checkpoint
@@ -28,7 +29,10 @@ from .values import ANY, CTX, SCALAR, STACK, UNINIT, Reg
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ..btf import Btf
+    from ..kernel import HelperRules
     from .alu import Step
     from .context import Setting
     from .num import Num
@@ -223,6 +227,14 @@ class Run:
 
     def changes_packet(self, subprog: int) -> bool:
         """Whether a function, or one that it calls, may move the packet."""
+        return any(call.changes_packet or call.id == TAIL_CALL for call in self._helpers_of(subprog))
+
+    def may_sleep(self, subprog: int) -> bool:
+        """Whether a function, or one that it calls, may sleep."""
+        return any(call.may_sleep for call in self._helpers_of(subprog))
+
+    def _helpers_of(self, subprog: int) -> Iterator[HelperRules]:
+        """The helpers that a function calls, itself or through others."""
         seen: set[int] = set()
         waiting = [subprog]
         while waiting:
@@ -235,16 +247,14 @@ class Run:
                 if opcode != CALL:
                     continue
                 if src == 0 and imm in self.setting.program_rules.helpers:
-                    if imm == TAIL_CALL or helper(imm, self.setting.prog_type).changes_packet:
-                        return True
+                    yield helper(imm, self.setting.prog_type)
                 elif src == 1:
                     callee = self.program.subprog_at(slot + 1 + imm)
                     if callee is not None:
                         waiting.append(callee)
-        return False
 
     def returns_void(self, frame: Frame) -> bool:
-        return frame.subprog > 0 and self.function(frame.subprog).returns_void
+        return self.function(frame.subprog).returns_void if frame.subprog else target_returns_void(self.setting)
 
     def return_range(self) -> tuple[int, int] | None:
         """What the program may return; None for anything."""

@@ -67,6 +67,8 @@ class Function:
         self.arguments: tuple[Argument, ...] = ()
         self.returns_void = False
         self.returns_number = True
+        self.problem = ""
+        """Why a global function cannot be called."""
 
     @property
     def is_global(self) -> bool:
@@ -88,10 +90,20 @@ def describe(run: Run, subprog: int) -> Function:
         function.returns_void = result.kind == Kind.VOID
         function.returns_number = result.kind in _NUMBERS
         if function.linkage == GLOBAL and subprog:
-            function.arguments = tuple(_Reader(run, btf, found).arguments())
+            _read_prototype(run, function, _Reader(run, btf, found))
     except BtfError as error:
         raise Reject("btf", f"func_info: {error}") from None
     return function
+
+
+def _read_prototype(run: Run, function: Function, reader: _Reader) -> None:
+    if not function.returns_number and not (function.returns_void and run.setting.at_least("7.2")):
+        function.problem = f"Global function {function.name}() doesn't return scalar. Only those are supported."
+        return
+    try:
+        function.arguments = tuple(reader.arguments())
+    except Reject as error:
+        function.problem = error.message
 
 
 class _Reader:
@@ -204,6 +216,9 @@ def check_arguments(run: Run, state: State, function: Function) -> None:
     from .helpers import check_memory
 
     regs = state.frames[-1].regs
+    if function.problem:
+        text = f"Caller passes invalid args into func#{function.subprog} ('{function.name}'): {function.problem}"
+        raise Reject("argument", text)
     for i, argument in enumerate(function.arguments):
         regno = i + 1
         reg = regs[regno]

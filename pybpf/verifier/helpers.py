@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from ..errors import SpecError
 from ..kernel import helper as helper_rules
-from ..kernel import since
+from ..kernel import since, targets
+from ..uapi.attach import AttachType
 from ..uapi.map import MapType
 from ..uapi.prog import ProgType
 from . import memory, stack
@@ -128,16 +129,6 @@ PACKET_ARGUMENTS = frozenset(
 """Helpers that take memory in the packet (`pkt_access` of their prototypes)."""
 
 _CALLBACKS = {"loop": "loop", "for_each_map_elem": "for_each", "find_vma": "find_vma", "user_ringbuf_drain": "drain"}
-_READ_ONLY_PACKETS = frozenset(
-    (
-        ProgType.LWT_IN,
-        ProgType.LWT_OUT,
-        ProgType.LWT_SEG6LOCAL,
-        ProgType.SK_REUSEPORT,
-        ProgType.FLOW_DISSECTOR,
-        ProgType.CGROUP_SKB,
-    )
-)
 
 
 class Meta:
@@ -178,6 +169,9 @@ def call_helper(run: Run, state: State, slot: int, number: int) -> int:
     helper = find(run, number, slot)
     meta = Meta(helper)
     regs = state.frames[-1].regs
+    if helper.may_sleep and (state.rcu or state.preempt or state.irq):
+        where = "rcu_read_lock" if state.rcu else "non-preemptible" if state.preempt else "IRQ-disabled"
+        raise Reject("lock", f"sleepable helper bpf_{helper.name}#{number} in {where} region")
     for i, arg in enumerate(helper.args):
         _check_argument(run, state, meta, i, arg, number)
     return _apply(run, state, slot, helper, meta, regs)
@@ -195,7 +189,7 @@ def find(run: Run, number: int, slot: int) -> HelperRules:
             f"invalid func unknown#{number}",
             hint="there is no helper with this number",
         ) from None
-    if number not in rules.helpers:
+    if number not in rules.helpers and not _of_iterator(run, helper.name):
         version = since("helper", number)
         raise Reject(
             "helper",
@@ -209,6 +203,14 @@ def find(run: Run, number: int, slot: int) -> HelperRules:
             hint='declare the program\'s licence as "GPL" (or a compatible one)',
         )
     return helper
+
+
+def _of_iterator(run: Run, name: str) -> bool:
+    """Whether an iterator's own objects bring a helper with them."""
+    setting = run.setting
+    if setting.prog_type != ProgType.TRACING or setting.attach_type != AttachType.TRACE_ITER:
+        return False
+    return name in targets.ITERATOR_HELPERS.get(setting.spec.attach_to, ())
 
 
 def _who_may_call(run: Run, number: int) -> str:
@@ -685,7 +687,12 @@ def _check_map_fits(run: Run, meta: Meta) -> None:
     name = meta.helper.name
     if target.type in (MapType.SOCKMAP, MapType.SOCKHASH) and name in ("map_update_elem", "map_delete_elem"):
         kind = run.setting.prog_type
-        if kind not in _UPDATES_SOCKMAPS and not (kind == ProgType.SOCK_OPS and name == "map_delete_elem"):
+        iterates = kind == ProgType.TRACING and run.setting.attach_type == AttachType.TRACE_ITER
+        if (
+            kind not in _UPDATES_SOCKMAPS
+            and not iterates
+            and not (kind == ProgType.SOCK_OPS and name == "map_delete_elem")
+        ):
             raise Reject("argument", f"cannot pass map_type {target.type} into func bpf_{name}#{meta.helper.id}")
         return
     types = _MAPS_OF.get(name)

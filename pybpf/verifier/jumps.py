@@ -10,6 +10,7 @@ from . import tnum
 from .alu import failing, reserved, unread
 from .arith import apply
 from .compare import FLIPPED, INVERSE, outcome, refine
+from .convergence import previous_entry, widen
 from .num import Num, sync
 from .program import JA, JA32, MAY_GOTO
 from .reject import Reject
@@ -77,14 +78,16 @@ def compile_jump(run: Run, slot: int, op: Op) -> Step:
 
 
 def _may_goto(slot: int, target: int) -> Step:
-    """Jumps when the budget of the loop is used up: both ways are explored, the counter keeps the iterations apart."""
+    """Jumps when the budget of the loop is used up; going on is explored later, one iteration deeper, and widened."""
 
     def step(run: Run, state: State) -> int:
         run.count_jump()
         other = state.copy()
-        state.may_goto += 1
         other.insn = slot + 1
-        other.may_goto = state.may_goto
+        other.may_goto += 1
+        previous = previous_entry(state.parent.state, slot)  # the parent is the checkpoint made at this very jump
+        if previous is not None:
+            widen(previous, other)
         run.push(other, slot)
         return target
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ..kernel.kfuncs import ITERATOR_SLOTS, kfunc
-from ..uapi.prog import ProgType
 from . import memory
 from .btfwalk import begins_with
 from .calls import clobber
@@ -51,9 +50,6 @@ if TYPE_CHECKING:
 KNOWN_SINCE = "6.12"
 """The flags of kernel functions changed from version to version before."""
 _WHILE_LOCKED = frozenset(("bpf_iter_num_new", "bpf_iter_num_next", "bpf_iter_num_destroy"))
-_READ_ONLY_PACKETS = frozenset(
-    (ProgType.LWT_IN, ProgType.LWT_OUT, ProgType.LWT_SEG6LOCAL, ProgType.SK_REUSEPORT, ProgType.FLOW_DISSECTOR)
-)
 
 
 class _Call:
@@ -334,7 +330,7 @@ def _apply(run: Run, state: State, slot: int, call: _Call) -> int:
         if not state.holds(call.release):
             raise Reject("reference", f"kfunc {rules.name} reference has not been acquired before")
         drop_reference(state, call.release)
-    if rules.name == "bpf_dynptr_slice_rdwr" and run.setting.prog_type in _READ_ONLY_PACKETS:
+    if rules.name == "bpf_dynptr_slice_rdwr" and "w" not in run.packet_access:
         raise Reject("argument", "the prog does not allow writes to packet data")
     clobber(state.frames[-1].regs)
     if call.iterator is not None:

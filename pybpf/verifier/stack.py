@@ -322,9 +322,11 @@ def check_range(
             continue
         where = f"{low}+{at - low}" if reg.fixed else f"var_off {tnum.text(reg.num.tnum)}+{at - low}"
         raise Reject(
-            "uninitialised" if kind == INVALID else "argument",
+            "uninitialised",
             f"invalid read from stack R{regno} off {where} size {size}",
-            hint="initialise all bytes that the function reads, padding too",
+            hint="initialise all bytes that the function reads, padding too"
+            if kind == INVALID
+            else "what lies there belongs to the kernel: a dynptr, an iterator or the state of interrupts",
             regs=(regno,),
         )
     run.stack_reads(state, reg.extra, reads)
