@@ -28,6 +28,7 @@ _CLEAN_RESULT = frozenset(
     ]
 )
 _CALLS_BACK = frozenset(("loop", "for_each_map_elem", "user_ringbuf_drain"))
+_KFUNCS_CALL_BACK = frozenset(("bpf_throw", "bpf_rbtree_add_impl"))  # and what ends the program inside
 
 
 def clobber(e: Emitter, live: int) -> None:
@@ -142,7 +143,11 @@ def kfunc(e: Emitter, insn: Insn) -> None:
         return
     arity = VARIADIC if name in e.shape.replaced else KFUNCS[name][0]
     args = ", ".join(["S", *arguments(e, arity)])
-    e.put(f"r0 = H{e.slot}k({args})")
+    text = f"r0 = H{e.slot}k({args})"
+    if name in _KFUNCS_CALL_BACK:
+        synchronised(e, text)
+    else:
+        e.put(text)
     e.know(0, SIGNED_RESULT)
     e.forget_stack()
     packet_moved(e)

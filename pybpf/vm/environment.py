@@ -23,7 +23,9 @@ class Environment:
     address first.  `routes` answers `bpf_fib_lookup` (see `Route`), `sockets` the socket look-ups, `devices` maps an
     ifindex to its MTU, `kallsyms` and `variables` map names of the kernel to addresses.  `sysctl` holds what the sysctl
     helpers read and write ("name", "current", "new"), `socket_options` options by (level, name) of sockets that are
-    not pseudo ones.
+    not pseudo ones.  `tunnel_key` (a `bpf_tunnel_key`), `tunnel_options` and `xfrm_states` go with a packet; `counters` are
+    (count, time enabled, time running) of a perf event, `branches` the bytes of its branch records; `paths` maps the
+    address of a struct path to its text.
     """
 
     def __init__(
@@ -66,6 +68,12 @@ class Environment:
         self.devices: dict[int, int] = {}
         self.sysctl: dict[str, bytes] = {}
         self.socket_options: dict[tuple[int, int], bytes] = {}
+        self.tunnel_key: Any = None
+        self.tunnel_options = b""
+        self.xfrm_states: list[Any] = []
+        self.counters = (0, 0, 0)
+        self.branches = b""
+        self.paths: dict[int, str] = {}
         self.variables: dict[str, int] = {}
         self.kallsyms: Mapping[str, int] = {}
         self.attach_cookie = 0

@@ -6,8 +6,8 @@ masks: a translation must not cost more than a few microseconds an instruction.
 
 from __future__ import annotations
 
-from ..asm.opcodes import LD_IMM64, Alu, Atomic, Class, Jmp, Mode
-from .helpers.table import VARIADIC, arity_of, name_of
+from ..asm.opcodes import LD_IMM64, Alu, Atomic, Call, Class, Jmp, Mode
+from .helpers.table import KFUNCS, VARIADIC, arity_of, name_of
 from .image import CALL, EXIT
 
 TYPE_CHECKING = False
@@ -182,10 +182,11 @@ def effect(insn: Insn) -> tuple[int, int]:
     """(registers written, registers read) as bit masks."""
     opcode = insn[0]
     if opcode == CALL:
-        if insn[2]:
-            return 0b111111, _CLOBBERED if insn[2] == 1 else 0
-        arity = helper_arity(insn[4])
-        return 0b111111, 0b110 if arity == VARIADIC else ((2 << arity) - 1) & ~1
+        if insn[2] == Call.HELPER:
+            arity = helper_arity(insn[4])
+        else:
+            arity = KFUNCS[insn.symbol][0] if insn[2] == Call.KFUNC and insn.symbol in KFUNCS else VARIADIC
+        return 0b111111, _CLOBBERED if arity == VARIADIC else ((2 << arity) - 1) & ~1
     if opcode == EXIT:
         return 0, 1
     if opcode & 7 == Class.LD and opcode != LD_IMM64:

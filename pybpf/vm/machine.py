@@ -66,6 +66,7 @@ class VM:
         self._views: dict[int, View] = {}
         self._helpers: dict[int, Helper] = {}
         self._task = 0
+        self._cgroups: dict[int, int] = {}
         self.images: list[Image] = []
         for spec in specs:
             self._add(spec)
@@ -237,6 +238,12 @@ class VM:
         if not self._task:
             self._task = self.mem.add(bytes(1 << 14), "struct task_struct of the current task")
         return self._task
+
+    def cgroup(self, id: int) -> int:
+        """The address of a cgroup's structure: opaque memory, one for each id."""
+        if id not in self._cgroups:
+            self._cgroups[id] = self.mem.add(bytes(1 << 12), f"struct cgroup of id {id}")
+        return self._cgroups[id]
 
     def view(self, found: OfflineMap) -> View:
         known = self._views.get(found.address)

@@ -82,6 +82,10 @@ class Memory:
         self._retired: list[int] = []
         self.timers: dict[int, Timer] = {}
         """Those that programs set up, by address: a timer ends with the memory that it lies in."""
+        self.references: dict[int, int] = {}
+        """References to the objects that programs allocated, by window."""
+        self.collections: dict[int, list[int]] = {}
+        """Nodes in the lists and trees whose heads are at these addresses."""
         self._kernel = _FIRST_KERNEL
         self._user = _FIRST_USER
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..asm.opcodes import Call
 from ..errors import VmFault
 from . import helpers
+from .helpers.kfuncs import Thrown
 from .image import check_stack
 from .interp import execute
 from .maps import OfflineMap, References
@@ -115,10 +116,13 @@ class Run:
         for _ in range(times):
             self.tail_calls = 0
             memory[:] = ZEROS
-            if function is not None:
-                r0 = function(self, top, _CONTEXT, None, None, None, None)
-            else:
-                r0 = execute(self, image, 0, [None, _CONTEXT, *[None] * 8, top])
+            try:
+                if function is not None:
+                    r0 = function(self, top, _CONTEXT, None, None, None, None)
+                else:
+                    r0 = execute(self, image, 0, [None, _CONTEXT, *[None] * 8, top])
+            except Thrown as thrown:
+                r0 = thrown.value
         return r0
 
     def _enter(self, image: Image, start: int, args: Sequence[int | None]) -> int:

@@ -3,7 +3,22 @@
 from __future__ import annotations
 
 from ...errors import NotSupportedError, VmFault
-from . import checksum, control, dynptr, environment, events, maps, memory, network, packet  # noqa: F401 (each fills the table)
+from . import (  # noqa: F401 (each fills the table)
+    checksum,
+    control,
+    cpumasks,
+    dynptr,
+    environment,
+    events,
+    kfuncs,
+    maps,
+    memory,
+    network,
+    objects,
+    packet,
+    strings,
+    tunnels,
+)
 from .table import KFUNCS, MODELS, VARIADIC, Helper, arity_of, name_of
 
 TYPE_CHECKING = False

@@ -5,13 +5,13 @@ from __future__ import annotations
 from errno import E2BIG, EBUSY, EINVAL, EPERM
 
 from ...errors import VmFault
-from .table import kfunc, model
+from .table import model
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..run import Run
 
-_MAX_LOOPS = 1 << 23
+MAX_LOOPS = 1 << 23
 _TIMER_ABS, _TIMER_CPU_PIN = 1, 2
 _CLOCKS = (0, 1, 7)  # CLOCK_REALTIME, MONOTONIC, BOOTTIME
 
@@ -21,7 +21,7 @@ def loop(run: Run, nr_loops: int, callback_fn: int, callback_ctx: int, flags: in
     nr_loops &= 0xFFFFFFFF
     if flags:
         return -EINVAL
-    if nr_loops > _MAX_LOOPS:
+    if nr_loops > MAX_LOOPS:
         return -E2BIG
     for i in range(nr_loops):
         if run.callback(callback_fn, i, callback_ctx):
@@ -112,6 +112,32 @@ def send_signal_thread(run: Run, sig: int) -> int:
 
 
 @model
+def rc_repeat(run: Run, ctx: int) -> int:
+    run.record("rc_repeat")
+    return 0
+
+
+@model
+def rc_keydown(run: Run, ctx: int, protocol: int, scancode: int, toggle: int) -> int:
+    run.record("rc_keydown", protocol & 0xFFFFFFFF, scancode, toggle & 0xFFFFFFFF)
+    return 0
+
+
+@model
+def rc_pointer_rel(run: Run, ctx: int, rel_x: int, rel_y: int) -> int:
+    run.record("rc_pointer_rel", *(v - ((v >> 31 & 1) << 32) for v in (rel_x & 0xFFFFFFFF, rel_y & 0xFFFFFFFF)))
+    return 0
+
+
+@model
+def bprm_opts_set(run: Run, bprm: int, flags: int) -> int:
+    if flags & ~1:
+        return -EINVAL
+    run.record("bprm_opts", flags)
+    return 0
+
+
+@model
 def override_return(run: Run, regs: int, rc: int) -> int:
     run.record("override_return", rc)
     return 0
@@ -174,63 +200,3 @@ def _text(run: Run, buf: int, size: int, text: bytes) -> int:
         return -EINVAL
     run.mem.write(buf, text[: size - 1].ljust(size, b"\0"))
     return len(text) if len(text) < size else -E2BIG
-
-
-# Open-coded iteration over numbers: struct bpf_iter_num is 8 bytes, {next, end} as s32; see kernel/bpf/bpf_iter.c.
-
-
-@kfunc(3)
-def bpf_iter_num_new(run: Run, it: int, start: int, end: int) -> int:
-    start, end = _s32(start), _s32(end)
-    status = 0
-    if start > end:
-        status = -EINVAL
-    elif end - start > _MAX_LOOPS:
-        status = -E2BIG
-    if status:
-        start = end = 0
-    run.mem.store(it, 4, start - 1)
-    run.mem.store(it + 4, 4, end)
-    return status
-
-
-@kfunc(1)
-def bpf_iter_num_next(run: Run, it: int) -> int:
-    current, end = _s32(run.mem.load(it, 4)) + 1, _s32(run.mem.load(it + 4, 4))
-    if current >= end:
-        run.mem.store(it, 4, 0)
-        run.mem.store(it + 4, 4, 0)
-        return 0
-    run.mem.store(it, 4, current)
-    return it
-
-
-@kfunc(1)
-def bpf_iter_num_destroy(run: Run, it: int) -> int:
-    run.mem.write(it, bytes(8))
-    return 0
-
-
-@kfunc(0)
-def bpf_rcu_read_lock(run: Run) -> int:
-    return 0
-
-
-@kfunc(0)
-def bpf_rcu_read_unlock(run: Run) -> int:
-    return 0
-
-
-@kfunc(0)
-def bpf_preempt_disable(run: Run) -> int:
-    return 0
-
-
-@kfunc(0)
-def bpf_preempt_enable(run: Run) -> int:
-    return 0
-
-
-def _s32(value: int) -> int:
-    value &= 0xFFFFFFFF
-    return value - (1 << 32) if value >> 31 else value

@@ -175,3 +175,28 @@ def bpf_dynptr_clone(run: Run, ptr: int, clone: int) -> int:
     address, size, read_only = _read(run, ptr)
     _write(run, clone, address, size, _RDONLY if read_only else 0)
     return 0 if address else -EINVAL
+
+
+@kfunc(5)
+def bpf_dynptr_copy(run: Run, dst: int, dst_off: int, src: int, src_off: int, size: int) -> int:
+    address, length, _ = _read(run, src)
+    target, room, read_only = _read(run, dst)
+    dst_off, src_off, size = dst_off & 0xFFFFFFFF, src_off & 0xFFFFFFFF, size & 0xFFFFFFFF
+    if not address or not target or read_only:
+        return -EINVAL
+    if dst_off + size > room or src_off + size > length:
+        return -E2BIG
+    run.mem.write(target + dst_off, run.mem.read(address + src_off, size))
+    return 0
+
+
+@kfunc(4)
+def bpf_dynptr_memset(run: Run, ptr: int, offset: int, size: int, value: int) -> int:
+    address, length, read_only = _read(run, ptr)
+    offset, size = offset & 0xFFFFFFFF, size & 0xFFFFFFFF
+    if not address or read_only:
+        return -EINVAL
+    if offset + size > length:
+        return -E2BIG
+    run.mem.write(address + offset, bytes((value & 0xFF,)) * size)
+    return 0

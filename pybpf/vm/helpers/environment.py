@@ -94,9 +94,14 @@ def get_current_cgroup_id(run: Run) -> int:
     return run.env.cgroup_id
 
 
+def ancestors(run: Run) -> tuple[int, ...]:
+    """The ids of the cgroups from the root down to the current one."""
+    return (*run.env.cgroup_ancestors, run.env.cgroup_id)
+
+
 @model
 def get_current_ancestor_cgroup_id(run: Run, level: int) -> int:
-    chain = (*run.env.cgroup_ancestors, run.env.cgroup_id)
+    chain, level = ancestors(run), level & 0xFFFFFFFF
     return chain[level] if level < len(chain) else 0
 
 

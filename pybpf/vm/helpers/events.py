@@ -144,3 +144,53 @@ def get_stack(run: Run, ctx: int, buf: int, size: int, flags: int) -> int:
 def _stack(run: Run, flags: int) -> bytes:
     addresses = list(run.env.user_stack if flags & _USER_STACK else run.env.stack)[flags & _SKIP :]
     return b"".join(a.to_bytes(8, "little") for a in addresses)
+
+
+@model
+def get_task_stack(run: Run, task: int, buf: int, size: int, flags: int) -> int:
+    return get_stack(run, 0, buf, size, flags) or 0
+
+
+@model
+def skb_output(run: Run, ctx: int, map: int, flags: int, data: int, size: int) -> int:
+    return perf_event_output(run, ctx, map, flags, data, size) or 0
+
+
+@model
+def xdp_output(run: Run, ctx: int, map: int, flags: int, data: int, size: int) -> int:
+    return perf_event_output(run, ctx, map, flags, data, size) or 0
+
+
+@model
+def perf_prog_read_value(run: Run, ctx: int, buf: int, buf_size: int) -> int:
+    if buf_size & 0xFFFFFFFF != 24:
+        run.mem.write(buf, bytes(buf_size & 0xFFFFFFFF))
+        return -EINVAL
+    run.mem.write(buf, b"".join(n.to_bytes(8, "little") for n in run.env.counters))
+    return 0
+
+
+@model
+def read_branch_records(run: Run, ctx: int, buf: int, size: int, flags: int) -> int:
+    """Bytes of the environment's `branches`; with the flag 1 only how many there are."""
+    if flags & ~1:
+        return -EINVAL
+    if not run.env.branches:
+        return -ENOENT
+    if flags:
+        return len(run.env.branches)
+    size &= 0xFFFFFFFF
+    if not buf or size % 24:
+        return -EINVAL
+    raw = run.env.branches[:size]
+    run.mem.write(buf, raw)
+    return len(raw)
+
+
+@model
+def get_branch_snapshot(run: Run, entries: int, size: int, flags: int) -> int:
+    if flags:
+        return -EINVAL
+    raw = run.env.branches[: (size & 0xFFFFFFFF) // 24 * 24]
+    run.mem.write(entries, raw)
+    return len(raw) if raw else -ENOENT

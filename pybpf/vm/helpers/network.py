@@ -6,17 +6,24 @@ import ctypes
 from errno import EEXIST, EINVAL, ENOENT, ENOPROTOOPT
 from ipaddress import ip_address
 
-from ...uapi import MapType, ProgType, bpf_fib_lookup, bpf_sk_lookup, bpf_sock_tuple
+from ...uapi import MapType, ProgType, bpf_fib_lookup, bpf_sk_lookup
 from ..context.special import LookupContext
 from ..maps import References, Table
-from ..sockets import PseudoSocket, socket_address
+from ..sockets import PseudoSocket, socket_address, tcp_address
+from .environment import ancestors
 from .packet import packet_of
 from .table import model
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
     from ..run import Run
 
+_TCP, _UDP = 6, 17
+_AF_UNIX, _AF_INET, _AF_INET6 = 1, 2, 10
+_LISTEN, _TIME_WAIT, _NEW_SYN_RECV = 10, 6, 12
 _XDP_ABORTED, _XDP_REDIRECT = 0, 4
 _TC_ACT_REDIRECT, _TC_ACT_SHOT = 7, 2
 _SK_DROP, _SK_PASS = 0, 1
@@ -187,26 +194,40 @@ def check_mtu(run: Run, ctx: int, ifindex: int, mtu_len: int, len_diff: int, fla
     return 1 if length + difference > mtu else 0
 
 
-def _lookup(run: Run, tuple_: int, size: int, protocol: int | None) -> int:
+def _lookup(run: Run, tuple_: int, size: int, protocol: int) -> int:
+    """The socket among `env.sockets` that a packet of this tuple would be for: a connected one before one that listens,
+    one bound to the address before one bound to any.
+    """
     raw = run.mem.read(tuple_, size & 0xFFFFFFFF)
+    width = {12: 4, 36: 16}.get(len(raw))
+    if width is None:
+        return 0
+    family = _AF_INET if width == 4 else _AF_INET6
+    remote, local, ports = raw[:width], raw[width : 2 * width], raw[2 * width :]
+    wanted_port, own_port = int.from_bytes(ports[:2], "big"), int.from_bytes(ports[2:], "big")
+    best, found = 0, None
     for socket in run.env.sockets:
         fields = socket.fields
-        if protocol is not None and fields.protocol not in (0, protocol):
+        if fields.family not in (0, family) or fields.protocol not in (0, protocol) or fields.src_port != own_port:
             continue
-        if len(raw) >= ctypes.sizeof(bpf_sock_tuple):
-            local = bytes(fields.dst_ip6), bytes(fields.src_ip6)
-            if fields.family == 10 and (raw[:16], raw[16:32]) == (bytes(local[0]), bytes(local[1])):
-                return socket_address(run.mem, socket)
-        elif len(raw) >= 12 and fields.family in (0, 2):
-            remote_ip, local_ip = raw[0:4], raw[4:8]
-            remote_port, local_port = raw[8:10], raw[10:12]
-            listening = fields.state == 10
-            here = local_port == fields.src_port.to_bytes(2, "big")
-            there = fields.dst_port.to_bytes(2, "big") == remote_port
-            mine = fields.src_ip4.to_bytes(4, "little") in (local_ip, bytes(4))
-            if here and mine and (listening or (there and fields.dst_ip4.to_bytes(4, "little") == remote_ip)):
-                return socket_address(run.mem, socket)
-    return 0
+        here, there = _addresses(fields, width)
+        if here not in (local, bytes(width)):
+            continue
+        score = 1 + (here == local)
+        if fields.state != _LISTEN and (fields.dst_port or any(there)):
+            if (there, fields.dst_port) != (remote, wanted_port):
+                continue
+            score += 2
+        if score > best:
+            best, found = score, socket
+    return socket_address(run.mem, found)
+
+
+def _addresses(fields: Any, width: int) -> tuple[bytes, bytes]:
+    """A socket's own address and its peer's."""
+    if width == 4:
+        return fields.src_ip4.to_bytes(4, "little"), fields.dst_ip4.to_bytes(4, "little")
+    return bytes(fields.src_ip6), bytes(fields.dst_ip6)
 
 
 @model
@@ -236,6 +257,60 @@ def sk_fullsock(run: Run, sk: int) -> int:
 
 @model
 def tcp_sock(run: Run, sk: int) -> int:
+    """The socket's `struct bpf_tcp_sock`; NULL for one that is not of TCP."""
+    owner = run.mem.owner(sk)
+    return tcp_address(run.mem, owner) if isinstance(owner, PseudoSocket) and owner.fields.protocol == _TCP else 0
+
+
+def _as(run: Run, sk: int, wanted: Callable[[Any], bool]) -> int:
+    owner = run.mem.owner(sk)
+    return sk if isinstance(owner, PseudoSocket) and wanted(owner.fields) else 0
+
+
+@model
+def skc_to_tcp_sock(run: Run, sk: int) -> int:
+    return _as(run, sk, lambda s: s.protocol == _TCP)
+
+
+@model
+def skc_to_tcp6_sock(run: Run, sk: int) -> int:
+    return _as(run, sk, lambda s: s.protocol == _TCP and s.family == _AF_INET6)
+
+
+@model
+def skc_to_tcp_timewait_sock(run: Run, sk: int) -> int:
+    return _as(run, sk, lambda s: s.protocol == _TCP and s.state == _TIME_WAIT)
+
+
+@model
+def skc_to_tcp_request_sock(run: Run, sk: int) -> int:
+    return _as(run, sk, lambda s: s.protocol == _TCP and s.state == _NEW_SYN_RECV)
+
+
+@model
+def skc_to_udp6_sock(run: Run, sk: int) -> int:
+    return _as(run, sk, lambda s: s.protocol == _UDP and s.family == _AF_INET6)
+
+
+@model
+def skc_to_unix_sock(run: Run, sk: int) -> int:
+    return _as(run, sk, lambda s: s.family == _AF_UNIX)
+
+
+@model
+def skc_to_mptcp_sock(run: Run, sk: int) -> int:
+    return 0
+
+
+@model
+def sk_ancestor_cgroup_id(run: Run, sk: int, ancestor_level: int) -> int:
+    chain, level = ancestors(run), ancestor_level & 0xFFFFFFFF
+    return chain[level] if level < len(chain) else 0
+
+
+@model
+def tcp_send_ack(run: Run, tp: int, rcv_nxt: int) -> int:
+    run.record("tcp_send_ack", rcv_nxt & 0xFFFFFFFF)
     return 0
 
 
