@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))  # for what the modules here share
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 _numbers = itertools.count()
 

@@ -48,20 +48,23 @@ def test_lines_are_counted():
 MAKERS = {"pcap_predicate": lambda module: [module.program("udp port 9", "vlan and ip6")]}
 
 
+def specs(module, name: str) -> list[ProgramSpec]:
+    """The programs of an example."""
+    try:
+        made = MAKERS.get(name, lambda module: [])(module)
+    except NotSupportedError as error:
+        pytest.skip(str(error))
+    return [thing for thing in vars(module).values() if isinstance(thing, ProgramSpec)] + made
+
+
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_the_verifier_takes_its_programs(example, file):
     """As the machine that will run them is: with the kernel's types where there are some."""
-    module = example(file.stem)
-    try:
-        made = MAKERS.get(file.stem, lambda module: [])(module)
-    except NotSupportedError as error:
-        pytest.skip(str(error))
-    specs = [thing for thing in vars(module).values() if isinstance(thing, ProgramSpec)] + made
-    if not specs and file.stem not in WITHOUT_PROGRAMS:
-        pytest.fail(f"{file.name} has no program")
+    found = specs(example(file.stem), file.stem)
+    assert found or file.stem in WITHOUT_PROGRAMS
     if file.stem in UNJUDGED:
         pytest.skip("the verifier does not follow iterators through the kernel's types yet")
-    for spec in specs:
+    for spec in found:
         report = verify(spec, env=Env.here())
         assert report.ok, f"{spec.name}: {report}"
 
