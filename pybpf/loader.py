@@ -7,7 +7,7 @@ import struct
 from .asm.codec import encode
 from .errors import NotSupportedError, SpecError, VerifierError
 from .maps.create import create
-from .spec import MapSpec, ProgramSpec
+from .spec import NO_SPEC, MapSpec, ProgramSpec
 from .syscall.fd import Object
 from .syscall.progs import prog_load, prog_test_run
 
@@ -360,8 +360,10 @@ def _load_all(
         for spec in specs:
             if isinstance(spec, MapSpec):
                 pool.get(spec, "")
-            else:
+            elif isinstance(spec, ProgramSpec):
                 loaded.append(_load(spec, pool, log_level))
+            else:
+                raise SpecError(f"{type(spec).__name__} {NO_SPEC}")
         _load_contents(loaded, pool, log_level)
     except BaseException:
         for prog in loaded:

@@ -183,6 +183,10 @@ class MapSpec(Spec):
         return found
 
 
+# Behind the name of another type that was given for one.
+NO_SPEC = "is no program: expected a ProgramSpec or a decorated function (a classic filter becomes one by to_ebpf())"
+
+
 class ProgramSpec(Spec):
     """A program before it is loaded.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from ..errors import FilterError
 from ..uapi import ProgType
 from .check import check
 from .insn import Insn, decode, encode
@@ -23,7 +24,7 @@ class Filter(tuple[Insn, ...]):
     __slots__ = ()
 
     def __new__(cls, insns: Iterable[Insn | tuple[int, int, int, int]]) -> Filter:
-        self = super().__new__(cls, (Insn(*insn) for insn in insns))
+        self = super().__new__(cls, (_insn(i, insn) for i, insn in enumerate(insns)))
         check(self)
         return self
 
@@ -76,3 +77,17 @@ class Filter(tuple[Insn, ...]):
         from .translate import to_ebpf
 
         return to_ebpf(self, prog_type=prog_type, name=name, match=match, miss=miss)
+
+
+def _insn(at: int, fields: Iterable[int]) -> Insn:
+    """An instruction whose fields fit their places.  FilterError for another thing."""
+    try:
+        insn = Insn(*fields)
+        if all(0 <= field < 1 << bits for field, bits in zip(insn, _BITS, strict=True)):
+            return insn
+    except TypeError:
+        pass
+    raise FilterError(f"insn {at}: {fields!r} is no instruction: expected a code of 16 bits, jt and jf of 8, k of 32")
+
+
+_BITS = (16, 8, 8, 32)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from ..errors import SpecError
 from ..kernel import rules
+from ..spec import NO_SPEC, ProgramSpec
 from .check import check
 from .context import as_env
 from .reject import Reject
@@ -13,7 +15,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ..spec import ProgramSpec
     from .check import Outcome
     from .context import Env
 
@@ -35,6 +36,8 @@ def verify(
     Never raises because of what the program does.  NotSupportedError for a kernel older than every table, SpecError for a
     spec that contradicts itself (a map that is named but not given), AsmError for instructions that are not `Insn`s.
     """
+    if not isinstance(spec, ProgramSpec):
+        raise SpecError(f"{type(spec).__name__} {NO_SPEC}")
     table = rules(kernel)
     outcome = check(spec, table, privileged, as_env(env), record=record)
     findings = () if outcome.problem is None else (_finding(outcome, spec),)

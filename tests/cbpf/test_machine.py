@@ -10,7 +10,7 @@ import sys
 import pytest
 from filters import EXPRESSIONS, PACKETS, random_filter
 
-from pybpf import FilterError, NotSupportedError
+from pybpf import FilterError, NotSupportedError, SpecError
 from pybpf.cbpf import Filter, Packet, parse, pcap_filter
 from pybpf.uapi import ProgType, XdpAction
 
@@ -118,6 +118,22 @@ def test_extensions_are_given_or_named_in_the_error():
     assert insns.run(Packet(b"", {"vlan_tci": 0x2005})) == 5
     with pytest.raises(FilterError, match=r"insn 0 reads \[vlan_tci\]"):
         insns.run(b"")
+
+
+@pytest.mark.parametrize(
+    "fields", [(6, 0, 0, 1 << 32), (6, 0, 0, -1), (6, 256, 0, 0), (1 << 16, 0, 0, 0), "ret", 6, (6,) * 5]
+)
+def test_what_is_no_instruction_is_refused(fields):
+    with pytest.raises(FilterError, match=r"insn 0: .* is no instruction"):
+        Filter([fields])
+
+
+def test_a_filter_is_not_yet_a_program():
+    from pybpf import load, verify
+
+    for verb in (load, verify):
+        with pytest.raises(SpecError, match=r"Filter is no program: .* becomes one by to_ebpf\(\)"):
+            verb(parse("ret #0"))
 
 
 def test_an_extension_that_ebpf_lacks_is_named():
