@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any, Self, overload
 
     from .asm.insn import Insn
+    from .elf.object import ObjectSpec
     from .links.base import Link
     from .maps.live import Map
     from .spec import Spec
@@ -340,24 +341,28 @@ def load(spec: ProgramSpec | MapSpec, *, log_level: int = 0, token: Token | None
     return prog
 
 
-def load_collection(*specs: ProgramSpec | MapSpec, log_level: int = 0, token: Token | None = None) -> Collection:
+def load_collection(
+    *specs: ProgramSpec | MapSpec | ObjectSpec, log_level: int = 0, token: Token | None = None
+) -> Collection:
     """Load programs that share maps: the same declaration, or equal ones with the same explicit name, are one map.
 
-    Maps may be given too, such as a `StructOps`, whose programs are loaded with it.  SpecError for two different maps
-    with one name.  When one fails nothing is left of any.
+    Maps may be given too, such as a `StructOps`, whose programs are loaded with it; and what `open_elf` gave, of which
+    all maps and the programs that are not optional are loaded.
+    SpecError for two different maps with one name.  When one fails nothing is left of any.
     """
     programs, pool = _load_all(specs, log_level, token)
     return Collection(programs, pool.live, pool.specs)
 
 
 def _load_all(
-    specs: tuple[ProgramSpec | MapSpec, ...], log_level: int, token: Token | None
+    specs: tuple[ProgramSpec | MapSpec | ObjectSpec, ...], log_level: int, token: Token | None
 ) -> tuple[list[Program], _Pool]:
     """Load programs, their maps and the programs that are contents of those; or nothing."""
     pool = _Pool(token.fileno() if token is not None else 0)
     loaded: list[Program] = []
     try:
-        for spec in specs:
+        wanted: list[Any] = [one for given in specs for one in getattr(given, "to_load", (given,))]
+        for spec in wanted:
             if isinstance(spec, MapSpec):
                 pool.get(spec, "")
             elif isinstance(spec, ProgramSpec):

@@ -156,6 +156,16 @@ class MapSpec(Spec):
         )
         self._check()
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, MapSpec):
+            return NotImplemented
+        if self is other:
+            return True
+        plain = all(getattr(self, f) == getattr(other, f) for f in self._fields if not f.startswith("btf"))
+        return plain and self.btf_struct_ops == other.btf_struct_ops and _described_alike(self, other)
+
+    __hash__ = Spec.__hash__
+
     def _check(self) -> None:
         for field in ("key_size", "value_size", "max_entries", "flags"):
             value = getattr(self, field)
@@ -185,6 +195,20 @@ class MapSpec(Spec):
 
 # Behind the name of another type that was given for one.
 NO_SPEC = "is no program: expected a ProgramSpec or a decorated function (a classic filter becomes one by to_ebpf())"
+
+
+def _described_alike(a: MapSpec, b: MapSpec) -> bool:
+    """Whether BTF says the same of both maps, under whatever ids."""
+    fields = ("btf", "btf_key", "btf_value")
+    if all(getattr(a, f) == getattr(b, f) for f in fields):
+        return True
+    if not (a.btf and b.btf):
+        return False
+    from .btf.btf import Btf
+    from .btf.compare import equal
+
+    mine, theirs = Btf.parse(bytes(a.btf)), Btf.parse(bytes(b.btf))
+    return all(equal(mine.type(getattr(a, f)), theirs.type(getattr(b, f))) for f in fields[1:])
 
 
 class ProgramSpec(Spec):

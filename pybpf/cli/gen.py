@@ -196,7 +196,7 @@ def _object_class(obj: ObjectSpec, types: _Types, name: str, file: str) -> str:
     rows += [
         f"    def load(self) -> {name}:\n",
         '        """Load the programs and maps; `live` has them."""\n',
-        "        self.live = load_collection(*(p for p in self.object if p.autoload))\n",
+        "        self.live = load_collection(self.object)\n",
         "        return self\n\n",
         "    def program(self, spec: ProgramSpec) -> Program:\n",
         '        """The loaded program of a spec."""\n',

@@ -8,6 +8,7 @@ from ..btf.kinds import Kind, pack_info, type_words
 from ..btf.merge import concat, dedup
 from ..btf.types import Datasec, Func, Struct, Type, Var
 from ..errors import ElfError
+from .maps import F_NUMA_NODE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,12 +84,12 @@ class BtfOut(BtfBuilder):
             type_ = getattr(spec, which)
             if known:
                 member(which, known)
-            elif type_ is not None and not values and not (spec.inner and which == "value"):
+            elif type_ is not None and (which == "key" or not (values or spec.inner)):
                 member(which, self.add_type(type_))
             elif size:
                 number(f"{which}_size", size)
         number("max_entries", spec.max_entries)
-        number("map_flags", spec.flags)
+        number("map_flags", spec.flags | (0 if spec.numa_node is None else F_NUMA_NODE))
         number("numa_node", spec.numa_node or 0)
         number("map_extra", spec.map_extra)
         if spec.pinning:

@@ -10,7 +10,7 @@ from ..asm.codec import decode
 from ..asm.insn import Insn
 from ..asm.opcodes import LD_IMM64, Call, Pseudo
 from ..errors import ElfError
-from .file import SHN_UNDEF, STB_LOCAL, STT_FUNC, ElfFile, Section, Symbol
+from .file import SHN_UNDEF, STB_LOCAL, STT_FUNC, STT_NOTYPE, ElfFile, Section, Symbol
 
 MapPlaces = dict[tuple[int, int], str]
 """(section index, offset) -> name of the map defined there."""
@@ -74,7 +74,10 @@ def functions(elf: ElfFile) -> list[Function]:
     for section in code:
         if section.size % 8:
             raise elf.error(f"section {section.name!r} has {section.size} bytes of code: not a multiple of 8")
-        symbols = [s for s in elf.symbols if s.section == section.index and s.type == STT_FUNC]
+        here = [s for s in elf.symbols if s.section == section.index and s.name]
+        symbols = [s for s in here if s.type == STT_FUNC]
+        if not symbols:  # clang before 6 gave functions no type
+            symbols = [s for s in here if s.type == STT_NOTYPE and s.bind != STB_LOCAL]
         symbols.sort(key=lambda s: s.value)
         end = 0
         for i, symbol in enumerate(symbols):

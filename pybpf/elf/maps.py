@@ -23,8 +23,9 @@ ARRAY, PROG_ARRAY, ARRAY_OF_MAPS, HASH_OF_MAPS, STRUCT_OPS, RINGBUF, USER_RINGBU
 _OF_MAPS = frozenset({ARRAY_OF_MAPS, HASH_OF_MAPS})
 _INDEXED = frozenset({2, 3, 4, 6, 8, 12, 14, 15, 16, 17, 20})
 _OF_DESCRIPTORS = frozenset({3, 4, 8, 12, 13, 14, 15, 16, 17, 18, 20})
-F_RDONLY_PROG, F_MMAPABLE, F_LINK = 1 << 7, 1 << 10, 1 << 13
+F_NUMA_NODE, F_RDONLY_PROG, F_MMAPABLE, F_LINK = 1 << 2, 1 << 7, 1 << 10, 1 << 13
 PAGE = 4096
+TC = "/sys/fs/bpf/tc"
 
 _NUMBERS = {
     "type": "map_type",
@@ -142,6 +143,8 @@ def _defined(t: Type, name: str, raw_btf: bytes, depth: int) -> tuple[MapSpec, i
             fields.setdefault("key_size", 4)
         else:
             raise BtfError(f"field {m.name!r} of a map definition is not known")
+    if not fields.get("flags", 0) & F_NUMA_NODE:
+        fields.pop("numa_node", None)  # the kernel does not look at it then
     map_type = fields.pop("map_type", 0)
     if not map_type:
         raise BtfError("its type is not given")
@@ -222,7 +225,11 @@ def fill_values(elf: ElfFile, definitions: list[Definition], programs: set[str])
 
 
 def legacy_maps(elf: ElfFile) -> list[Definition]:
-    """Maps of a section "maps" (struct bpf_map_def of libbpf before 1.0, or struct bpf_elf_map of iproute2)."""
+    """Maps of a section "maps" (struct bpf_map_def of libbpf before 1.0, or struct bpf_elf_map of iproute2).
+
+    The latter says where tc would pin a map, and by numbers which map is the model of those inside another, and which
+    one lies in it at first.
+    """
     section = elf.section("maps")
     if section is None or not section.size:
         return []
@@ -234,6 +241,7 @@ def legacy_maps(elf: ElfFile) -> list[Definition]:
     if size < 20:
         raise elf.error(f"definitions in section maps have {size} bytes: expected at least 20")
     found = []
+    rows: list[tuple[int, ...]] = []
     for symbol in symbols:
         raw = section.data[symbol.value : symbol.value + size]
         if len(raw) < size or symbol.value % size:
@@ -241,10 +249,9 @@ def legacy_maps(elf: ElfFile) -> list[Definition]:
         numbers = struct.unpack(f"{elf.mark}{size // 4}I", raw[: size // 4 * 4])
         map_type, key, value, entries, flags = numbers[:5]
         pinning = None
+        rows.append(numbers[5:])
         if len(numbers) == 9:  # struct bpf_elf_map: id, pinning, inner_id, inner_idx follow
-            pinning = {0: None, 1: f"/sys/fs/bpf/{elf.name}/{symbol.name}"}.get(
-                numbers[6], f"/sys/fs/bpf/{symbol.name}"
-            )
+            pinning = {0: None, 1: f"{TC}/{elf.name}/{symbol.name}"}.get(numbers[6], f"{TC}/globals/{symbol.name}")
         elif any(raw[20:]):
             raise elf.error(f"map {symbol.name!r}: its {size}-byte definition holds more than type, sizes and flags")
         spec = MapSpec(
@@ -259,7 +266,24 @@ def legacy_maps(elf: ElfFile) -> list[Definition]:
             value=u32 if map_type in _OF_DESCRIPTORS and value == 4 else None,
         )
         found.append(Definition(spec, section.index, symbol.value, size))
+    if size == 36:
+        _nest(elf, found, rows)
     return found
+
+
+def _nest(elf: ElfFile, found: list[Definition], rows: list[tuple[int, ...]]) -> None:
+    """Maps of maps of iproute2: `inner_id` is the id of the model, `inner_idx` (beside the id) a place in the outer map."""
+    by_id = {number: d for d, (number, *_) in zip(found, rows, strict=True) if number}
+    for outer, (number, _, model, _) in zip(found, rows, strict=True):
+        if outer.spec.map_type not in _OF_MAPS:
+            continue
+        if model not in by_id:
+            raise elf.error(f"map {outer.spec.name!r}: no map has the id {model}, which it gives for those inside it")
+        contents = []
+        for d, (_, _, holder, index) in zip(found, rows, strict=True):
+            if holder == number and d is not outer and number and index != 0xFFFFFFFF:
+                contents.append((index if outer.spec.key is not None else index.to_bytes(4, elf.byteorder), d.spec))  # type: ignore[arg-type]
+        outer.spec = outer.spec.replace(inner=by_id[model].spec, contents=tuple(contents))
 
 
 # -- data

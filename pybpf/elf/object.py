@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 
 PROG_ARRAY = 3
+STRUCT_OPS_PROG = 27
+_DESCRIBED = ("maps", "btf", "func_info", "line_info", "core_relos")
 _IN_ANY_FILE = ("insns", "prog_type", "name", "license", "flags", "maps", "attach_to", "kern_version")
 
 
@@ -46,11 +48,12 @@ class ElfProgram(ProgramSpec):
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, ElfProgram):
-            same = all(getattr(self, f) == getattr(other, f) for f in self._fields if f != "maps")
-            return self is other or (same and _alike(self.maps, other.maps))
+            same = all(getattr(self, f) == getattr(other, f) for f in self._fields if f not in _DESCRIBED)
+            return self is other or (same and _alike(self.maps, other.maps) and _described_alike(self, other))
         if not isinstance(other, ProgramSpec):
             return NotImplemented
-        same = all(getattr(self, f) == getattr(other, f) for f in _IN_ANY_FILE)
+        same = all(getattr(self, f) == getattr(other, f) for f in _IN_ANY_FILE if f != "insns")
+        same = same and list(self.insns) == _resolved(other)
         return (
             same
             and other.section in ("", self.section)
@@ -63,6 +66,36 @@ class ElfProgram(ProgramSpec):
     def __repr__(self) -> str:
         maps = f", maps: {', '.join(self.maps)}" if self.maps else ""
         return f"<ElfProgram {self.name!r}: {self.section}, {len(self.insns)} instructions{maps}>"
+
+
+def _resolved(spec: ProgramSpec) -> list[Any]:
+    from ..asm.symbols import resolve
+
+    return resolve(spec.insns)
+
+
+def _described_alike(a: ProgramSpec, b: ProgramSpec) -> bool:
+    """Whether BTF, func_info, line_info and CO-RE relocations say the same, under whatever ids and offsets."""
+    if all(getattr(a, f) == getattr(b, f) for f in _DESCRIBED[1:]):
+        return True
+    if not (a.btf and b.btf):
+        return False
+    from ..btf.btf import Btf
+    from ..btf.compare import equal
+
+    mine, theirs = Btf.parse(bytes(a.btf)), Btf.parse(bytes(b.btf))
+
+    def told(spec: ProgramSpec, btf: Btf) -> list[Any]:
+        lines = [(slot, btf.string(file), btf.string(text), where) for slot, file, text, where in spec.line_info]
+        slots = [slot for slot, _ in spec.func_info]
+        return [slots, lines, [(slot, *asked[1:]) for slot, *asked in spec.core_relos]]
+
+    def types(spec: ProgramSpec) -> list[int]:
+        return [type_id for _, type_id in spec.func_info] + [type_id for _, type_id, *_ in spec.core_relos]
+
+    return told(a, mine) == told(b, theirs) and all(
+        equal(mine.type(x), theirs.type(y)) for x, y in zip(types(a), types(b), strict=True)
+    )
 
 
 def _alike(mine: Mapping[str, MapSpec], theirs: Mapping[str, MapSpec]) -> bool:
@@ -139,8 +172,8 @@ class Global(tuple["str", int, int, "Type | None"]):
 class ObjectSpec(Spec):
     """The programs, maps and globals of an object.
 
-    `obj["name"]` is the program or map of that name; iterating gives the programs, so `load_collection(*obj)`
-    loads them.
+    `obj["name"]` is the program or map of that name; iterating gives the programs.  `load_collection(obj)`
+    loads what libbpf would (`to_load`), `load_collection(*obj)` all programs, with the maps that they use.
     Like all specs it does not change: each edit returns a copy, in which every program sees the new maps.
     """
 
@@ -201,6 +234,13 @@ class ObjectSpec(Spec):
         programs, maps = tie(copy.programs, copy.maps)
         copy._set(programs=programs, maps=maps)
         return copy
+
+    @property
+    def to_load(self) -> tuple[Spec, ...]:
+        """What `load_collection(obj)` loads: all maps, and the programs but those of sections "?..." and those that
+        only a structure (struct_ops) needs, which are loaded with it."""
+        programs = [p for p in self.programs if p.autoload and p.prog_type != STRUCT_OPS_PROG]
+        return (*programs, *self.maps.values())
 
     # -- edits
 

@@ -204,7 +204,39 @@ IPROUTE2 = LEGACY.replace("map_flags; };", "map_flags, id, pinning, inner_id, in
 
 def test_maps_of_iproute2(build):
     counts = open_elf(build(IPROUTE2)).maps["counts"]
-    assert (counts.max_entries, counts.pinning) == (100, "/sys/fs/bpf/counts")
+    assert (counts.max_entries, counts.pinning) == (100, "/sys/fs/bpf/tc/globals/counts")
+
+
+NESTED = IPROUTE2.replace(
+    "unsigned _version",
+    'struct bpf_map_def SEC("maps") inside = { 2, 4, 16, 10, 0, 7, 0, 9, 1 };\n'
+    'struct bpf_map_def SEC("maps") outer = { 12, 4, 4, 5, 0, 9, 0, 7, 0 };\nunsigned _version',
+).replace("lookup(&other, &key)", "(lookup(&outer, &key) && lookup(&other, &key))")
+
+
+@pytest.mark.kernel
+def test_maps_of_maps_of_iproute2(build):
+    obj = open_elf(build(NESTED))
+    outer = obj.maps["outer"]
+    assert outer.inner is obj.maps["inside"]
+    assert outer.contents == ((1, obj.maps["inside"]),)
+    with load_collection(obj["two"]) as live:
+        assert live["two"].test_run(bytes(64)).retval == 1
+    with pytest.raises(ElfError, match="no map has the id 8"):
+        open_elf(build(NESTED.replace("9, 0, 7, 0", "9, 0, 8, 0")))
+
+
+def test_functions_without_a_type(build):
+    raw = bytearray(build(LEGACY).read_bytes())
+    start = int.from_bytes(raw[0x28:0x30], "little")  # of the section headers
+    types = {start + 64 * i: raw[start + 64 * i + 4] for i in range(raw[0x3C])}
+    table = next(at for at, type_ in types.items() if type_ == 2)
+    at, size = (int.from_bytes(raw[table + 0x18 + n : table + 0x20 + n], "little") for n in (0, 8))
+    for symbol in range(at, at + size, 24):
+        if raw[symbol + 4] & 15 == 2:
+            raw[symbol + 4] &= 0xF0
+    old = open_elf(bytes(raw))
+    assert [p.insns for p in old] == [p.insns for p in open_elf(build(LEGACY))]
 
 
 STRUCT_OPS = """
