@@ -7,7 +7,19 @@ import sys
 from pathlib import Path
 
 from pybpf import Global, HashMap, PerCpuArray, Struct, XdpAction, u16, u32, u64, xdp
-from pybpf.net import ETH_P_8021AD, ETH_P_8021Q, ETH_P_IP, Ethernet, IPv4, Udp, Vlan
+from pybpf.net import (
+    ETH_P_8021AD,
+    ETH_P_8021Q,
+    ETH_P_IP,
+    ICMP_ECHO,
+    ICMP_ECHOREPLY,
+    IPPROTO_ICMP,
+    Ethernet,
+    Icmp,
+    IPv4,
+    Udp,
+    Vlan,
+)
 from pybpf.types import be16
 
 
@@ -54,6 +66,25 @@ def flow_stats(ctx):
     stats.packets += 1
     stats.bytes += len(ctx)
     return XdpAction.PASS
+
+
+@xdp
+def echo(ctx):
+    eth = ctx.packet(Ethernet)
+    if eth is None or eth.type != ETH_P_IP:
+        return XdpAction.PASS
+    ip = ctx.packet(IPv4, after=eth)
+    if ip is None or ip.protocol != IPPROTO_ICMP or ip.ihl != 5:
+        return XdpAction.PASS
+    icmp = ctx.packet(Icmp, after=ip)
+    if icmp is None or icmp.type != ICMP_ECHO:
+        return XdpAction.PASS
+    eth.dst, eth.src = eth.src, eth.dst
+    ip.saddr, ip.daddr = ip.daddr, ip.saddr
+    icmp.type = ICMP_ECHOREPLY
+    total = icmp.check + (ICMP_ECHO << 8)
+    icmp.check = u16((total & 0xFFFF) + (total >> 16))
+    return XdpAction.TX
 
 
 @xdp
@@ -132,7 +163,7 @@ def programs() -> dict:
         "outgoing": example("bytes_by_protocol").count,
         "drop_ports": example("drop_ports").drop_ports,
         "flow_stats": flow_stats,
-        "echo": example("icmp_echo").echo,
+        "echo": echo,
         "firewall": example("lpm_firewall").firewall,
         "limit": example("token_bucket").limit,
         "mark": example("mark_dns").mark,

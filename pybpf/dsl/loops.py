@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from .compiler import Compiler
 
-UNROLL_STEPS = 8
-UNROLL_NODES = 160
+UNROLL_STEPS = 16
+UNROLL_NODES = 512
 MAX_UNROLL = 4096
 PLAIN_STEPS = 1 << 16  # more steps than this, and the loop is bounded by may_goto where the kernel has it
 PLAIN_PATHS = 512  # likewise for rounds times paths through one round, all of which the verifier walks
@@ -322,6 +322,8 @@ def each(c: Compiler, node: Any, front: Front) -> None:
         def load(state_index: Front) -> Front:
             return front.item(c, state_index, node)
 
+        if short(n, node.body):
+            return unrolled(c, node, [Const(i) for i in range(n)], load)
         return counted(c, node, Const(0), Const(n), 1, load)
     c.fail("a for loop runs over range(...), bounded(n, max=...), a constant sequence or an array", node)
     return None
@@ -343,17 +345,18 @@ def count(c: Compiler, node: Any, args: list[Any], unrolling: bool) -> None:
         c.fail("the step of range must be a constant other than 0", node)
     if isinstance(start, Const) and isinstance(stop, Const) and not isinstance(stop.obj, Bounded):
         steps = range(start.obj, stop.obj, step.obj)
-        if (
-            unrolling
-            or c.unit.kernel < BOUNDED_LOOPS
-            or (len(steps) <= UNROLL_STEPS and len(steps) * weight(node.body) <= UNROLL_NODES)
-        ):
+        if unrolling or c.unit.kernel < BOUNDED_LOOPS or short(len(steps), node.body):
             if len(steps) > MAX_UNROLL:
                 c.fail(f"unrolling {len(steps)} rounds would make too long a program", node)
             return unrolled(c, node, [Const(i) for i in steps])
     elif unrolling:
         c.fail("unroll takes a range with constant bounds", node)
     return counted(c, node, start, stop, step.obj, None)
+
+
+def short(steps: int, body: Any) -> bool:
+    """Whether a loop is better written out: indexes are then constants, and nothing is tested."""
+    return steps <= UNROLL_STEPS and steps * weight(body) <= UNROLL_NODES
 
 
 def weight(body: Any) -> int:
@@ -392,7 +395,7 @@ def tests(body: list[Any]) -> int:
     return total
 
 
-def unrolled(c: Compiler, node: Any, items: list[Any]) -> None:
+def unrolled(c: Compiler, node: Any, items: list[Any], element: Any = None) -> None:
     from .statements import store
 
     breaks: list[State] = []
@@ -403,7 +406,8 @@ def unrolled(c: Compiler, node: Any, items: list[Any]) -> None:
         c.frame.path = (*path, node.lineno, i)
         loop = Loop()
         c.frame.loops.append(loop)
-        store(c, node.target, item if isinstance(item, Front) else Const(item))
+        item = item if isinstance(item, Front) else Const(item)
+        store(c, node.target, element(item) if element else item)
         c.body(node.body)
         c.frame.loops.pop()
         ways = loop.continues + ([c.b.state] if c.b.state is not None else [])

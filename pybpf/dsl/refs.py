@@ -347,6 +347,8 @@ class Ref(Front):
                     self.base, self.off + i, width, c.b.const(int.from_bytes(raw[i : i + width], "little")), self.region
                 )
             return None
+        if isinstance(value, Contents) and sizeof(value.type) == size:
+            return value.store(c, self, node)
         if (
             not isinstance(value, Ref)
             or sizeof(value.type) != size
@@ -447,6 +449,45 @@ def copy(c: Compiler, to: Ref, source: Ref, size: int, node: Any) -> None:
     for i, width in plain_pieces(to, size, step):
         value = c.b.load(source.base, source.off + i, width, False, source.region)
         c.b.store(to.base, to.off + i, width, value, to.region)
+
+
+class Contents(Front):
+    """What lay in a structure or array when it was read: `a.x, b.x = b.x, a.x` reads both before it writes."""
+
+    __slots__ = ("parts", "type")
+
+    def __init__(self, c: Compiler, ref: Ref, node: Any) -> None:
+        ref.usable(c, node)
+        self.type = ref.type
+        size = sizeof(ref.type)
+        if size > COPY_LIMIT // 4:
+            c.fail(
+                f"{size} bytes are too many to be assigned beside others: copy them by a statement of their own", node
+            )
+        self.parts = [
+            (at, width, c.b.load(ref.base, ref.off + at, width, False, ref.region))
+            for at, width in plain_pieces(ref, size, chunk(ref, size))
+        ]
+
+    def what(self) -> str:
+        return f"the contents of {type_name(self.type)}"
+
+    def store(self, c: Compiler, to: Ref, node: Any) -> None:
+        if is_struct(to.type) and to.type is not self.type:
+            c.fail(f"{type_name(to.type)} is set from a value of the same type, not from {self.what()}", node)
+        to.writes(c, node)
+        for at, width, value in self.parts:
+            step = min(width, chunk(to.at(to.base, to.off + at, to.type), width))
+            for i in range(0, width, step):
+                piece = c.b.arith("shr", value, c.b.const(8 * i), 64, 0, (1 << 64) - 1)
+                c.b.store(to.base, to.off + at + i, step, piece, to.region)
+
+
+def contents(c: Compiler, value: Front, node: Any) -> Front:
+    """A value that later stores do not change."""
+    if not isinstance(value, Ref):
+        return value
+    return value.number(c, node) if value.is_number() else Contents(c, value, node)
 
 
 def constant_bytes(c: Compiler, obj: Any, type_: Any, node: Any) -> bytes:

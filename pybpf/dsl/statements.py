@@ -5,7 +5,7 @@ from __future__ import annotations
 from .conditions import cond, one_test
 from .integers import binary
 from .joins import is_number, merge
-from .refs import Ref
+from .refs import Ref, contents
 from .refused import REFUSED
 from .values import Const, Front, Int, Tuple
 
@@ -70,6 +70,11 @@ def store(c: Compiler, target: Any, value: Front) -> None:
             parts = [Const(x) for x in value.obj]
         if parts is None or len(parts) != len(target.elts):
             c.fail(f"{len(target.elts)} names take {len(target.elts)} values; {value.what()} given", target)
+        if len(parts) > 1:  # everything is read before anything is written; names go on to stand for references
+            parts = [
+                part if element.__class__.__name__ == "Name" else contents(c, part, target)
+                for element, part in zip(target.elts, parts, strict=True)
+            ]
         for element, part in zip(target.elts, parts, strict=True):
             store(c, element, part)
     elif kind == "Attribute":

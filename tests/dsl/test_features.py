@@ -8,6 +8,7 @@ import struct
 import pytest
 
 from pybpf import (
+    VM,
     Array,
     ArrayOfMaps,
     BloomFilter,
@@ -489,6 +490,21 @@ def tcp_flags(ctx):
     if tcp is None:
         return 0
     return tcp.syn * 1 + tcp.ack * 2 + tcp.fin * 4 + tcp.doff * 8
+
+
+def test_places_of_several_bytes_swap():
+    """Everything on the right is read before anything on the left is written."""
+
+    @xdp
+    def swap(ctx):
+        eth = ctx.packet(Ethernet)
+        if eth is None:
+            return 1
+        eth.dst, eth.src = eth.src, eth.dst
+        return 2
+
+    data = bytes(range(14))
+    assert VM(swap).run(data=data).data == data[6:12] + data[:6] + data[12:]
 
 
 def test_bit_fields():
