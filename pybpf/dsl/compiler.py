@@ -42,6 +42,7 @@ class Unit:
         self.graphs: list[Graph] = []
         self.functions: dict[Any, tuple[Graph, Any]] = {}
         self.pending: list[Any] = []
+        self.loops: dict[Any, Graph] = {}  # loops whose bodies are callbacks
 
     def symbol(self, spec: MapSpec, hint: str) -> str:
         """The name under which the program refers to a map."""

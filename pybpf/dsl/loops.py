@@ -31,6 +31,7 @@ VERIFIED = 1_000_000  # instructions that the verifier walks before it gives up 
 HEAVY = 1 << 19  # likewise for rounds times the AST nodes of the body
 MAX_ROUNDS = 1 << 23  # of may_goto in one call of a function (BPF_MAX_LOOPS)
 MAY_GOTO = (6, 9)
+SINCE_LOOP = (5, 17)  # bpf_loop
 BOUNDED_LOOPS = (5, 3)
 
 
@@ -73,10 +74,81 @@ def while_(c: Compiler, node: Any) -> None:
             return again, out
 
         guard = not counts(node)
+        if guard and by_call(c):
+            outs, breaks = while_by_call(c, node)
+            return finish(c, node, leaving + outs, breaks)
+        if guard and c.unit.kernel >= MAY_GOTO:
+            unknown(c, node)
         outs, breaks = repeat(c, node, assigned([*node.body, node.test]), {}, lambda: None, bottom, guard)
         leaving += outs
         after = breaks
-    finish(c, node, leaving, after)
+    return finish(c, node, leaving, after)
+
+
+def unknown(c: Compiler, node: Any) -> None:
+    """Let counters start from numbers that the verifier does not know, so that it widens them (see `converging`)."""
+    for name in counters(node.body):
+        front = c.state.env.get(name)
+        if not (isinstance(front, Const) and isinstance(front.obj, int)) and not isinstance(front, Int):
+            continue
+        value = value_of(c, front)
+        if value.op == "const" and 0 <= value.aux < 1 << 31:
+            type_ = front.type if isinstance(front, Int) and front.type.bits >= 32 else INT
+            start = c.b.emit("opaque", [], value.aux, 64, 0, min(limits(type_.bits, type_.signed)[1], S64_MAX))
+            c.state.env[name] = Int(start, type_)
+
+
+def counters(nodes: list[Any]) -> set[str]:
+    """Names that these statements add to."""
+    names: set[str] = set()
+    todo = list(nodes)
+    while todo:
+        node = todo.pop()
+        if node.__class__.__name__ == "AugAssign" and node.target.__class__.__name__ == "Name":
+            names.add(node.target.id)
+        for field in ("body", "orelse", "cases"):
+            todo += getattr(node, field, ())
+    return names
+
+
+def by_call(c: Compiler) -> bool:
+    """Whether the target kernel has bpf_loop and no better way yet."""
+    return SINCE_LOOP <= c.unit.kernel < MAY_GOTO
+
+
+def while_by_call(c: Compiler, node: Any) -> Any:
+    from .loopcalls import repeat_by_call
+
+    def begin(inner: Compiler, index: Int) -> list[State]:
+        again, out = cond(inner, node.test)
+        inner.b.state = again  # type: ignore[assignment]
+        return [out] if out is not None else []
+
+    unknown(c, node)
+    return repeat_by_call(c, node, {}, MAX_ROUNDS, begin)
+
+
+def count_by_call(c: Compiler, node: Any, first: Any, last: Any, step: int, rounds: int, element: Any) -> None:
+    """A counted loop whose body is a callback: the number of the round gives the counter."""
+    from .integers import binary
+    from .loopcalls import repeat_by_call
+    from .statements import store
+
+    test = "<" if step > 0 else ">"
+
+    def begin(inner: Compiler, index: Int) -> list[State]:
+        start, stop = inner.state.env["$first"], inner.state.env["$last"]
+        way = binary(inner, "Mult", Int(index.value, INT), Const(step), node)
+        now = binary(inner, "Add", start, way, node).number(inner, node)
+        yes, no = test_of(inner, test, now, stop, node)
+        inner.b.state = yes  # type: ignore[assignment]
+        if yes is not None:
+            store(inner, node.target, element(now) if element else now)
+        return [no] if no is not None else []
+
+    unknown(c, node)
+    outs, breaks = repeat_by_call(c, node, {"$first": first, "$last": last}, rounds, begin)
+    finish(c, node, outs, breaks)
 
 
 def finish(c: Compiler, node: Any, leaving: list[State], breaks: list[State]) -> None:
@@ -429,7 +501,12 @@ def counted(c: Compiler, node: Any, start: Front, stop: Front, step: int, elemen
     (alo, ahi), (blo, bhi) = span(c, first), span(c, last)
     reach = (bhi - alo if step > 0 else ahi - blo) // abs(step) + 1
     steps = reach if most is None else min(most, reach)
-    if most is None and reach > 1 << 20 and not (c.unit.kernel >= MAY_GOTO and bhi <= S64_MAX >> 1) and not c.lenient():
+    if (
+        most is None
+        and reach > 1 << 20
+        and not (c.unit.kernel >= SINCE_LOOP and bhi <= S64_MAX >> 1)
+        and not c.lenient()
+    ):
         c.fail(
             f"this loop may take {reach} rounds: write range(bounded(n, max=...)) with the most that it may take",
             node,
@@ -454,10 +531,15 @@ def counted(c: Compiler, node: Any, start: Front, stop: Front, step: int, elemen
             c.fail(f"may_goto leaves a loop after {MAX_ROUNDS} rounds, and this one takes {steps}", node)
         most_of_all = None if most is None else first.obj + most * step
         return converging(c, node, first.obj, last, most_of_all, step, element, hidden)
-    if isinstance(first, Const) and isinstance(last, Const) and steps * (2 + len(node.body)) > VERIFIED:
+    if guard and c.unit.kernel >= SINCE_LOOP and element is None:
+        if steps > MAX_ROUNDS and isinstance(last, Const):
+            c.fail(f"bpf_loop runs {MAX_ROUNDS} rounds at most, and this loop takes {steps}", node)
+        return count_by_call(c, node, first, last, step, min(steps, MAX_ROUNDS), element)
+    known = isinstance(first, Const) and isinstance(last, Const)
+    if (known or c.unit.kernel < SINCE_LOOP) and steps * (2 + len(node.body)) > VERIFIED and not c.lenient():
         c.fail(
             f"the verifier walks each of these {steps} rounds, and {VERIFIED} instructions in all: "
-            "count upward from a constant and compile for Linux 6.9 (kernel='6.9'), or write bpf.loop(n, callback, context)",
+            "compile for Linux 5.17 or later (kernel='5.17'), where long loops are calls of bpf_loop",
             node,
         )
     yes, no = test_of(c, test, first, last, node)
@@ -575,8 +657,8 @@ def converging(
         c.b.state.env.pop(hidden, None)
 
 
-def assigned(nodes: list[Any]) -> set[str]:
-    """Names that these statements may assign."""
+def assigned(nodes: list[Any], in_place: bool = True) -> set[str]:
+    """Names that these statements may assign; `in_place=False`: other than by `+=` and the like."""
     names: set[str] = set()
     todo = list(nodes)
     while todo:
@@ -588,6 +670,9 @@ def assigned(nodes: list[Any]) -> set[str]:
             continue
         if kind == "MatchAs" and node.name:
             names.add(node.name)
+        if kind == "AugAssign" and not in_place and node.target.__class__.__name__ == "Name":
+            todo.append(node.value)
+            continue
         for field in getattr(node, "_fields", ()):
             child = getattr(node, field, None)
             if isinstance(child, list):
