@@ -8,6 +8,7 @@ from .. import features
 from ..errors import SpecError
 from ..uapi import AttachType, Cmd, LinkType, MapType, ProgType
 from . import table
+from .which import no_more
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def run(args: argparse.Namespace) -> int:
     if args.kind == "helper":
         rows = list(_helpers(args.program))
     else:
+        no_more(args.program, args.kind or "feature")
         kinds = [args.kind] if args.kind else [*_KINDS, "isa"]
         rows = [row for kind in kinds for row in (_isa() if kind == "isa" else _of(kind))]
     if args.missing:
@@ -75,9 +77,8 @@ def _helpers(program: str | None) -> list[dict[str, Any]]:
     try:
         prog_type = ProgType[(program or "").upper()]
     except KeyError:
-        raise SpecError(
-            f"helpers of what? {', '.join(p.name.lower() for p in ProgType if p.name != 'UNSPEC')}"
-        ) from None
+        asked = "helpers of what?" if program is None else f"{program!r} is no program type: give one of"
+        raise SpecError(f"{asked} {', '.join(p.name.lower() for p in ProgType if p.name != 'UNSPEC')}") from None
     return [
         _row(
             "helper",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from ..errors import SpecError
 from ..links.base import BpfLink
 from ..links.found import links
 from . import table
+from .which import add_argument, no_more, which
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,21 +23,20 @@ EPILOG = """examples:
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.add_argument("action", choices=("list", "show", "detach"), nargs="?", default="list")
-    parser.add_argument("link", nargs="?", help="an id, or the path of a pin")
+    add_argument(parser, "link")
     table.add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     if args.action == "list":
+        no_more(args.link, "list")
         rows = []
         for link in links():
             with link:
                 rows.append(_summary(link.details))
         table.show(rows, args.json, "no links")
         return 0
-    if args.link is None:
-        raise SpecError("which link? give an id or the path of a pin")
-    with BpfLink.from_id(int(args.link)) if args.link.isdigit() else BpfLink.from_pin(args.link) as link:
+    with which("link", args.link, BpfLink.from_id, BpfLink.from_pin) as link:
         if args.action == "show":
             table.details(link.details, args.json)
         else:

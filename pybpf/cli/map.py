@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 
-from ..errors import BpfError, SpecError
+from ..errors import BpfError
 from ..uapi import MapType
 from . import table
+from .which import add_argument, no_more, which
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ EPILOG = """examples:
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.add_argument("action", choices=("list", "show", "dump"), nargs="?", default="list")
-    parser.add_argument("map", nargs="?", help="an id, or the path of a pin")
+    add_argument(parser, "map")
     table.add_json(parser)
 
 
@@ -31,17 +33,16 @@ def run(args: argparse.Namespace) -> int:
     from ..maps.found import maps
 
     if args.action == "list":
+        no_more(args.map, "list")
         rows = []
         for live in maps():
             with live:
                 rows.append(_summary(live.info))
         table.show(rows, args.json, "no maps")
         return 0
-    if args.map is None:
-        raise SpecError("which map? give an id or the path of a pin")
     from ..maps.found import from_id, from_pin
 
-    with from_id(int(args.map)) if args.map.isdigit() else from_pin(args.map, read_only=True) as live:
+    with which("map", args.map, from_id, partial(from_pin, read_only=True)) as live:
         if args.action == "show":
             info = live.info
             more = {"btf_id": info.btf_id or None, "ifindex": info.ifindex or None, "map_extra": info.map_extra or None}

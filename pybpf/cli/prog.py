@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from ctypes import addressof, create_string_buffer, sizeof
 
-from ..errors import SpecError
 from ..loader import Program, programs
 from ..syscall.objects import obj_info
 from ..uapi import ProgInfo, ProgType
 from . import table
+from .which import add_argument, no_more, which
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,33 +26,27 @@ EPILOG = """examples:
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.add_argument("action", choices=("list", "show", "dump"), nargs="?", default="list")
-    parser.add_argument("program", nargs="?", help="an id, or the path of a pin")
+    add_argument(parser, "program")
     parser.add_argument("--raw", action="store_true", help="dump the bytes, not text")
     table.add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     if args.action == "list":
+        no_more(args.program, "list")
         rows = []
         for prog in programs():
             with prog:
                 rows.append({**_summary(prog.info), "maps": len(_map_ids(prog))})
         table.show(rows, args.json, "no programs")
         return 0
-    with open_one(args.program) as prog:
+    with which("prog", args.program, Program.from_id, Program.from_pin) as prog:
         if args.action == "show":
             info = prog.info
             table.details({**_summary(info), **_more(prog, info)}, args.json)
         else:
             _dump(prog, args)
     return 0
-
-
-def open_one(what: str | None) -> Program:
-    """The program that an id or a path names.  SyscallError when there is none."""
-    if what is None:
-        raise SpecError("which program? give an id or the path of a pin")
-    return Program.from_id(int(what)) if what.isdigit() else Program.from_pin(what)
 
 
 def _summary(info: Any) -> dict[str, Any]:

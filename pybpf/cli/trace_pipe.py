@@ -10,6 +10,10 @@ import json
 
 from ..events.tracepipe import TracePipe, parse
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 EPILOG = """examples:
   pybpf trace-pipe
   pybpf trace-pipe --count 10 --json
@@ -19,8 +23,21 @@ EPILOG = """examples:
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
-    parser.add_argument("--count", type=int, help="end after that many lines")
-    parser.add_argument("--timeout", type=float, help="end when nothing came for that many seconds")
+    parser.add_argument("--count", type=number(int), help="end after that many lines")
+    parser.add_argument("--timeout", type=number(float), help="end when nothing came for that many seconds")
+
+
+def number(kind: Callable[[str], float]) -> Callable[[str], float]:
+    """A number that is not negative, for argparse."""
+
+    def parse(text: str) -> float:
+        value = kind(text)
+        if not value >= 0:
+            raise argparse.ArgumentTypeError(f"{text} is negative, or no number")
+        return value
+
+    parse.__name__ = "number"  # what argparse calls a text that is none
+    return parse
 
 
 def run(args: argparse.Namespace) -> int:
