@@ -176,7 +176,8 @@ def netns_name(inode: int) -> str:
     if stat("/proc/thread-self/ns/net").st_ino == inode:
         return "this"
     try:
-        return next((entry.name for entry in scandir("/run/netns") if entry.stat().st_ino == inode), "")
+        with scandir("/run/netns") as entries:
+            return next((entry.name for entry in entries if entry.stat().st_ino == inode), "")
     except OSError:
         return ""
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
 import sys
 
 import pytest
@@ -114,6 +117,93 @@ def test_which_one(capsys, kind):
 def test_one_that_is_not_there(capsys, kind):
     assert main([kind, "show", "2147483000"]) == 1
     assert "ENOENT" in capsys.readouterr().err
+
+
+# what is typed, exit status, what is said
+WRONG = [
+    (["prog", "show", "nonsense"], 1, "`pybpf prog list` shows what there is"),
+    (["map", "show", "/sys"], 1, "is no pin"),
+    (["link", "show", "9" * 30], 1, "is no id: they are numbers from 1 to 4294967295"),
+    (["prog", "show", "0"], 1, "0 is no id"),
+    (["map", "list", "7"], 1, "list takes no argument, and there is '7'"),
+    (["feature", "map", "more"], 1, "map takes no argument, and there is 'more'"),
+    (["feature", "helper"], 1, "helpers of what? socket_filter, kprobe"),
+    (["feature", "helper", "teapot"], 1, "'teapot' is no program type"),
+    (["prog", "frob"], 2, "invalid choice: 'frob'"),
+    (["trace-pipe", "--count", "-1"], 2, "-1 is negative"),
+    (["trace-pipe", "--timeout", "nan"], 2, "nan is negative, or no number"),
+    (["trace-pipe", "--timeout", "soon"], 2, "invalid number value: 'soon'"),
+]
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize(
+    ("words", "status", "said"), WRONG, ids=lambda v: " ".join(v)[:40] if isinstance(v, list) else ""
+)
+def test_wrong_arguments(capsys, words, status, said):
+    try:
+        code = main(words)
+    except SystemExit as ended:
+        code = ended.code
+    assert (code, said in capsys.readouterr().err) == (status, True)
+
+
+@pytest.mark.kernel
+def test_a_pin_of_another_kind(capsys, attached):
+    prog, _ = attached
+    path = f"/sys/fs/bpf/pybpf-cli-{os.getpid()}"
+    prog.pin(path)
+    try:
+        assert main(["map", "show", path]) == 1
+        assert "holds a prog, not a map" in capsys.readouterr().err
+        assert as_json(capsys, "prog", "show", path)["id"] == prog.id
+    finally:
+        os.unlink(path)
+
+
+# What programs may rely on: the keys of each command's JSON.
+SCHEMAS = {
+    "prog": {"id": int, "type": str, "name": str, "tag": str, "gpl": bool, "insns": int, "jited": int, "maps": int},
+    "map": {"id": int, "type": str, "name": str, "key": int, "value": int, "max_entries": int, "flags": str},
+    "link": {"id": int, "type": str, "prog_id": int, "target": str},
+    "feature": {"kind": str, "name": str, "here": bool, "since": str},
+    "doctor": {"what": str, "state": str, "found": str, "remedy": str},
+}
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("command", SCHEMAS)
+def test_json_has_a_schema(capsys, attached, command):
+    rows = as_json(capsys, command)
+    assert rows
+    for row in rows:
+        assert {key: type(value) for key, value in row.items()} == SCHEMAS[command]
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["prog"], "CAP_SYS_ADMIN: run as root"),
+        (["map", "dump", "1"], "CAP_SYS_ADMIN: run as root"),
+        (["link", "list", "--json"], "CAP_SYS_ADMIN: run as root"),
+        (["feature", "map"], "lacks CAP_BPF"),
+        (["trace-pipe", "--timeout", "0"], "run as root"),
+        (["doctor"], "run as root, or give the interpreter CAP_BPF"),
+    ],
+    ids=lambda v: v[0] if isinstance(v, list) else "",
+)
+def test_as_nobody(words, said):
+    if not shutil.which("setpriv") or os.geteuid():
+        pytest.skip("needs setpriv, and root to become nobody")
+    argv = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", sys.executable, "-m", "pybpf", *words]
+    paths = os.pathsep.join(p for p in sys.path if p)
+    environment = {**os.environ, "PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(argv, capture_output=True, text=True, env=environment)
+    if "Permission denied" in done.stderr or "No module named" in done.stderr:
+        pytest.skip(f"cannot run as another user here: {done.stderr.strip().splitlines()[-1]}")
+    assert (done.returncode, said in done.stdout + done.stderr) == (1, True), done.stderr
+    assert "Traceback" not in done.stderr
 
 
 ROWS = [{"id": 1, "name": "a", "gpl": True}, {"id": 20, "name": "", "gpl": False}]
