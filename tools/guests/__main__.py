@@ -42,10 +42,10 @@ def main() -> int:
                 worst = max(worst, 125)
                 continue
             watch(share)
-        if args.console or result.status in (124, 125):
+        if args.console or result.status in (boot.LATE, boot.DIED):
             print(result.console, file=sys.stderr)
-        if result.status in (124, 125):
-            print(f"{kernel}: the guest {'took too long' if result.status == 124 else 'died'}", file=sys.stderr)
+        if result.status in (boot.LATE, boot.DIED):
+            print(f"{kernel}: the guest {'took too long' if result.status == boot.LATE else 'died'}", file=sys.stderr)
         worst = max(worst, result.status)
     return worst
 

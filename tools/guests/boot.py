@@ -30,9 +30,11 @@ _PR_SET_PDEATHSIG = 1
 BOOTS = 3
 BOOT_SECONDS = 90.0
 
+LATE, DIED = 124, 125
+
 
 class Result(NamedTuple):
-    """What a command did: its exit `status` (124 when time ran out, 125 when the guest ended without one)."""
+    """What a command did: its exit `status` (`LATE` when time ran out, `DIED` when the guest ended without one)."""
 
     status: int
     stdout: str
@@ -84,7 +86,7 @@ def run(
 
         status = text(share / "status").strip()
         return Result(
-            int(status) if status else (125 if ended else 124),
+            int(status) if status else (DIED if ended else LATE),
             text(share / "stdout"),
             text(share / "stderr"),
             text(Path(scratch) / "console"),

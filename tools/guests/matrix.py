@@ -32,6 +32,8 @@ TESTS = ("tests/links", "tests/features", "tests/maps", "tests/program", "tests/
 # On two idle cores a guest needs four to six minutes, two at a time; beyond this it is cut short, which is a failure.
 SECONDS = 1000
 AT_ONCE = 2
+# Emulated kernels die at times (see boot.BOOTS), which says nothing about the tests.
+TRIES = 2
 
 TABLES = (
     ("Program types", "program type", ProgType),
@@ -69,9 +71,12 @@ def test(kernel: str, seconds: float) -> str:
         else:
             share = RESULTS / kernel
             share.mkdir(exist_ok=True)
-            result = boot.run(
-                kernel, pytest_command("/run/guest/seen.json"), share=share, cwd=ROOT, timeout=seconds, memory=2048
-            )
+            for _ in range(TRIES):
+                result = boot.run(
+                    kernel, pytest_command("/run/guest/seen.json"), share=share, cwd=ROOT, timeout=seconds, memory=2048
+                )
+                if result.status != boot.DIED:
+                    break
             log = result.stdout
             if (share / "seen.json").exists():
                 (share / "seen.json").rename(target)
