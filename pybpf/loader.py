@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 from .asm.codec import encode
-from .errors import NotSupportedError, SpecError, VerifierError
+from .errors import SpecError, VerifierError
 from .maps.create import create
 from .spec import NO_SPEC, MapSpec, ProgramSpec
 from .syscall.fd import Object
@@ -115,11 +115,8 @@ class Program(Object):
 
         The link is also kept here: closing the program detaches it.  NotSupportedError for a type without a hook.
         """
-        from .links import attacher
+        from .links import attach
 
-        attach = attacher(self.prog_type)
-        if attach is None:
-            raise NotSupportedError(f"attaching {self!r}", hint="programs of its type are not attached by themselves")
         link = attach(self, self.spec.attach_to if target is None else target, **options)
         self.links = [other for other in self.links if not other.closed]
         self.links.append(link)

@@ -9,9 +9,12 @@ from __future__ import annotations
 import sys
 from types import ModuleType
 
+from ..errors import SyscallError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import Any
 
     from .base import BpfLink, Link
 
@@ -62,6 +65,30 @@ def attacher(prog_type: int) -> Attach | None:
     module, function = place.split(":")
     found: Attach = getattr(import_module(f".{module}", __name__), function)
     return found
+
+
+def attach(prog: Any, target: Any, **options: Any) -> Link:
+    """Attach a live program by the function of its type.
+
+    NotSupportedError for a type without a hook, SpecError without a target where there must be one; SyscallError says
+    what the kernel's refusal means there.
+    """
+    function = attacher(prog.prog_type)
+    if function is None:
+        from ..errors import NotSupportedError
+
+        raise NotSupportedError(f"attaching {prog!r}", hint="programs of its type are not attached by themselves")
+    if target is None:
+        from .hints import need_target
+
+        need_target(prog)
+    try:
+        return function(prog, target, **options)
+    except SyscallError as error:
+        from .hints import explain
+
+        explain(prog, error)
+        raise
 
 
 class _Callable(ModuleType):

@@ -47,6 +47,12 @@ def attach(prog: Any, target: str, *, device: str | int = "", gateway: str = "",
         )
     if not (device or gateway):
         raise SpecError(f"a route to {target} needs device= or gateway=")
+    from ipaddress import ip_network
+
+    try:
+        ip_network(target, strict=False)
+    except ValueError:
+        raise SpecError(f"{target!r} is no network: expected one such as '10.1.0.0/16' or 'fd00::/8'") from None
     encap: dict[str, Any] = {"type": "bpf", _SIDES[prog.prog_type]: {"fd": prog.fileno(), "name": prog.name or "pybpf"}}
     if headroom:
         encap["xmit_headroom"] = headroom

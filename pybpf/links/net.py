@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from errno import ENODEV, ENOENT
-from socket import if_nameindex, if_nametoindex
+from errno import ENODEV, ENOENT, ENOTDIR
+from socket import if_indextoname, if_nameindex, if_nametoindex
 
-from ..errors import SyscallError
+from ..errors import SpecError, SyscallError
 from ..syscall.fd import Fd
 
 
 def interface_index(target: str | int) -> int:
     """The index of an interface, given by name or number, in the network namespace of the calling thread.
 
-    SyscallError (ENODEV) for a name that no interface has; it lists those that there are.
+    SyscallError (ENODEV) when there is no such interface; it lists those that there are.
     """
-    if isinstance(target, int):
-        return target
     try:
+        if isinstance(target, int):
+            if_indextoname(target)
+            return target
         return if_nametoindex(target)
+    except OverflowError:
+        raise SpecError(f"{target} is no index of an interface") from None
     except OSError:
         known = ", ".join(name for _, name in if_nameindex())
         raise SyscallError(ENODEV, "if_nametoindex", f"interface {target!r}", f"interfaces here: {known}") from None
@@ -30,7 +33,15 @@ def open_path(path: str, what: str, flags: int = 0) -> Fd:
     try:
         return Fd(os.open(path, os.O_RDONLY | os.O_CLOEXEC | flags))
     except OSError as error:
-        raise SyscallError(error.errno or ENOENT, "open", f"{what} {path!r}") from None
+        hint = _WHERE.get(what, "") if error.errno in (ENOENT, ENOTDIR) else ""
+        raise SyscallError(error.errno or ENOENT, "open", f"{what} {path!r}", hint) from None
+
+
+_WHERE = {
+    "cgroup": "a cgroup is a directory: mkdir makes one, /proc/self/cgroup tells in which one a process is",
+    "network namespace": "`ip netns list` shows those with a name; a number is the id of a process in one",
+    "infrared receiver": "receivers are /dev/lirc0, /dev/lirc1, ...",
+}
 
 
 def open_netns(target: str | int | None) -> Fd:

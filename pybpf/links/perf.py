@@ -161,6 +161,8 @@ def attach(
         kind, config = EVENTS[target]
     else:
         kind, config = target
+    if period and frequency:
+        raise SpecError("period= and frequency= exclude each other")
     if not (period or frequency):
         frequency = 99
     what = f"perf event {target}"

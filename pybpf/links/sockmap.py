@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from errno import EINVAL
 
-from ..errors import SpecError, SyscallError
+from ..errors import KindError, SpecError, SyscallError
 from ..uapi import AttachType, LinkType, ProgType
 from .attachment import Attachment
 from .base import BpfLink, Link
@@ -28,6 +28,8 @@ def attach(prog: Any, target: Any, *, hook: int | None = None) -> Link:
                 f"{prog!r}: give hook=AttachType.SK_SKB_STREAM_PARSER, SK_SKB_STREAM_VERDICT or SK_SKB_VERDICT"
             )
         found = AttachType.SK_MSG_VERDICT
+    if not isinstance(target, int) and not hasattr(target, "fileno"):
+        raise KindError(f"{target!r} is no live socket map")
     fd = target if isinstance(target, int) else target.fileno()
     name = getattr(target, "name", "") or f"of descriptor {fd}"
     what = f"socket map {name} ({AttachType(found).name.lower()})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from errno import EINVAL
 from struct import pack
 
 from ..errors import SpecError, SyscallError
@@ -49,7 +50,8 @@ def attach_uprobe(
             pmu_type("uprobe"), config, config1=address(name), config2=where, pid=pid, cpu=cpu, what=what
         )
     except SyscallError as error:
-        error.hint = error.hint or f"offset {where:#x} of {path}: is there an instruction?"
+        if error.errno == EINVAL:
+            error.hint = f"offset {where:#x} of {path}: does an instruction begin there?"
         raise
     return bind(prog, event, what, cookie)
 

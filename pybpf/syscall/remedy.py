@@ -23,10 +23,10 @@ def remedy(code: int, command: int | str) -> str:
     if code in (errno.EPERM, errno.EACCES) and name not in _NOT_ABOUT_CAPABILITIES:
         return _permission(name)
     special = _SPECIAL.get((name, code))
-    return special if special is not None else _GENERAL.get(code, "")
+    return special if special is not None else GENERAL.get(code, "")
 
 
-_GENERAL = {
+GENERAL = {
     errno.E2BIG: "an attribute is newer than this kernel, or something is larger than it takes",
     errno.EINVAL: "the kernel lacks this feature or does not take this combination of attributes",
     errno.EBADF: "a descriptor in it is closed or of another kind",
