@@ -7,9 +7,11 @@ import random
 from pybpf.asm import Insn, decode
 from pybpf.spec import MapSpec
 from pybpf.uapi import MapType, ProgType
+from pybpf.vm.helpers.table import KFUNCS
 from pybpf.vm.isa import RULES
 
 OPCODES = list(RULES)
+NAMES = sorted(KFUNCS)
 COMMON = (0x85, 0x18, 0xBF, 0x07, 0x61, 0x79, 0x7B, 0x63)
 MAPS = [
     MapSpec(MapType.HASH, 4, 8, 4, name="m"),
@@ -18,16 +20,7 @@ MAPS = [
     MapSpec(MapType.QUEUE, 0, 8, 4, name="m"),
     MapSpec(MapType.RINGBUF, 0, 0, 4096, name="m"),
 ]
-TYPES = (
-    ProgType.XDP,
-    ProgType.SCHED_CLS,
-    ProgType.SOCKET_FILTER,
-    ProgType.KPROBE,
-    ProgType.RAW_TRACEPOINT,
-    ProgType.SK_MSG,
-    ProgType.FLOW_DISSECTOR,
-    ProgType.SYSCALL,
-)
+TYPES = [t for t in ProgType if t]
 
 
 def one(rng: random.Random, count: int) -> Insn:
@@ -45,6 +38,8 @@ def one(rng: random.Random, count: int) -> Insn:
         return Insn(opcode, dst % 10, kind, 0, aim, 0 if kind else imm, symbol=symbol)
     if opcode == 0x85:
         kind = rng.choice((0, 0, 0, 1, 2))
+        if kind == 2 and rng.random() < 0.8:
+            return Insn(opcode, 0, 2, symbol=rng.choice(NAMES))
         return Insn(opcode, 0, kind, 0, rng.randrange(0, 215) if kind == 0 else rng.randrange(-count, count))
     no_dst, no_src, offs, imms = RULES[opcode]
     if rng.random() < 0.95:

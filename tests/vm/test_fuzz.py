@@ -9,6 +9,7 @@ import random
 
 from pybpf import VM, ProgramSpec, VmFault
 from pybpf.errors import BpfError
+from pybpf.vm.context import PACKETS
 
 FRAME = bytes(12) + b"\x08\x00" + bytes([0x45] + [0] * 59)
 
@@ -16,7 +17,7 @@ FRAME = bytes(12) + b"\x08\x00" + bytes([0x45] + [0] * 59)
 def outcome(insns, spec, prog_type, engine: str):
     try:
         vm = VM(ProgramSpec(insns, prog_type, maps={"m": spec}), engine=engine, budget=20_000)
-        result = vm.run(data=FRAME if prog_type in (1, 3, 6, 16, 22) else None)
+        result = vm.run(data=FRAME if prog_type in PACKETS else None)
         return result.r0, result.insns, result.data
     except VmFault as fault:
         return "budget" if "budget" in fault.message else (fault.insn, fault.message)
