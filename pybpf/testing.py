@@ -5,8 +5,8 @@
         assert machine.run(data=udp_packet).retval == 0
         assert machine[packets][17] == 1
 
-`pytest --bpf=vm` and `--bpf=kernel` choose one; `--bpf-cov` prints which instructions and source lines offline runs
-executed.
+`pytest --bpf=vm` and `--bpf=kernel` choose one, as `@pytest.mark.bpf("vm")` does for one test; `--bpf-cov` prints which
+instructions and source lines offline runs executed.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "bpf(*engines): run a test with the `bpf` fixture only in these: 'vm', 'kernel'")
     if config.getoption("--bpf-cov"):
         from .vm import coverage
 
@@ -57,7 +58,12 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "bpf" in metafunc.fixturenames:
         chosen = metafunc.config.getoption("--bpf")
-        engines = _ENGINES if chosen == "both" else (chosen,)
+        mark = metafunc.definition.get_closest_marker("bpf")
+        wanted = mark.args if mark is not None else _ENGINES
+        unknown = set(wanted) - set(_ENGINES)
+        if unknown:
+            raise pytest.UsageError(f"@pytest.mark.bpf({min(unknown)!r}): expected one of {', '.join(_ENGINES)}")
+        engines = [e for e in wanted if chosen in ("both", e)]
         metafunc.parametrize("bpf", engines, indirect=True)
 
 
@@ -103,6 +109,16 @@ class KernelMachine:
 
     def __getitem__(self, key: MapSpec | str) -> Any:
         return self.collection[key]
+
+    @property
+    def maps(self) -> dict[str, Any]:
+        """The maps by name."""
+        return dict(self.collection.maps)
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(
+            f"the kernel has no {name!r}, only the offline machine: mark the test @pytest.mark.bpf('vm')"
+        )
 
     def close(self) -> None:
         self.collection.close()

@@ -11,6 +11,7 @@ from . import context, coverage, helpers
 from .environment import Environment
 from .helpers.table import Helper
 from .image import Image
+from .kernelobjects import filled
 from .maps import OfflineMap, make
 from .memory import FUNC, MAX_FRAMES, Frame, Memory
 from .result import Result, TraceLine
@@ -232,11 +233,14 @@ class VM:
         return self.images[number], slot
 
     def current_task(self) -> int:
-        """The address of the current task's structure: opaque memory, unless the test gives its own by replacing the
-        helper.
+        """The address of the current task's structure: memory that has its numbers and name where the kernel's BTF says
+        so, and zeros elsewhere.  A test gives its own by replacing the helper.
         """
+        fields: dict[str, int | bytes] = {"pid": self.env.pid, "tgid": self.env.tgid, "comm": self.env.comm_bytes}
+        raw = filled("task_struct", 1 << 14, fields)
         if not self._task:
-            self._task = self.mem.add(bytes(1 << 14), "struct task_struct of the current task")
+            self._task = self.mem.add(raw, "struct task_struct of the current task")
+        self.mem.readable[self._task >> 32] = raw
         return self._task
 
     def cgroup(self, id: int) -> int:

@@ -125,8 +125,13 @@ class Memory:
             del self.timers[at]
 
     def retire(self, address: int) -> None:
-        """Unmap the region when the run ends: as under RCU, a program may use what it looked up until it is done."""
+        """Unmap the region when the run ends: as under RCU, a program may use what it looked up until it is done.
+
+        Its timers end at once.
+        """
         self._retired.append(address)
+        if self.timers:
+            self.stop_timers(address)
 
     def purge(self) -> None:
         """Unmap everything that was retired."""

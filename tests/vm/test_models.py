@@ -249,3 +249,17 @@ def test_pcapng_cut_off(tmp_path):
     path.write_bytes(pcapng([FRAME])[:-20])
     with pytest.raises(SpecError, match="not a whole"):
         list(packets(path))
+
+
+@pytest.mark.skipif(not os.path.exists("/sys/kernel/btf/vmlinux"), reason="the kernel has no BTF")
+def test_the_current_task_has_its_number_and_name():
+    from pybpf.btf import Btf
+
+    members = Btf.kernel()["task_struct"]
+    text = f"call bpf_get_current_task\nr0 = *(u32 *)(r0 + {members['pid'].offset})\nexit"
+    vm = VM(ProgramSpec(asm.assemble(text), ProgType.TRACING), pid=42)
+    assert vm.run().retval == 42
+    vm.env.pid = 43
+    assert vm.run().retval == 43
+    first = f"call bpf_get_current_task\nr0 = *(u8 *)(r0 + {members['comm'].offset})\nexit"
+    assert VM(ProgramSpec(asm.assemble(first), ProgType.TRACING), comm="zsh").run().retval == ord("z")

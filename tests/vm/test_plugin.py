@@ -49,6 +49,41 @@ def test_offline_only_with_coverage(suite):
     )
 
 
+CHOICES = """
+import pytest
+from pybpf import SyscallError
+
+@pytest.mark.bpf("vm")
+def test_only_offline(bpf):
+    machine = bpf(count, time_ns=7)
+    assert machine.run(data=FRAME, trace=True).trace
+    assert machine.env.time_ns == 7
+
+def test_contexts_and_refusals_are_the_same(bpf):
+    machine = bpf(count)
+    assert machine.run(data=FRAME, ctx={"mark": 3}).ctx.mark == 3
+    with pytest.raises(SyscallError) as caught:
+        machine.run(data=b"short")
+    assert caught.value.errno == 22
+    assert list(machine.maps) == ["packets"]
+
+@pytest.mark.bpf("kernel")
+def test_what_the_kernel_has_not(bpf):
+    with pytest.raises(AttributeError, match="only the offline machine"):
+        bpf(count).advance(1)
+"""
+
+
+@pytest.mark.kernel
+def test_engines_by_mark(pytester):
+    pytester.makepyfile(SUITE + CHOICES)
+    result = pytester.runpytest_subprocess("-v", "--strict-markers")
+    result.assert_outcomes(passed=6)
+    pytester.makepyfile(SUITE + CHOICES.replace('"vm"', '"qemu"'))
+    result = pytester.runpytest_subprocess()
+    result.stdout.fnmatch_lines(["*bpf('qemu')*expected one of vm, kernel*"])
+
+
 def test_failures_are_readable(pytester):
     failing = SUITE.replace("{17: 1}", "{18: 1, 17: 2}").replace(
         ".retval == 0", ".data == FRAME[:30] + b'x' + FRAME[31:]"

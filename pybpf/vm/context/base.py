@@ -115,6 +115,7 @@ def flat(layout: Any, given: Any, mem: Memory, env: Environment, data: bytes | N
 
 def buffer(given: Any, mem: Memory, env: Environment, data: bytes | None) -> Context:
     """A context that is just bytes, as for syscall programs."""
+    given = given or None
     if isinstance(given, dict):
         raise SpecError(f"ctx: {', '.join(given)}: this type of program has no fields by name: give bytes")
     if given is not None and len(bytes(given)) > _LARGEST_BUFFER:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import ctypes
 from errno import EINVAL, EPROTO
 
-from ...errors import BpfError, InputError
+from ...errors import InputError
 from ...kernel.run_context import from_fields, nf_hook_state
 from ...uapi import ProgType, bpf_nf_ctx
+from ..kernelobjects import filled
 from .base import Context, structure
 from .packet import ETH_HLEN, Packet
 from .skb import LARGEST, ether_type
@@ -60,7 +61,7 @@ def make(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: byt
 
 
 def _state(given: Any, mem: Memory, env: Environment) -> Any:
-    state = structure(nf_hook_state, from_fields(ProgType.NETFILTER, {} if given is None else given, 0), mem)
+    state = structure(nf_hook_state, from_fields(ProgType.NETFILTER, given or {}, 0), mem)
     for name in ("in", "out", "sk", "net", "okfn"):
         if getattr(state, name):
             raise InputError(EINVAL, f"ctx: {name} cannot be given for struct nf_hook_state; pf and hook can")
@@ -88,26 +89,13 @@ def _network(state: Any, frame: bytes) -> int:
 
 
 def _skb(packet: Packet, protocol: int) -> bytes:
-    """The fields of struct sk_buff that programs look at, where the kernel has them."""
-    from ...btf import Btf, Struct
-
-    try:
-        members = Btf.kernel()["sk_buff"]
-    except (BpfError, OSError):
-        return bytes(_SIZE_OF_SKB)
-    assert isinstance(members, Struct)
-    raw = bytearray(members.size)
-    for name, value in (
-        ("len", len(packet)),
-        ("protocol", int.from_bytes(protocol.to_bytes(2, "big"), "little")),
-        ("data", packet.address),
-        ("head", packet.address),
-        ("tail", len(packet)),
-        ("end", len(packet)),
-    ):
-        try:
-            field = members[name]
-        except KeyError:
-            continue
-        raw[field.offset : field.offset + field.size] = value.to_bytes(field.size, "little")
-    return bytes(raw)
+    """The fields of struct sk_buff that programs look at."""
+    fields = {
+        "len": len(packet),
+        "protocol": int.from_bytes(protocol.to_bytes(2, "big"), "little"),
+        "data": packet.address,
+        "head": packet.address,
+        "tail": len(packet),
+        "end": len(packet),
+    }
+    return filled("sk_buff", _SIZE_OF_SKB, fields)

@@ -73,6 +73,8 @@ def words(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: by
 
 def _by_name(spec: ProgramSpec, given: dict[str, Any]) -> list[Any]:
     """Arguments in the order of what the program is attached to; 0 for those not given."""
+    if not given:
+        return []
     in_order = "give the arguments in order, as a list"
     target = spec.attach_to
     if not isinstance(target, str) or spec.prog_type in (ProgType.STRUCT_OPS, ProgType.EXT):
