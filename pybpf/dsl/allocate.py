@@ -199,7 +199,7 @@ def scan(intervals: list[Interval], calls: list[tuple[int, int]]) -> list[Interv
     for current in sorted(used, key=lambda iv: (iv.start, iv.number)):
         ranges, start = current.ranges, current.start
         possible = CALLEE_SAVED if overlap(ranges, calls) else PREFERENCE
-        for r in (*wanted(current, intervals), *possible):
+        for r in (*wanted(current, intervals, calls), *possible):
             if rivals(held, r, start, ranges) or overlap(ranges, fixed[r]):
                 continue
             current.register = r
@@ -250,10 +250,14 @@ def _cost(iv: Interval) -> float:
     return iv.weight / max(length, 1)
 
 
-def wanted(current: Interval, intervals: list[Interval]) -> list[int]:
+def wanted(current: Interval, intervals: list[Interval], calls: list[tuple[int, int]]) -> list[int]:
     """The registers that make a copy disappear, then those that partners of copies will want."""
     partners = current.hints + [further for hint in current.hints for further in intervals[hint].hints]
     found = [hint if hint < FIRST_VIRTUAL else intervals[hint].register for hint in partners]
+    for hint in current.hints:
+        later = intervals[hint]
+        if later.register < 0 and later.start >= current.end - 1 and overlap(later.ranges, calls):
+            found += CALLEE_SAVED  # the copy of this one will have to live across calls
     return [r for r in found if 0 <= r < 10]
 
 

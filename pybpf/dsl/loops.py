@@ -427,8 +427,21 @@ def count(c: Compiler, node: Any, args: list[Any], unrolling: bool) -> None:
 
 
 def short(steps: int, body: Any) -> bool:
-    """Whether a loop is better written out: indexes are then constants, and nothing is tested."""
-    return steps <= UNROLL_STEPS and steps * weight(body) <= UNROLL_NODES
+    """Whether a loop is better written out: indexes are then constants, and nothing is tested unless it may be left."""
+    left = any(True for _ in ways_out(body))
+    return steps * (2 if left else 1) <= UNROLL_STEPS and steps * weight(body) * (3 if left else 1) <= UNROLL_NODES
+
+
+def ways_out(body: list[Any]) -> Any:
+    """The `break` and `return` statements that leave a loop with this body."""
+    for node in body:
+        kind = node.__class__.__name__
+        if kind in ("Break", "Return"):
+            yield node
+        for part in ("body", "orelse", "cases"):
+            inner = getattr(node, part, None)
+            if isinstance(inner, list) and not (kind in ("For", "While") and part == "body"):
+                yield from ways_out(inner)
 
 
 def weight(body: Any) -> int:

@@ -7,6 +7,7 @@ uses, stores that nobody reads, blocks that do nothing, and returns that are the
 
 from __future__ import annotations
 
+from .demand import narrow
 from .ir import PURE, Block, Graph, Slot, Value
 
 TYPE_CHECKING = False
@@ -26,6 +27,9 @@ def optimise(graph: Graph) -> None:
     while sweep(graph) and blocks(graph):
         pass
     order(graph)
+    if narrow(graph):
+        copies(graph)
+        sweep(graph)
 
 
 def reach(graph: Graph) -> None:
@@ -56,7 +60,7 @@ def root(value: Value) -> Value:
 
 def copies(graph: Graph) -> None:
     """A phi of one value, and a value read with another sign, are that value."""
-    found = False
+    found = any(v.alias is not None for block in graph.blocks for v in block.values)
     changed = True
     while changed:
         changed = False
@@ -280,21 +284,36 @@ def dead_stores(graph: Graph) -> bool:
 
 
 def returns(graph: Graph) -> None:
-    """Returns of one constant share one block."""
+    """Returns of one constant share one block; ways into a block that only returns a phi go there directly."""
     shared: dict[int, Block] = {}
+
+    def target_for(value: Value, at: Any) -> Block:
+        target = shared.get(value.aux)
+        if target is None:
+            target = shared[value.aux] = Block(len(graph.blocks))
+            target.term, target.term_at = ("return", value), at
+            graph.blocks.append(target)
+        return target
+
     for block in list(graph.blocks):
         term = block.term
         assert term is not None
-        if term[0] != "return" or term[1] is None or term[1].op != "const":
+        if term[0] != "return" or term[1] is None:
             continue
-        number = term[1].aux
-        target = shared.get(number)
-        if target is None:
-            target = shared[number] = Block(len(graph.blocks))
-            target.term, target.term_at = term, block.term_at
-            graph.blocks.append(target)
-        block.term = ("jump", target)
-        target.preds.append(block)
+        value = term[1]
+        if value.op == "const":
+            target = target_for(value, block.term_at)
+            block.term = ("jump", target)
+            target.preds.append(block)
+        elif value.op == "phi" and block.phis == [value] and not block.values:
+            for i in reversed(range(len(block.preds))):
+                pred, arg = block.preds[i], value.args[i]
+                if arg.op == "const" and block.preds.count(pred) == 1 and pred.term[0] in ("jump", "branch"):  # type: ignore[index]
+                    target = target_for(arg, block.term_at)
+                    redirect(pred, block, target)
+                    target.preds.append(pred)
+                    del value.args[i]
+    reach(graph)
 
 
 def blocks(graph: Graph) -> bool:
