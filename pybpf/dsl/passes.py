@@ -28,7 +28,7 @@ def optimise(graph: Graph) -> None:
         pass
     order(graph)
     if narrow(graph):
-        copies(graph)
+        copies(graph, True)
         sweep(graph)
 
 
@@ -58,9 +58,8 @@ def root(value: Value) -> Value:
     return value
 
 
-def copies(graph: Graph) -> None:
-    """A phi of one value, and a value read with another sign, are that value."""
-    found = any(v.alias is not None for block in graph.blocks for v in block.values)
+def copies(graph: Graph, found: bool = False) -> None:
+    """A phi of one value, and a value read with another sign, are that value.  `found`: others were given an alias before."""
     changed = True
     while changed:
         changed = False
@@ -352,7 +351,7 @@ def blocks(graph: Graph) -> bool:
         if changed:
             any_changed = True
             reach(graph)
-            copies(graph)
+            copies(graph, True)
     return any_changed
 
 
