@@ -33,6 +33,7 @@ def oracle():
 
 @pytest.fixture(scope="session")
 def generate():
+    _load("shapes")
     return _load("generate")
 
 
@@ -44,6 +45,7 @@ def reasons():
 @pytest.fixture(scope="session")
 def differential():
     _load("oracle")
+    _load("shapes")
     _load("generate")
     _load("reasons")
     return _load("differential")

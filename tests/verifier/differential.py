@@ -68,6 +68,8 @@ def compare(seed: int, count: int) -> tuple[Counter, list[dict]]:
                             "prog_type": program.prog_type,
                             "attach_type": program.expected_attach_type,
                             "insns": kernel.encode(program).hex(),
+                            "seed": seed,
+                            "number": tally["programs"],
                         }
                     )
     return tally, found

@@ -7,11 +7,17 @@ call; arguments are mostly right.  Everything comes from one `random.Random`, so
 from __future__ import annotations
 
 import random
+import sys
 
 from pybpf.asm.insn import Insn
 from pybpf.kernel import Rules, helper
 from pybpf.spec import MapSpec, ProgramSpec
 from pybpf.uapi.map import MapType
+
+if "verifier_shapes" in sys.modules:  # the name that the test session gives to the module beside this one
+    shapes = sys.modules["verifier_shapes"]
+else:
+    import shapes
 
 SIZES = {1: 0x10, 2: 0x08, 4: 0x00, 8: 0x18}
 ALU = (0x00, 0x10, 0x20, 0x30, 0x40, 0x50, 0x60, 0x70, 0x90, 0xA0, 0xB0, 0xC0)
@@ -70,6 +76,10 @@ class Writer:
 
     def __init__(self, rng: random.Random, rules: Rules, kind: tuple[int, int | None, bool]) -> None:
         self.rng = rng
+        self.careful = rng.random() < 0.5
+        """Whether the author makes no mistakes on purpose."""
+        self.version = tuple(int(part) for part in rules.version.split(".")[:2])
+        self.functions: list[tuple[list[Insn], bool]] = []
         self.program = rules.program(kind[0], kind[1], sleepable=kind[2])
         self.kind = kind
         self.insns: list[Insn] = []
@@ -112,6 +122,15 @@ class Writer:
         write()
         made, self.insns = self.insns, kept
         return made
+
+    def call_function(self, body: list[Insn], shared: bool) -> None:
+        """Call a function of the program, which is written behind it; a shared one is global."""
+        self.insns.append(Insn(0x85, 0, 1, 0, 0, symbol=f"function{len(self.functions)}"))
+        self.functions.append((body, shared))
+
+    def function_pointer(self, dst: int, body: list[Insn]) -> None:
+        self.insns.append(Insn(0x18, dst, 4, 0, 0, 0, symbol=f"function{len(self.functions)}"))
+        self.functions.append((body, False))
 
     # -- fragments
 
@@ -186,7 +205,10 @@ class Writer:
     def context(self) -> None:
         rng = self.rng
         fields = list(self.program.context.fields.values())
-        if fields and rng.random() < 0.9:
+        if fields and self.careful:
+            field = rng.choice(fields)
+            size, off = field.size, field.offset
+        elif fields and rng.random() < 0.9:
             field = rng.choice(fields)
             size = rng.choice((field.size, field.size, 1, 2, 4, 8))
             off = field.offset + rng.choice((0, 0, 0, size, field.size // 2))
@@ -194,7 +216,7 @@ class Writer:
             size, off = rng.choice((1, 2, 4, 8)), rng.randrange(0, 200)
         if rng.random() < 0.75:
             self.load(1, 6, off, size)
-            if rng.random() < 0.5:
+            if not self.careful and rng.random() < 0.5:
                 self.load(0, 1, rng.randrange(0, 80), rng.choice((1, 2, 4, 8)))
         else:
             self.store(6, off, self.number(), size)
@@ -351,7 +373,11 @@ class Writer:
 
     def argument(self, reg: int, arg, target: str) -> None:
         rng = self.rng
-        kind = arg.kind if rng.random() < 0.93 else rng.choice(("ctx", "map", "mem", "any", "size", "null"))
+        kind = (
+            arg.kind
+            if self.careful or rng.random() < 0.93
+            else rng.choice(("ctx", "map", "mem", "any", "size", "null"))
+        )
         if kind == "ctx":
             self.mov(reg, 6)
         elif kind == "map":
@@ -403,21 +429,41 @@ class Writer:
             self.const(7, rng.choice(CONSTANTS))
         self.emit(0x85, imm=7)
         self.mov(8, 0)
-        for slot in range(1, 1 + rng.randrange(0, 9)):
+        for slot in range(1, 1 + (8 if self.careful else rng.randrange(0, 9))):
             self.emit(0x7A, 10, 0, -8 * slot, 0)
         self.insns += body
         if rng.random() < 0.95:
             self.const(0, rng.choice((low, high)))
         self.emit(0x95)
+        btf, func_info = self._place_functions()
         return ProgramSpec(
             self.insns,
             self.kind[0],
+            btf=btf,
+            func_info=func_info,
             name="generated",
             expected_attach_type=self.kind[1],
             flags=0x10 if self.kind[2] else 0,
             maps=self.maps,
             license="GPL" if rng.random() < 0.97 else "MIT",
         )
+
+    def _place_functions(self) -> tuple[bytes | None, list[tuple[int, int]]]:
+        """Write the functions behind the program, and let calls and pointers find them."""
+        if not self.functions:
+            return None, []
+        starts, info = [], [(0, shapes.MAIN)]
+        for i, (body, shared) in enumerate(self.functions):
+            starts.append(sum(insn.slots for insn in self.insns))
+            info.append((starts[-1], (shapes.GLOBAL_IDS if shared else shapes.STATIC_IDS)[i % shapes.FUNCTIONS]))
+            self.insns += body
+        slot = 0
+        for at, insn in enumerate(self.insns):
+            if insn.symbol is not None and insn.symbol.startswith("function"):
+                target = starts[int(insn.symbol.removeprefix("function"))]
+                self.insns[at] = insn.replace(imm=target - slot - 1, symbol=None)
+            slot += insn.slots
+        return shapes.BTF, info
 
 
 _SIMPLE = (
@@ -449,7 +495,10 @@ def plausible(rng: random.Random, rules: Rules, kinds: list[tuple[int, int | Non
     """A program from the grammar."""
     writer = Writer(rng, rules, rng.choice(kinds))
     for _ in range(rng.choice((1, 1, 2, 2, 3, 4, 6))):
-        writer.fragment()
+        if rng.random() < 0.4:
+            rng.choice(shapes.SHAPES)(writer)
+        else:
+            writer.fragment()
     return writer.finish()
 
 
@@ -459,7 +508,7 @@ def mutated(rng: random.Random, spec: ProgramSpec) -> ProgramSpec:
     for _ in range(rng.choice((1, 1, 1, 2))):
         at = rng.randrange(len(insns))
         insn = insns[at]
-        choice = rng.randrange(9)
+        choice = rng.randrange(12)
         if choice == 0:
             insn = insn.replace(opcode=insn.opcode ^ 1 << rng.randrange(8))
         elif choice == 1:
@@ -480,11 +529,24 @@ def mutated(rng: random.Random, spec: ProgramSpec) -> ProgramSpec:
             other = rng.randrange(len(insns))
             insns[at], insns[other] = insns[other], insns[at]
             continue
+        elif choice == 8:  # another size, or another operation
+            insn = insn.replace(opcode=insn.opcode ^ rng.choice((0x08, 0x10, 0x18, 0x20, 0x50, 0xF0)))
+        elif choice == 9:
+            insn = insn.replace(dst=insn.src, src=insn.dst)
+        elif choice == 10:  # twice, in the place of the next
+            if not insn.wide and at + 1 < len(insns) and not insns[at + 1].wide:
+                insns[at + 1] = insn
+            continue
+        elif spec.func_info or rng.random() < 0.5:  # gone, without moving the rest
+            insns[at : at + 1] = [Insn(0x05)] * insn.slots
+            continue
         elif len(insns) > 1:
             del insns[at]
             continue
         if insn.wide and insn.opcode != 0x18:
             insn = insn.replace(next_imm=None, symbol=None)
+        if insn.symbol is not None and not insn.wide and (insn.opcode, insn.src) != (0x85, 2):
+            insn = insn.replace(symbol=None)  # no call of a kernel function any more
         insns[at] = insn
     return spec.replace(insns=tuple(insns))
 

@@ -6,8 +6,10 @@ import contextlib
 import os
 import re
 import struct
+from functools import lru_cache
 from typing import NamedTuple
 
+from pybpf.btf import Btf
 from pybpf.errors import SyscallError, VerifierError
 from pybpf.spec import MapSpec, ProgramSpec
 from pybpf.syscall import btf_load, map_create, prog_load
@@ -89,12 +91,25 @@ class Kernel:
         raw = bytearray()
         for insn in spec.insns:
             opcode, dst, src, off, imm, high = insn
-            if high is not None and insn.symbol is not None and insn.symbol in spec.maps:
+            if src == 2 and opcode == 0x85 and insn.symbol is not None:
+                imm = kernel_function(insn.symbol)
+            elif high is not None and insn.symbol is not None and insn.symbol in spec.maps:
                 imm = self.map(spec.maps[insn.symbol], (spec.prog_type, spec.expected_attach_type, spec.flags))
             raw += struct.pack("<BBhi", opcode, dst | src << 4, off, imm)
             if high is not None:
                 raw += struct.pack("<BBhi", 0, 0, 0, high)
         return bytes(raw)
+
+
+@lru_cache
+def _kernel_btf() -> Btf:
+    return Btf.kernel()
+
+
+@lru_cache
+def kernel_function(name: str) -> int:
+    """The running kernel's id of a function."""
+    return _kernel_btf().find(name, 12).id
 
 
 _NOISE = re.compile(

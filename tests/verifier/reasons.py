@@ -80,6 +80,7 @@ _TABLE = (
         "argument",
         r"callback function not allowed|doesn't have constant offset|no valid bpf_|doesn't point to|variable \w+ access",
     ),
+    ("argument", r"expected (an initialized|pointer to an iterator|an uninitialized|prog array map)"),
     ("argument", r"modified \w+ ptr|negative offset \w+ ptr|string is not|offset stack pointer cannot"),
     ("bounds", r"allowed memory range|make sure to bounds check|min value is negative, either use unsigned index"),
     (
