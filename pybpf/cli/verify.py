@@ -30,6 +30,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     programs.add_arguments(parser)
     parser.add_argument("--kernel", help="the kernel to check for: 5.10, 6.1, ..., or the file of `pybpf probe`")
     parser.add_argument("--unprivileged", action="store_true", help="check as for a user without capabilities")
+    parser.add_argument("--caps", metavar="NAMES", help="check as for a user with these: bpf, perfmon, net_admin")
     parser.add_argument("--here", action="store_true", help="take CPUs and kernel types from the running machine")
     parser.add_argument("--quiet", action="store_true", help="print only programs that would not be taken")
     output = parser.add_mutually_exclusive_group()
@@ -41,7 +42,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     specs, _ = programs.read(args)
     env = Env.here() if args.here else None
-    reports = [verify(spec, args.kernel, not args.unprivileged, env, record=bool(args.html)) for spec in specs]
+    loader = args.caps if args.caps is not None else not args.unprivileged
+    reports = [verify(spec, args.kernel, loader, env, record=bool(args.html)) for spec in specs]
     _write(reports, args)
     return max((_STATUS[report.verdict] for report in reports), key=(0, 2, 1).index)
 

@@ -15,6 +15,7 @@ from .num import Num, byte_swap, s32, sign_extend, sign_extend32, sync, truncate
 from .pointers import OPERATORS
 from .pointers import result as pointer_result
 from .reject import Reject
+from .speculation import Masking, note_numbers
 from .tnum import U32
 from .values import ANY, ARENA, LOADED, SCALAR, Reg, scalar
 
@@ -103,7 +104,7 @@ def compile_alu(run: Run, slot: int, op: Op) -> Step:
     if late is not None or dst >= 10 or (register and src > 10):
         return failing(reads, late, dst)
     if register:
-        return _binary(slot, kind, wide, dst, src)
+        return _binary(slot, kind, wide, dst, src, kind in (ADD, SUB) and not run.setting.perfmon)
     return _binary_constant(slot, kind, wide, dst, numbers.const(imm))
 
 
@@ -295,7 +296,7 @@ def _binary_constant(slot: int, kind: int, wide: bool, dst: int, constant: Num) 
     return step
 
 
-def _binary(slot: int, kind: int, wide: bool, dst: int, src: int) -> Step:
+def _binary(slot: int, kind: int, wide: bool, dst: int, src: int, masked: bool) -> Step:
     after = slot + 1
 
     def step(run: Run, state: State) -> int:
@@ -306,6 +307,8 @@ def _binary(slot: int, kind: int, wide: bool, dst: int, src: int) -> Step:
         a = regs[dst]
         if a.type == SCALAR:
             if b.type == SCALAR:
+                if masked:
+                    note_numbers(run, slot, dst, kind)
                 id = 0
                 data: tuple[int, bool] | None = None
                 if a.id and a.data is None and not (b.num[1] if wide else b.num[1] & U32):
@@ -317,15 +320,19 @@ def _binary(slot: int, kind: int, wide: bool, dst: int, src: int) -> Step:
                 regs[dst] = Reg(SCALAR, apply(kind, wide, a.num, b.num), 0, id, 0, data)
             else:
                 run.mark_precise(state, dst)
-                regs[dst] = pointer_result(run, kind, wide, dst, b, a.num, False)
+                masking = None
+                if masked and slot not in run.barriers:
+                    masking = Masking(run, state, slot, kind, dst, src, False)
+                regs[dst] = pointer_result(run, kind, wide, dst, b, a.num, False, masking)
         elif not a.type:
             raise unread(dst)
         elif a.type == ARENA:
             pass
         elif b.type == SCALAR:
             run.mark_precise(state, src)
-            regs[dst] = pointer_result(run, kind, wide, dst, a, b.num, True)
-        elif kind == Alu.SUB and run.setting.privileged:
+            masking = Masking(run, state, slot, kind, dst, src, True) if masked and slot not in run.barriers else None
+            regs[dst] = pointer_result(run, kind, wide, dst, a, b.num, True, masking)
+        elif kind == Alu.SUB and run.setting.perfmon:
             regs[dst] = ANY
         else:
             text = f"R{dst} pointer {OPERATORS[Alu(kind)]} pointer prohibited"

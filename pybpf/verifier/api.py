@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..errors import SpecError
 from ..kernel import rules
+from ..kernel.capabilities import held
 from ..spec import NO_SPEC, ProgramSpec
 from .check import check
 from .context import as_env
@@ -13,6 +14,7 @@ from .warn import warnings_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
     from .check import Outcome
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 def verify(
     spec: ProgramSpec,
     kernel: str | None = None,
-    privileged: bool = True,
+    privileged: bool | str | Iterable[str] = True,
     env: Env | dict[str, Any] | None = None,
     *,
     record: bool = False,
@@ -30,16 +32,19 @@ def verify(
     """Whether a kernel would take a program.
 
     `kernel` names the kernel's version ("6.18", "5.10", ..., or the file of `pybpf probe`); None is the newest long-term one.
-    `privileged` is a loader with CAP_BPF and CAP_PERFMON (root).  `env` is the host that the verdict may depend on: its CPUs,
-    and its kernel's BTF.  With `record`, the report keeps the state at every instruction, which the HTML report shows.
+    `privileged` is the loader: True for root, False for a user without any capability (whom the kernel hears only where
+    kernel.unprivileged_bpf_disabled is 0), or those it has of CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN, as a list or as
+    "bpf+net_admin".  `env` is the host that the verdict may depend on: its CPUs, and its kernel's BTF.  With `record`, the
+    report keeps the state at every instruction, which the HTML report shows.
 
-    Never raises because of what the program does.  NotSupportedError for a kernel older than every table, SpecError for a
-    spec that contradicts itself (a map that is named but not given), AsmError for instructions that are not `Insn`s.
+    Never raises because of what the program does.  NotSupportedError for a kernel older than every table, SpecError for a spec
+    that contradicts itself (a map that is named but not given) or an unknown capability, AsmError for instructions that are
+    not `Insn`s.
     """
     if not isinstance(spec, ProgramSpec):
         raise SpecError(f"{type(spec).__name__} {NO_SPEC}")
     table = rules(kernel)
-    outcome = check(spec, table, privileged, as_env(env), record=record)
+    outcome = check(spec, table, held(privileged), as_env(env), record=record)
     findings = () if outcome.problem is None else (_finding(outcome, spec),)
     verdict = "accept" if outcome.problem is None else "reject" if isinstance(outcome.problem, Reject) else "unknown"
     return Report(

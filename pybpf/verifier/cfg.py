@@ -59,7 +59,7 @@ class Cfg:
                     enter(target)
                 elif on_path[target]:
                     self.looped = True
-                    if not program.setting.privileged:
+                    if not program.setting.bpf:
                         raise Reject("cfg", f"back-edge from insn {slot} to {target}", insn=slot)
                 continue
             on_path[slot] = 0

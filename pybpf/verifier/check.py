@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ..kernel.capabilities import BPF, for_type
 from . import depth
 from .cfg import Cfg
 from .context import Setting
@@ -27,13 +28,13 @@ class Outcome(NamedTuple):
     run: Run | None
 
 
-def check(spec: ProgramSpec, rules: Rules, privileged: bool, env: Env, *, record: bool = False) -> Outcome:
+def check(spec: ProgramSpec, rules: Rules, capabilities: frozenset[str], env: Env, *, record: bool = False) -> Outcome:
     """Check a program.  With `record`, the run keeps the states at every instruction."""
     program: Program | None = None
     run: Run | None = None
     try:
-        _check_size(spec, privileged)
-        setting = Setting(spec, rules, privileged, env)
+        _check_size(spec, BPF in capabilities)
+        setting = Setting(spec, rules, capabilities, env)
         _check_setting(setting)
         program = Program(spec, setting)
         program.find_subprograms()
@@ -59,24 +60,27 @@ def check(spec: ProgramSpec, rules: Rules, privileged: bool, env: Env, *, record
     return Outcome(None, program, run)
 
 
-def _check_size(spec: ProgramSpec, privileged: bool) -> None:
+def _check_size(spec: ProgramSpec, capable: bool) -> None:
     count = sum(insn.slots if hasattr(insn, "slots") else 1 for insn in spec.insns)
     if count == 0:
         raise Reject("cfg", "the program has no instructions")
-    limit = MAX_INSNS if privileged else 4096
+    limit = MAX_INSNS if capable else 4096
     if count > limit:
         raise Reject("complexity", f"the program has {count} instructions: the limit is {limit}")
 
 
 def _check_setting(setting: Setting) -> None:
-    from ..uapi.prog import ProgType
-
     if not setting.known_flags:
         raise Reject("kernel-version", f"program flags {setting.flags:#x} are not known")
     if setting.program_rules.gpl_only and not setting.gpl:
         raise Reject("license", "programs of this type need a GPL-compatible licence")
-    if not setting.privileged and setting.prog_type not in (ProgType.SOCKET_FILTER, ProgType.CGROUP_SKB):
-        raise Reject("kernel-version", "this program type needs CAP_BPF and more", hint="load it as root")
+    missing = for_type(setting.prog_type) - setting.capabilities
+    if missing:
+        raise Reject(
+            "privilege",
+            f"loading a program of this type needs {' and '.join(sorted(missing))}",
+            hint="load it as root, or with `setcap`; without capabilities there are socket filters and cgroup_skb programs",
+        )
 
 
 def _check_abnormal_returns(program: Program) -> None:

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from .num import Num
     from .state import Frame, Slot, State
 
-# How closely a comparison looks: numbers that matter only; all numbers; everything identical.
-LOOSE, WITHIN, EXACT = range(3)
+# How closely a comparison looks: numbers that matter only; all numbers; everything identical; as WITHIN, but with equal numbers.
+LOOSE, WITHIN, EXACT, SAME = range(4)
 _RANGED = frozenset((MAP_KEY, MAP_VALUE, MEM, BUF, TP_BUFFER))
 _SKIPPED = bytes((INVALID, MISC))
 
@@ -139,7 +139,7 @@ def equal(old: Checkpoint, new: State, live: Sequence[int], how: int) -> bool:
     """Whether the checkpoint covers the state; `live` are the registers alive at each instruction."""
     state = old.state
     frames, others = state.frames, new.frames
-    if len(frames) != len(others) or state.sleepable != new.sleepable:
+    if len(frames) != len(others) or state.sleepable != new.sleepable or (state.speculative and not new.speculative):
         return False
     if old.told[0] >= 0 and _differs(old, new, live, how, *old.told):
         return False
@@ -216,7 +216,8 @@ def _covers(old: Reg, new: Reg, ids: Ids, how: int, precise: int) -> bool:
             return True
         if old.data != new.data:
             return False
-        return _within(old.num, new.num) and ids.same_number(old.id, new.id)
+        within = old.num == new.num if how == SAME else _within(old.num, new.num)
+        return within and ids.same_number(old.id, new.id)
     if kind in _RANGED:
         return (
             old.off == new.off

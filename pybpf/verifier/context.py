@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from ..errors import BtfError, NotSupportedError
+from ..kernel.capabilities import BPF, PERFMON
 from ..uapi.prog import ProgFlags, ProgType
 from .reject import Reject, Unsure
 from .values import BTF_ID, MEM, PERCPU, RDONLY, Reg
@@ -56,11 +57,13 @@ class Env:
 class Setting:
     """Everything about a check that does not change while it runs."""
 
-    def __init__(self, spec: ProgramSpec, rules: Rules, privileged: bool, env: Env) -> None:
+    def __init__(self, spec: ProgramSpec, rules: Rules, capabilities: frozenset[str], env: Env) -> None:
         self.spec = spec
         self.rules = rules
         self.env = env
-        self.privileged = privileged
+        self.capabilities = capabilities
+        self.bpf = BPF in capabilities
+        self.perfmon = PERFMON in capabilities
         self.prog_type = int(spec.prog_type)
         self.attach_type = int(spec.expected_attach_type or 0)
         self.flags = int(spec.flags)

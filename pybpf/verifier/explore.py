@@ -53,7 +53,7 @@ class Run:
         self.program = program
         self.cfg = cfg
         self.setting = setting
-        self.uninit_stack = setting.privileged and setting.at_least("6.1")  # of 6.3, and of 6.1's stable releases
+        self.uninit_stack = setting.perfmon and setting.at_least("6.1")  # of 6.3, and of 6.1's stable releases
         self.tracks_swaps = setting.at_least("6.18")
         self.tracks_early_ends = setting.at_least("6.12")  # of 7.0, and of the stable releases since 6.12
         self.packet_access = setting.program_rules.packet
@@ -62,7 +62,12 @@ class Run:
         self.pointer_types: dict[int, int] = {}
         self.atomic = False
         self.empty_kfunc = -1
-        self.lost = ANY if setting.privileged else UNINIT
+        self.barriers: set[int] = set()
+        """Instructions that are unsafe only after a wrong guess of the processor: such paths end there."""
+        self.masking: dict[int, tuple[int, int]] = {}
+        """How additions to pointers are made safe: one way each, on all paths (see `speculation`)."""
+        self._how = checkpoints.LOOSE if setting.bpf else checkpoints.WITHIN
+        self.lost = ANY if setting.perfmon else UNINIT
         """What is left of a pointer to something that is gone: for whoever may see addresses, a number."""
         self.processed = 0
         self.peak_states = 0
@@ -95,6 +100,10 @@ class Run:
     def new_id(self) -> int:
         self._ids += 1
         return self._ids
+
+    def compare_all_numbers(self) -> None:
+        """From here on paths are only equal when all numbers are: a difference may change how additions are masked."""
+        self._how = checkpoints.SAME
 
     def count_jump(self) -> None:
         self._jumps += 1
@@ -131,7 +140,7 @@ class Run:
 
     def mark_precise(self, state: State, reg: int) -> None:
         """The number in a register decides something: trace where it came from."""
-        if state.parent is None:
+        if state.parent is None or not self.setting.bpf:
             return
         wanted = precision.want(state, reg)
         if wanted is not None:
@@ -161,11 +170,11 @@ class Run:
 
     def check_leak(self, reg: Reg, message: str) -> None:
         """Without privileges, pointers are not used as numbers."""
-        if reg.type != SCALAR and not self.setting.privileged:
+        if reg.type != SCALAR and not self.setting.perfmon:
             raise Reject("leak", message, hint="programs of unprivileged users may not learn kernel addresses")
 
     def privileged_only(self, message: str) -> None:
-        if not self.setting.privileged:
+        if not self.setting.perfmon:
             raise Reject("leak", message)
 
     def in_sleepable(self, state: State) -> bool:
@@ -280,8 +289,28 @@ class Run:
         while self._waiting:
             state = self._waiting.pop()
             self.state = state
-            self._follow(state)
+            try:
+                self._follow(state)
+            except Reject as problem:
+                if not state.speculative or problem.category == "complexity" or not self.setting.at_least("6.16"):
+                    raise
+                self._put_barrier(state.insn)
             self._end(state)
+
+    def _put_barrier(self, slot: int) -> None:
+        """What the processor may do here after a wrong guess is not safe: it will not get here."""
+        self.barriers.add(slot)
+        self.masking.pop(slot, None)
+        step = self._steps[slot]
+
+        def guarded(run: Run, state: State) -> int:
+            if state.speculative:
+                return -1
+            if step is None:
+                raise Reject("type", "only wrong guesses were thought to lead here")
+            return step(run, state)
+
+        self._steps[slot] = guarded
 
     def _follow(self, state: State) -> None:
         """Take one path to its end."""
@@ -382,10 +411,12 @@ class Run:
                     if old.live is None:
                         self._settle(old)
                     loop = self._in_open_loop(old.state)
-                    hit = checkpoints.equal(old, state, live, checkpoints.WITHIN if loop else checkpoints.LOOSE)
+                    hit = checkpoints.equal(
+                        old, state, live, checkpoints.WITHIN if loop and self._how == checkpoints.LOOSE else self._how
+                    )
                 if hit:
                     old.hits += 1
-                    wanted = old.wanted()
+                    wanted = old.wanted() if self.setting.bpf else None
                     if wanted is not None:
                         self._trail.mark(state, wanted)
                     if loop:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from ..errors import SpecError
 from ..kernel import helper as helper_rules
 from ..kernel import since, targets
+from ..kernel.capabilities import for_helper
 from ..uapi.attach import AttachType
 from ..uapi.map import MapType
 from ..uapi.prog import ProgType
@@ -196,6 +197,9 @@ def find(run: Run, number: int, slot: int) -> HelperRules:
             f"program of this type cannot use helper bpf_{helper.name}#{number}",
             hint=_who_may_call(run, number) + (f"; it is there since Linux {version}" if version else ""),
         )
+    needed = for_helper(helper.name, setting.prog_type)
+    if needed is not None and needed not in setting.capabilities:
+        raise Reject("helper", f"program of this type cannot use helper bpf_{helper.name}#{number} without {needed}")
     if not setting.gpl and setting.rules.gpl_only(number):
         raise Reject(
             "license",
@@ -399,7 +403,7 @@ def _key(run: Run, state: State, meta: Meta, reg: Reg, regno: int, arg: Arg) -> 
 
 def _constant_key(run: Run, state: State, reg: Reg, size: int) -> int:
     """The key, when it is a number on the stack that is known; else -1."""
-    if reg.type != STACK or not reg.fixed or not run.setting.at_least("6.14"):
+    if reg.type != STACK or not reg.fixed or not (run.setting.bpf and run.setting.at_least("6.14")):
         return -1
     at = reg.off + s64(reg.num.value)
     index, byte = (-at - 1) >> 3, at & 7

@@ -14,6 +14,7 @@ from .convergence import previous_entry, widen
 from .num import Num, sync
 from .program import JA, JA32, MAY_GOTO
 from .reject import Reject
+from .speculation import mispredict
 from .state import SPILL, Slot, State
 from .values import (
     ALLOC,
@@ -120,6 +121,8 @@ def _conditional(slot: int, target: int, kind: int, wide: bool, dst: int, src: i
                 run.mark_precise(state, dst)
             if constant is None and b.type == SCALAR:
                 run.mark_precise(state, src)
+            if not run.setting.perfmon:
+                mispredict(run, state, slot, after if taken else target, (dst,) if constant is not None else (dst, src))
             return target if taken else after
         linked = _linked(run, state, a, b) if a.id or b.id else None
         if linked is not None and len(linked) > 1:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from ..btf.fields import KPTRS, RCU_PROTECTED, Special
+from ..kernel.capabilities import for_field
 from ..uapi.map import MapFlags, MapType
 from ..uapi.prog import ProgType
 from . import btfwalk, sockets, stack, tnum
@@ -374,6 +375,10 @@ def _context(run: Run, off: int, size: int, write: bool) -> Reg | None:
     if run.setting.prog_type in (ProgType.TRACING, ProgType.LSM, ProgType.STRUCT_OPS, ProgType.EXT):
         return btfwalk.argument(run, off, size, write)
     if off < 0 or off % size:
+        return None
+    field = rules.at(off)
+    needed = for_field(run.setting.prog_type, field[0].name, write) if field is not None else None
+    if needed is not None and needed not in run.setting.capabilities:
         return None
     if write:
         return ANY if rules.store(off, size) else None

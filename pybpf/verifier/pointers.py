@@ -8,6 +8,7 @@ from .maps import MAX_OFFSET
 from .num import S64_MAX, S64_MIN, UNBOUNDED32, Num, sync
 from .num import s64 as signed64
 from .reject import Reject
+from .speculation import check_bounds
 from .tnum import U64
 from .values import (
     ANY,
@@ -36,6 +37,7 @@ from .values import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .explore import Run
+    from .speculation import Masking
 
 OPERATORS = {
     Alu.ADD: "+=",
@@ -86,14 +88,23 @@ def check_unmodified(reg: Reg, regno: int, *, fixed_ok: bool = False) -> None:
     )
 
 
-def result(run: Run, op: int, wide: bool, dst: int, pointer: Reg, number: Num, pointer_first: bool) -> Reg:
+def result(
+    run: Run,
+    op: int,
+    wide: bool,
+    dst: int,
+    pointer: Reg,
+    number: Num,
+    pointer_first: bool,
+    masking: Masking | None = None,
+) -> Reg:
     """The value of `pointer op number` (or `number op pointer`), written to register `dst`; Reject when it is not allowed."""
     umin, umax, smin, smax = number[2:6]
     known = not number[1]
     if (known and (smin != smax or umin != umax)) or smin > smax or umin > umax:
         return ANY  # bounds of a dead branch
     if not wide:
-        if op == Alu.SUB and run.setting.privileged:
+        if op == Alu.SUB and run.setting.perfmon:
             return ANY
         raise Reject("type", f"R{dst} 32-bit pointer arithmetic prohibited", regs=(dst,))
     kind = pointer.type & KIND
@@ -115,6 +126,8 @@ def result(run: Run, op: int, wide: bool, dst: int, pointer: Reg, number: Num, p
         raise Reject("type", f"R{dst} pointer arithmetic on {name} prohibited", regs=(dst,))
     _check_offset(number, 0, pointer.type, dst)
     _check_offset(pointer.num, pointer.off, pointer.type, dst)
+    if masking is not None:
+        masking.before(pointer, number)
     if op == Alu.ADD:
         new = _add(run, pointer, number, known, smin)
     elif op == Alu.SUB:
@@ -135,6 +148,10 @@ def result(run: Run, op: int, wide: bool, dst: int, pointer: Reg, number: Num, p
         text = f"R{dst} pointer arithmetic with {OPERATORS[Alu(op)]} operator prohibited"
         raise Reject("type", text, regs=(dst,))
     _check_offset(new.num, new.off, new.type, dst)
+    if not run.setting.perfmon:
+        check_bounds(new, dst)
+    if masking is not None:
+        masking.after(new)
     return new
 
 

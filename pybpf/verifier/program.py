@@ -99,8 +99,8 @@ class Program:
             kfunc = opcode == CALL and src == Call.KFUNC
             if not local and not kfunc:
                 continue
-            if not self.setting.privileged:
-                raise Reject("kernel-version", "calling other functions needs CAP_BPF", insn=slot)
+            if not self.setting.bpf:
+                raise Reject("privilege", "calling other functions needs CAP_BPF", insn=slot)
             if local:
                 target = slot + imm + 1
                 if not 0 <= target < count:

@@ -181,12 +181,12 @@ def write_at(
     byte = at & 7
     slot = frame.slot(index)
     if slot.reg is not None:
-        if not run.setting.privileged and size != 8 and slot.bytes[0] == SPILL and slot.reg.type != SCALAR:
+        if not run.setting.perfmon and size != 8 and slot.bytes[0] == SPILL and slot.reg.type != SCALAR:
             raise Reject("leak", "attempt to corrupt spilled pointer on stack")
         if slot.bytes[0] == DYNPTR:
             destroy_dynptr(run, state, frame, index)
             slot = frame.slot(index)
-    if value is not None and not byte and value.type == SCALAR:
+    if value is not None and not byte and value.type == SCALAR and run.setting.bpf:
         if source >= 0 and value.num.umax.bit_length() <= size * 8:
             value = identified(run, state.frames[-1].regs, source)
         elif value.id:
@@ -316,7 +316,7 @@ def check_range(
             if write:
                 frame.set_slot(index, Slot(slot.bytes[:byte] + bytes([MISC]) + slot.bytes[byte + 1 :], slot.reg))
             continue
-        if slot.bytes[0] == SPILL and slot.reg is not None and (slot.reg.type == SCALAR or run.setting.privileged):
+        if slot.bytes[0] == SPILL and slot.reg is not None and (slot.reg.type == SCALAR or run.setting.perfmon):
             if write:
                 frame.set_slot(index, Slot(_spoiled(slot.bytes)))
             continue

@@ -118,6 +118,7 @@ class State:
         "preempt",
         "rcu",
         "sleepable",
+        "speculative",
     )
 
     def __init__(self, frames: list[Frame]) -> None:
@@ -137,6 +138,7 @@ class State:
         self.hist: list[Note] = []
         self.began = 0
         self.sleepable = False
+        self.speculative = False  # what the processor may do after a wrong guess
 
     def copy(self) -> State:
         new = State.__new__(State)
@@ -156,6 +158,7 @@ class State:
         new.hist = self.hist.copy()
         new.began = self.began
         new.sleepable = self.sleepable
+        new.speculative = self.speculative
         return new
 
     @property

@@ -6,6 +6,7 @@ import re
 
 _TABLE = (
     ("license", r"GPL"),
+    ("privilege", r"CAP_BPF and CAP_SYS_ADMIN|^errno 1$"),
     ("leak", r"leaks addr|pointer comparison prohibited|!root|leaking pointer|partial copy of pointer"),
     (
         "encoding",
@@ -24,7 +25,7 @@ _TABLE = (
     ("reference", r"expects refcounted PTR_TO_BTF_ID"),
     ("map", r"tracing progs cannot use bpf_(timer|wq)"),
     ("btf", r"only allowed in functions that return"),
-    ("lock", r"spin_(un)?lock|while holding a lock|-ed region|preemption|use static function"),
+    ("lock", r"spin_(un)?lock|while holding a lock|-ed region|preemption|unmatched (rcu|attempt)|use static function"),
     ("reference", r"reference|must be referenced|unacquired|cannot overwrite referenced dynptr|unowned"),
     ("cfg", r"jump out of range|unreachable insn|last insn is not|jump into the middle|back-edge|invalid destination"),
     ("stack-depth", r"combined stack size|call stack of|stack size of subprog|tail_calls are not allowed when"),
@@ -80,7 +81,11 @@ _TABLE = (
         "argument",
         r"callback function not allowed|doesn't have constant offset|no valid bpf_|doesn't point to|variable \w+ access",
     ),
-    ("argument", r"expected (an initialized|pointer to an iterator|an uninitialized|prog array map)"),
+    ("btf", r"specifies invalid btf_id"),
+    (
+        "argument",
+        r"R\d is not a scalar|expected (an initialized|pointer to an iterator|an uninitialized|prog array map)",
+    ),
     ("argument", r"modified \w+ ptr|negative offset \w+ ptr|string is not|offset stack pointer cannot"),
     ("bounds", r"allowed memory range|make sure to bounds check|min value is negative, either use unsigned index"),
     (

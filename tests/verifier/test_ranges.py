@@ -14,6 +14,7 @@ import pytest
 from pybpf import ProgramSpec
 from pybpf.asm.insn import Insn
 from pybpf.kernel import rules
+from pybpf.kernel.capabilities import ALL
 from pybpf.uapi.prog import ProgType
 from pybpf.verifier.cfg import Cfg
 from pybpf.verifier.context import Env, Setting
@@ -126,7 +127,7 @@ def test_ranges_are_the_kernels(oracle):
         for _ in range(PROGRAMS):
             spec = arithmetic(rng)
             verdict = kernel.load(spec, log_level=2)
-            setting = Setting(spec, table, True, Env())
+            setting = Setting(spec, table, ALL, Env())
             program = Program(spec, setting)
             program.find_subprograms()
             program.check_jumps()
