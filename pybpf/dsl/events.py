@@ -37,6 +37,7 @@ REGISTERS = {
     "x86_64": ((112, 104, 96, 88, 72, 64), 80),
     "aarch64": (tuple(range(0, 64, 8)), 0),
 }
+SYSCALL_ARGUMENTS = 16  # where they begin in the trace event of a system call
 SYSCALL_REGISTERS = {"x86_64": (112, 104, 96, 56, 72, 64), "aarch64": tuple(range(0, 48, 8))}
 
 
@@ -56,11 +57,15 @@ def argument(c: Compiler, context: Any, name: str, node: Any) -> Front | None:
         return returned(c, context, node)
     if target is None:
         return None
-    names = [p for p, _ in signature(c, node)] if kind.name not in ("uprobe", "uretprobe") else []
+    names = [p for p, _ in signature(c, node)] if kind.prog_type != KPROBE else probed_names(c)
     if name in names:
         return parameter(c, context, names.index(name), node)
-    if kind.prog_type == KPROBE:
+    registers = c.unit.rules().context.fields if kind.prog_type == KPROBE else {}
+    if name in registers or any(register.startswith(f"{name}.") for register in registers):
         return None
+    if registers:
+        known = f"the arguments {', '.join(names)}, and " if names else ""
+        c.fail(f"{target} has no argument {name!r}; the context has {known}the registers {', '.join(registers)}", node)
     c.fail(f"{target} has no argument {name!r}; it has {', '.join(names) or 'none'}", node)
 
 
@@ -161,6 +166,18 @@ def machine(c: Compiler, node: Any) -> Any:
     return REGISTERS[name]
 
 
+def probed_names(c: Compiler) -> list[str]:
+    """The names of the arguments at a kprobe or ksyscall; none where nothing tells them."""
+    if c.unit.kind.name == "kprobe":
+        return [name for name, _ in _quiet_signature(c)]
+    if c.unit.kind.name != "ksyscall":
+        return []
+    from ..kernel.trace_events import event_format
+
+    fields = event_format(f"syscalls/sys_enter_{c.unit.attach_to}") or {}
+    return [name for name, (_, offset, _) in fields.items() if offset >= SYSCALL_ARGUMENTS]
+
+
 def probed(c: Compiler, context: Any, i: int, node: Any) -> Front:
     """Argument i of the function that a kprobe, uprobe or ksyscall stopped at."""
     registers, _ = machine(c, node)
@@ -215,6 +232,12 @@ class Arguments(Front):
 
     def __init__(self, context: Any) -> None:
         self.context = context
+
+    def what(self) -> str:
+        return "ctx.args"
+
+    def set_item(self, c: Compiler, index: Front, value: Front, node: Any) -> None:
+        c.fail("the arguments of what is traced cannot be written", node)
 
     def item(self, c: Compiler, index: Front, node: Any) -> Front:
         if not isinstance(index, Const) or not 0 <= index.obj < 12:
