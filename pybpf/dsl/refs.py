@@ -158,9 +158,10 @@ class Ref(Front):
     def again(self, c: Compiler, moved: Value, size: int, node: Any) -> Value:
         """A pointer into the packet that a number was added to is compared with the packet's end once more: the verifier
         knows nothing of it.  On the way that never is taken it is the pointer before."""
-        assert self.check is not None
         self.usable(c, node)
-        outside, inside = c.b.branch(">", 64, c.b.arith("add", moved, c.b.const(self.off + size)), self.check[2])
+        # A view that several ways brought is known to be there, and no more.
+        last = self.check[2] if self.check and self.check[0] == "end" else c.context().ends(c, node)[1]
+        outside, inside = c.b.branch(">", 64, c.b.arith("add", moved, c.b.const(self.off + size)), last)
         block = c.b.graph.new_block()
         for way in (inside, outside):
             c.b.state = way
