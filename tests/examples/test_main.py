@@ -42,6 +42,10 @@ ARGUMENTS = {
 TOGETHER = ("xdp_loader", "xdp_stats")
 
 
+# These wait for something else than events or the clock.
+WAITING = ("hello", "port_range", "reuseport_by_size", "splice_sockets", "syscall_table", "xsk_receive", "xsk_reply")
+
+
 class Enough(BaseException):
     """The example has run for a moment."""
 
@@ -84,7 +88,7 @@ def test_main(example, name, places, tracefs, monkeypatch, capsys):
     monkeypatch.setattr(time, "sleep", enough)
     monkeypatch.setattr(Reader, "__iter__", enough)
     before = signal.signal(signal.SIGALRM, enough)
-    signal.setitimer(signal.ITIMER_REAL, 2)  # those that wait for something else
+    signal.setitimer(signal.ITIMER_REAL, 3 if name in WAITING else 60)
     try:
         module.main(*words)
     except Enough:
