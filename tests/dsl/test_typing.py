@@ -81,7 +81,8 @@ def test_mypy(programs):
 
 
 def test_pyright(programs):
-    pyright = shutil.which("pyright")
+    here = Path(sys.executable).parent
+    pyright = shutil.which("pyright", path=f"{here}{os.pathsep}{os.environ.get('PATH', '')}")
     if not pyright:
         pytest.skip("pyright is not installed")
     (programs / "pyrightconfig.json").write_text(f'{{"extraPaths": ["{ROOT}"], "typeCheckingMode": "standard"}}')
