@@ -87,7 +87,8 @@ def guess(state: State, changes: Changes) -> State:
     """What is known where a loop begins that is entered with `state`."""
     out = state.copy()
     for reg, how in changes.registers.items():
-        out[reg] = _value(state[reg], how)
+        if reg < 10:  # r10 and what is no register cannot be written: such instructions are faults
+            out[reg] = _value(state[reg], how)
     slots = state[SLOTS]
     if slots and (changes.wild or changes.stored):
         out[SLOTS] = (

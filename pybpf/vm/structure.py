@@ -24,6 +24,7 @@ _MAX_NESTING = 17  # Python allows 20 loops and tries inside one another
 _MAX_INDENT = 80
 _BODY = 2  # columns that the body of a function is indented by
 _FEW = 4  # ways into a join that ends an `if`: long chains would be indented ever deeper
+_SWEEPS = 8
 _SHORT = 4  # instructions of a block that ends the program and is repeated rather than jumped to
 
 
@@ -144,7 +145,9 @@ def _flow(emitter: Emitter, blocks: dict[int, Block], sequence: list[int], entry
     around: dict[int, State] = {}  # what may come back to the beginning of a loop
     texts: dict[int, _Written] = {}
     states: dict[int, State] = {}
-    for sweep in range(8):
+    for sweep in range(_SWEEPS):
+        if sweep == _SWEEPS - 2:  # what is still moving is given up, so that the next sweep is the last
+            around = {head: [*[None] * 10, ("f", 0), {}] for head in loops}
         changed = False
         incoming: dict[int, State] = {start: entry}
         for first in sequence:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 
-from pybpf import VM, ProgramSpec, VmFault
+from pybpf import VM, MapSpec, ProgramSpec, VmFault
 from pybpf.errors import BpfError
 from pybpf.vm.context import PACKETS
 
@@ -34,6 +34,17 @@ def test_garbage(garbage, scale):
         assert one == other, f"seed {seed}"
         finished += len(one) == 3 and one != "budget"
     assert finished > 0, "no program ran to its end: the generator makes nothing worth running"
+
+
+def test_registers_that_do_not_exist_in_a_loop():
+    """Found by the generator: what a loop changes counted a register beyond r10."""
+    from pybpf.asm import Insn
+
+    for dst in (10, 11, 15):
+        insns = [Insn(0xB7, 0), Insn(0x07, dst, imm=1), Insn(0x55, 0, off=-2, imm=3), Insn(0x95)]
+        one, other = (outcome(insns, MapSpec(1, 4, 8, 4), 6, engine) for engine in ("interpreter", "translator"))
+        assert one == other
+        assert one[0] == 1
 
 
 def test_random_inputs():
