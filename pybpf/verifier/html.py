@@ -6,6 +6,8 @@ from __future__ import annotations
 from html import escape
 
 from ..asm.opcodes import LD_IMM64
+from ..errors import SpecError
+from ..kernel import helper
 from .program import CALL, EXIT, JA, JA32
 from .report import describe_state, path_of, way_to
 
@@ -29,7 +31,7 @@ h1{font-size:22px;margin:0 0 4px}h2{font-size:16px;margin:28px 0 8px}
 .finding .hint{color:var(--soft)}
 pre,code,td.code,text,.state{font:13px/1.45 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 pre{margin:6px 0;white-space:pre-wrap}
-.columns{display:grid;grid-template-columns:minmax(260px,1fr) 2.2fr;gap:24px;align-items:start}
+.columns{display:grid;grid-template-columns:fit-content(46%) 1fr;gap:24px;align-items:start}
 .graph{overflow:auto;max-height:92vh;position:sticky;top:12px;border:1px solid var(--line);border-radius:6px;background:var(--tint)}
 table{border-collapse:collapse;width:100%}
 td,th{text-align:left;vertical-align:top;padding:2px 10px;border-bottom:1px solid var(--line)}
@@ -44,7 +46,7 @@ details summary{cursor:pointer;color:var(--soft)}
 .state{white-space:pre-wrap;margin:2px 0 6px}
 svg rect{fill:#fff;stroke:#9aa4b2}svg .path rect{stroke:var(--path);stroke-width:2}svg .bad rect{stroke:var(--bad);stroke-width:2.5;fill:#fdeaea}
 svg .dead rect{stroke-dasharray:4 3;fill:#f7f8fa}
-svg path{fill:none;stroke:#9aa4b2}svg path.path{stroke:var(--path);stroke-width:2.2}
+svg path{fill:none;stroke-linejoin:round;stroke:#9aa4b2}svg path.path{stroke:var(--path);stroke-width:2.2}
 svg a text{fill:var(--ink)}
 @media(max-width:900px){.columns{grid-template-columns:1fr}.graph{position:static;max-height:50vh}}
 @media(prefers-color-scheme:dark){:root{--ink:#e4e8ee;--soft:#98a2b1;--line:#343c49;--ground:#14181f;--tint:#1b212b}
@@ -52,7 +54,10 @@ svg rect{fill:#232b37;stroke:#5c6675}svg .bad rect{fill:#4a2023}tr.bad td{backgr
 """
 
 _ROW = 15
-_WIDTH = 250
+_WIDTH = 270
+_CHARACTERS = 32
+_LANE = 9
+_INDENT = 18
 _MAX_LINES = 14
 _MAX_STATES = 8
 
@@ -167,6 +172,18 @@ class _View:
     def graph(self) -> str:
         """The control-flow graph as SVG: blocks from top to bottom in the order of the program, arrows for jumps."""
         column = self._columns()
+        order = {first: i for i, first in enumerate(self.blocks)}
+        edges = [
+            (first, slots[-1], i, target)
+            for first, slots in self.blocks.items()
+            for i, target in enumerate(self._follow(slots[-1]))
+            if target in order
+        ]
+        long = [(order[one], order[to], to) for one, _, _, to in edges if order[to] - order[one] != 1]
+        down = _lanes([(start, end, target) for start, end, target in long if end > start])
+        up = _lanes([(end, start, target) for start, end, target in long if end <= start])
+        margin = 24 + _LANE * (max(up.values(), default=-1) + 1)
+        side = margin + _WIDTH + _INDENT * max(column.values(), default=0) + 12  # right of all blocks
         top = 14
         places: dict[int, tuple[int, int, int]] = {}
         shapes = []
@@ -175,10 +192,10 @@ class _View:
             if len(lines) > _MAX_LINES:
                 lines = [*lines[: _MAX_LINES - 2], f"... {len(lines) - _MAX_LINES + 1} more", lines[-1]]
             height = _ROW * len(lines) + 12
-            left = 40 + column[first] * 60
+            left = margin + column[first] * _INDENT
             places[first] = (left, top, height)
             text = "".join(
-                f'<text x="{left + 8}" y="{top + 17 + i * _ROW}">{escape(line[:34])}</text>'
+                f'<text x="{left + 8}" y="{top + 17 + i * _ROW}">{escape(line if len(line) <= _CHARACTERS else line[: _CHARACTERS - 1] + "…")}</text>'
                 for i, line in enumerate(lines)
             )
             kind = self._kind(slots)
@@ -188,18 +205,20 @@ class _View:
             )
             top += height + 26
         arrows = []
-        for first, slots in self.blocks.items():
-            last = slots[-1]
-            for i, target in enumerate(self._follow(last)):
-                if target in places:
-                    on_path = (last, bool(i)) in self.steps or (
-                        len(self._follow(last)) == 1 and last in self.path and target in self.path
-                    )
-                    arrows.append(_arrow(places[first], places[target], i, on_path))
-        width = 60 + _WIDTH + 60 * (max(column.values(), default=0) + 1)
+        for first, last, i, target in edges:
+            on_path = (last, bool(i)) in self.steps or (
+                len(self._follow(last)) == 1 and last in self.path and target in self.path
+            )
+            if order[target] - order[first] == 1:
+                arrows.append(_arrow(places[first], places[target], i, on_path))
+            elif target in down and order[target] > order[first]:
+                arrows.append(_detour(places[first], places[target], side + _LANE * down[target], _WIDTH, on_path))
+            else:
+                arrows.append(_detour(places[first], places[target], margin - 12 - _LANE * up[target], 0, on_path))
+        width = side + _LANE * (max(down.values(), default=-1) + 1) + 12
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{top}" viewBox="0 0 {width} {top}" role="img" '
-            'aria-label="control-flow graph"><defs><marker id="tip" markerWidth="8" markerHeight="8" refX="7" refY="4" orient="auto">'
+            'aria-label="control-flow graph"><defs><marker id="tip" markerUnits="userSpaceOnUse" markerWidth="8" markerHeight="8" refX="7" refY="4" orient="auto">'
             f'<path d="M0 0L8 4L0 8z" style="fill:#9aa4b2;stroke:none"/></marker></defs>{"".join(arrows)}{"".join(shapes)}</svg>'
         )
 
@@ -238,6 +257,12 @@ class _View:
         )
 
     def _text(self, slot: int) -> str:
+        opcode, _, src, _, number = self.program.ops[slot]
+        if opcode == CALL and not src:
+            try:
+                return f"call bpf_{helper(number, self.program.setting.prog_type).name}"
+            except SpecError:
+                pass  # no helper has this number
         return str(self.program.insns[slot])
 
     def _states(self, slot: int) -> str:
@@ -256,15 +281,39 @@ class _View:
         return f"<details{opened}><summary>{len(seen)} {word}</summary>{shown}{more}</details>"
 
 
+def _lanes(spans: list[tuple[int, int, int]]) -> dict[int, int]:
+    """For jumps that pass other blocks, as (first row, last row, target): a lane for each target, where no two overlap."""
+    whole: dict[int, tuple[int, int]] = {}
+    for start, end, target in spans:
+        low, high = whole.get(target, (start, end))
+        whole[target] = min(low, start), max(high, end)
+    lanes: dict[int, int] = {}
+    taken: list[list[tuple[int, int]]] = []
+    for target, (low, high) in sorted(whole.items(), key=lambda item: item[1][1] - item[1][0]):
+        free = (i for i, rows in enumerate(taken) if all(high < other[0] or other[1] < low for other in rows))
+        lane = lanes[target] = next(free, len(taken))
+        if lane == len(taken):
+            taken.append([])
+        taken[lane].append((low, high))
+    return lanes
+
+
 def _arrow(source: tuple[int, int, int], target: tuple[int, int, int], taken: int, on_path: bool) -> str:
+    """From a block to the one below it."""
     left, top, height = source
-    start_x = left + (_WIDTH - 24 if taken else 24)
-    start_y = top + height
+    start_x, start_y = left + (_WIDTH - 24 if taken else 24), top + height
     end_x, end_y = target[0] + (_WIDTH // 2 if taken else 24), target[1]
-    if end_y > start_y:
-        bend = max(12, (end_y - start_y) // 2)
-        curve = f"M{start_x} {start_y}C{start_x} {start_y + bend} {end_x} {end_y - bend} {end_x} {end_y}"
-    else:  # a loop: back up on the left
-        curve = f"M{left} {start_y - 8}C8 {start_y} 8 {end_y} {target[0]} {end_y + 8}"
+    bend = max(12, (end_y - start_y) // 2)
+    return _curve(f"M{start_x} {start_y}C{start_x} {start_y + bend} {end_x} {end_y - bend} {end_x} {end_y}", on_path)
+
+
+def _detour(source: tuple[int, int, int], target: tuple[int, int, int], lane: int, edge: int, on_path: bool) -> str:
+    """From a block to another one, along a lane beside them: at their right `edge` down, at their left up."""
+    start_x, start_y = source[0] + edge, source[1] + source[2] - 8
+    end_x, end_y = target[0] + edge, target[1] + 8
+    return _curve(f"M{start_x} {start_y}H{lane}V{end_y}H{end_x}", on_path)
+
+
+def _curve(path: str, on_path: bool) -> str:
     kind = ' class="path"' if on_path else ""
-    return f'<path{kind} d="{curve}" marker-end="url(#tip)"/>'
+    return f'<path{kind} d="{path}" marker-end="url(#tip)"/>'

@@ -175,7 +175,9 @@ def bad_pointer(reg: Reg, regno: int) -> Reject:
             "null", text, hint="compare the pointer with NULL first, and use it where it is not", regs=(regno,)
         )
     hint = (
-        "this is a number, not a pointer: pointers are lost when they are truncated, or computed from numbers"
+        f"R{regno} is 0 on this path, which is NULL: go on only where the pointer is not 0"
+        if reg.null
+        else "this is a number, not a pointer: pointers are lost when they are truncated, or computed from numbers"
         if reg.type == SCALAR
         else f"nothing can be read or written through a {name}"
     )
