@@ -120,7 +120,7 @@ def _described(spec: MapSpec, token_fd: int, **options: int) -> int:
         try:
             return _create(spec, btf_fd=btf.fileno(), btf_key_type_id=key, btf_value_type_id=value, **options)
         except SyscallError as error:
-            if spec.btf or error.errno not in (EINVAL, EOPNOTSUPP, ENOTSUPP) or kernel_fields(spec.value):
+            if error.errno not in (EINVAL, EOPNOTSUPP, ENOTSUPP) or kernel_fields(spec.value):
                 raise
     return _create(spec, **options)
 

@@ -207,6 +207,27 @@ def test_maps_of_iproute2(build):
     assert (counts.max_entries, counts.pinning) == (100, "/sys/fs/bpf/tc/globals/counts")
 
 
+STRUCT_KEYS = """
+#include "common.h"
+struct key { int a; u64 b; }; struct val { int x; };
+struct inner { __uint(type, 2); __uint(max_entries, 1); __type(key, int); __type(value, struct val); };
+#define MAP(name, kind, ...) struct { __uint(type, kind); __uint(max_entries, 4); __VA_ARGS__ } name SEC(".maps");
+MAP(nested, 13, __type(key, struct key); __array(values, struct inner);)
+MAP(sockets, 18, __type(key, struct key); __type(value, int);)
+MAP(queue, 22, __type(value, struct val);)
+MAP(events, 4, __type(key, int); __type(value, u32);)
+MAP(devices, 14, __type(key, int); __type(value, u32);)
+"""
+
+
+@pytest.mark.kernel
+def test_maps_that_the_kernel_wants_undescribed(build):
+    with load_collection(open_elf(build(STRUCT_KEYS))) as live:
+        assert {name: m.info.key_size for name, m in live.maps.items()} == {
+            "nested": 16, "sockets": 16, "queue": 0, "events": 4, "devices": 4
+        }  # fmt: skip
+
+
 NESTED = IPROUTE2.replace(
     "unsigned _version",
     'struct bpf_map_def SEC("maps") inside = { 2, 4, 16, 10, 0, 7, 0, 9, 1 };\n'
