@@ -23,6 +23,7 @@ EPILOG = """examples:
   pybpf gen filter.o -o filter.py --name Filter
 """
 _SCALARS = {(1, False): "u8", (2, False): "u16", (4, False): "u32", (8, False): "u64"}
+_TAKEN = {"Any", "Collection", "IntEnum", "MapSpec", "ObjectSpec", "Program", "ProgramSpec", "Struct"}
 _SCALARS |= {(1, True): "s8", (2, True): "s16", (4, True): "s32", (8, True): "s64"}
 
 
@@ -51,8 +52,9 @@ def run(args: argparse.Namespace) -> int:
 def generate(raw: bytes, stem: str, file: str, class_name: str | None = None, target: Btf | None = None) -> str:
     """The text of the module for the object `raw`, which the module looks for as `file` beside itself."""
     obj = open_elf(raw, btf=target, name=stem)
-    types = _Types(_own_btf(raw))
-    body = _object_class(obj, types, class_name or _class_name(stem), file)
+    name = class_name or _class_name(stem)
+    types = _Types(_own_btf(raw), {*_TAKEN, name})
+    body = _object_class(obj, types, name, file)
     return (
         f'"""The programs, maps and variables of {file}; written by `pybpf gen`: change the C source, not this."""\n\n'
         + _imports(types, body)
@@ -71,7 +73,7 @@ def _imports(types: _Types, body: str) -> str:
     lines = ["from __future__ import annotations\n"]
     standard = [*(["import ctypes"] if types.needs_ctypes else []), "import os"]
     standard += ["from enum import IntEnum"] if types.needs_enum else []
-    standard += ["from typing import Any"]
+    standard += ["from typing import TYPE_CHECKING, Any" if types.needs_checking else "from typing import Any"]
     lines += ["\n".join(standard) + "\n"]
     lines += [f"from pybpf import {', '.join(['MapSpec', 'ProgramSpec', *used, 'load_collection', 'open_elf'])}"]
     lines += ["from pybpf.elf import ObjectSpec", "from pybpf.loader import Collection, Program\n\n\n"]
@@ -81,12 +83,13 @@ def _imports(types: _Types, body: str) -> str:
 class _Types:
     """Classes for structs and enumerations, each written once and after those it needs."""
 
-    def __init__(self, btf: Btf | None) -> None:
+    def __init__(self, btf: Btf | None, taken: set[str]) -> None:
+        self.taken = taken
         self.btf = btf
         self.chunks: list[str] = []
         self.used: set[str] = set()
         self.names: dict[str, str | None] = {}
-        self.needs_ctypes = self.needs_enum = False
+        self.needs_ctypes = self.needs_enum = self.needs_checking = False
 
     def spell(self, t: Type) -> str | None:
         """The Python name of a type; None for what has no counterpart (unions, bit-fields, pointers): use bytes."""
@@ -109,6 +112,11 @@ class _Types:
             return self._use("u64")
         return self.struct(inner, inner.name) if isinstance(inner, Struct) else None
 
+    def class_name(self, name: str) -> str:
+        """The name of a class for a C name, other than those that the module needs itself."""
+        found = _class_name(name)
+        return f"{found}_" if found in self.taken else found
+
     def _use(self, name: str) -> str:
         self.used.add(name)
         return name
@@ -117,7 +125,7 @@ class _Types:
         """The class of a struct, written now if it was not; `called` names one that has no name of its own."""
         if not called or t.is_union:
             return None
-        name = _class_name(called)
+        name = self.class_name(called)
         if name in self.names:
             return self.names[name]
         self.names[name] = None  # a struct that holds itself is no type
@@ -130,7 +138,7 @@ class _Types:
             if spelled is None or m.offset != -(-at // _alignment(m.type)) * _alignment(m.type):
                 return None
             at = m.offset + m.size
-            rows.append(f"    {_identifier(m.name)}: {spelled}  # byte {m.offset}: {m.type}\n")
+            rows.append(self._field(_identifier(m.name), spelled, f"# byte {m.offset}: {m.type}"))
         if not rows or -(-at // _alignment(t)) * _alignment(t) != t.size:
             return None
         self._use("Struct")
@@ -138,11 +146,24 @@ class _Types:
         self.names[name] = name
         return name
 
+    def _field(self, name: str, spelled: str, comment: str) -> str:
+        """One field; checkers are told of an array what reading it gives, for to them `u32[4]` is no type."""
+        if not spelled.endswith("]"):
+            return f"    {name}: {spelled}  {comment}\n"
+        self.needs_checking = True
+        element = spelled.partition("[")[0]
+        hint = "bytes"
+        if element != "char":
+            self.needs_ctypes = True
+            size, signed = next(key for key, scalar in _SCALARS.items() if scalar == element)
+            hint = f"ctypes.Array[ctypes.c_{'' if signed else 'u'}int{size * 8}]"
+        return f"    if TYPE_CHECKING:\n        {name}: {hint}\n    else:\n        {name}: {spelled}  {comment}\n"
+
     def enums(self, t: Type) -> None:
         """Write a class for an enumeration with a name."""
         if isinstance(t, Enum) and t.name and t.items:
             self.needs_enum = True
-            name = _class_name(t.name)
+            name = self.class_name(t.name)
             if name not in self.names:
                 self.names[name] = name
                 rows = "".join(f"    {_identifier(field)} = {value}\n" for field, value in t.items)
@@ -231,7 +252,7 @@ def _typed_maps(obj: ObjectSpec, types: _Types) -> list[str]:
     for symbol, spec in obj.maps.items():
         for which in ("key", "value"):
             type_ = getattr(spec, which)
-            name = types.names.get(_class_name(type_.__name__)) if isinstance(type_, type) else None
+            name = types.names.get(types.class_name(type_.__name__)) if isinstance(type_, type) else None
             if name:
                 lines.append(f"        self.object = self.object.edit_map({symbol!r}, {which}={name})\n")
     return lines
