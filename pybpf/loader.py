@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _PROG_ARRAY, _STRUCT_OPS = 3, 26  # MapType
 _STRUCT_OPS_PROG = 27  # ProgType
 # asm.Pseudo and asm.Call; their enums are not worth loading here.
-_MAP_FD, _MAP_VALUE, _BTF_ID, _KFUNC = 1, 2, 3, 2
+_MAP_FD, _MAP_VALUE, _BTF_ID, _KFUNC, _FUNC = 1, 2, 3, 2, 4
 _CHECKED_AGAINST_A_TARGET = frozenset((26, 27, 28, 29))  # TRACING, STRUCT_OPS, EXT, LSM
 
 # Program types whose test run takes a packet and gives one back: SOCKET_FILTER, SCHED_CLS, SCHED_ACT, XDP, CGROUP_SKB,
@@ -465,7 +465,7 @@ def _linked(spec: ProgramSpec, maps: Mapping[str, Map]) -> list[Insn]:
     """The instructions with labels resolved and descriptors in place of the names of maps."""
     insns = list(spec.insns)
     named = [i for i, insn in enumerate(insns) if insn.symbol is not None]
-    if any(not insns[i].wide for i in named):
+    if any(not insns[i].wide or insns[i].src == _FUNC for i in named):
         from .asm.symbols import resolve
 
         insns = resolve(insns)

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from .types import Codec
 
 
+GPL_COMPATIBLE = ("GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL")
+"""Licences with which the kernel lets programs call every helper (license_is_gpl_compatible)."""
+
+
 class Spec:
     """A value: its fields are given once, compared by value, and copied with changes by `replace`."""
 

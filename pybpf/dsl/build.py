@@ -49,6 +49,7 @@ class Builder:
         self.version = 0
         self.consts: dict[int, Value] = {}
         self.locked: Any = None  # complains of a call while a lock is held
+        self.licensed: Any = None  # complains of a helper that the program's licence rules out; None where none is
         self.shared: dict[Any, Value] = {}  # (op, args, aux, ...) -> the value made last
         self.state: State = State(graph.new_block(), {}, {}, {})
 
@@ -172,6 +173,8 @@ class Builder:
     def call(self, kind: str, target: Any, name: str, args: list[Value], lo: int = S64_MIN, hi: int = S64_MAX) -> Value:
         if "lock" in self.state.owned and kind != "kfunc" and name != "spin_lock":
             self.locked(name)
+        if self.licensed is not None and kind == "helper":
+            self.licensed(target, name)
         value = self.emit("call", args, Callee(kind, target, name), 64, lo, hi)
         self.forget_memory()
         return value

@@ -69,7 +69,7 @@ def arguments(c: Compiler, node: Any) -> tuple[list[Front], dict[str, Front]]:
 def apply(c: Compiler, target: Any, args: list[Front], kw: dict[str, Front], node: Any) -> Front:
     """Call a Python object known at compile time."""
     custom = getattr(target, "__bpf_call__", None)
-    if custom is not None:
+    if custom is not None and not isinstance(target, type):
         return custom(c, args, kw, node)  # type: ignore[no-any-return]
     if isinstance(target, tuple) and hasattr(target, "to_ebpf"):
         from .filters import predicate
@@ -82,7 +82,7 @@ def apply(c: Compiler, target: Any, args: list[Front], kw: dict[str, Front], nod
         return builtin(c, args, kw, node)
     if is_struct(target) or isinstance(target, Array) or is_array(target):
         return make(c, target, args, kw, node)
-    if isinstance(target, FunctionType):
+    if isinstance(target, FunctionType) and not hasattr(target, "__bpf_pure__"):
         return inline(c, target, args, kw, node)
     if isinstance(target, type) and scalar_of(target) is not None and issubclass(target, (int, ctypes._SimpleCData)):
         only = single(c, args, kw, node, Const(0))
@@ -110,7 +110,7 @@ _PURE_BUILTINS = (len, ord, chr, int, bytes, str, round, pow, sum, sorted, hash,
 
 def pure(target: Any) -> bool:
     """Functions that may be called while compiling, with constants: their result depends on nothing else."""
-    if getattr(target, "__module__", None) in _PURE_MODULES:
+    if getattr(target, "__module__", None) in _PURE_MODULES or getattr(target, "__bpf_pure__", False):
         return True
     owner = getattr(target, "__self__", None)
     if isinstance(owner, (str, bytes, int, tuple, list, dict)) or owner in (int, bytes, str, dict):

@@ -7,6 +7,7 @@ refused by name.
 from __future__ import annotations
 
 from ..errors import CompileError
+from ..spec import GPL_COMPATIBLE
 from .build import Builder, State
 from .ir import Graph, Slot, Value
 from .program import version
@@ -118,6 +119,8 @@ class Compiler:
         self.graph = graph
         self.b = Builder(graph)
         self.b.locked = self.locked
+        if unit.license not in GPL_COMPATIBLE:
+            self.b.licensed = self.licensed
         self.frame: Frame = None  # type: ignore[assignment]
         self.speculating = 0
         self.suppressed = False
@@ -148,6 +151,14 @@ class Compiler:
     def locked(self, name: str) -> None:
         """Nothing can be called under a spin lock, this kernel's rule."""
         self.fail(f"{name} is called under {self.state.owned['lock']}: call it before or after, and keep its result")
+
+    def licensed(self, number: int, name: str) -> None:
+        """Some helpers are for programs under the GPL only."""
+        from ..kernel import rules
+
+        if rules(self.unit.kernel_name).gpl_only(number):
+            self.fail(f"{name} is for programs with a GPL-compatible licence, and this one says {self.unit.license!r}: "
+                      f"it may say {', '.join(GPL_COMPATIBLE)}")  # fmt: skip
 
     def lenient(self) -> bool:
         """While the types of a loop's variables are still being found, complaints about them wait."""

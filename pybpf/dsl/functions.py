@@ -252,6 +252,9 @@ def kfunc(name: str) -> Kfunc:
     return Kfunc(name)
 
 
+kfunc.__bpf_pure__ = True  # type: ignore[attr-defined]
+
+
 def call_kernel(c: Compiler, name: str, args: list[Front], kw: dict[str, Front], node: Any) -> Front:
     """A call of a kernel function: prototype from the kernel's BTF, what it takes over and gives away from our table."""
     from ..btf import Btf

@@ -397,6 +397,8 @@ def each(c: Compiler, node: Any, front: Front) -> None:
         if short(n, node.body):
             return unrolled(c, node, [Const(i) for i in range(n)], load)
         return counted(c, node, Const(0), Const(n), 1, load)
+    if hasattr(front, "spec"):
+        c.fail("a program visits a map's entries by m.for_each(callback, context)", node)
     c.fail("a for loop runs over range(...), bounded(n, max=...), a constant sequence or an array", node)
     return None
 

@@ -105,6 +105,9 @@ class MapRef(Front):
         given.check = None
         return given
 
+    def attribute(self, c: Compiler, name: str, node: Any) -> Front:
+        c.fail(f"{self.what()} has no {name!r} inside a program; it has {', '.join(self.methods())}", node)
+
     def is_none(self, c: Compiler, node: Any) -> Any:
         from .conditions import always
 

@@ -69,7 +69,7 @@ def formatted(c: Compiler, part: Any) -> tuple[str, Value | None]:
         and is_array(front.type)
         and getattr(as_array(front.type).element, "name", "") in ("char", "u8")
     ):
-        if spec:
+        if spec not in ("", "s"):
             c.fail("text has no format: write {name}", part)
         return "%s", front.pointer(c, part)
     if hasattr(front, "pointer_value") and not hasattr(front, "number_only"):

@@ -66,6 +66,11 @@ class Const(Front):
     def what(self) -> str:
         return f"{self.obj!r}"
 
+    def set_item(self, c: Compiler, index: Front, value: Front, node: Any) -> None:
+        if isinstance(self.obj, (tuple, list, dict, bytes, str)):
+            c.fail(f"{self.what()} is a constant: make an array to write to, for example u32[4]()", node)
+        super().set_item(c, index, value, node)
+
     def number(self, c: Compiler, node: Any) -> Int | Const:
         if isinstance(self.obj, int):
             return self

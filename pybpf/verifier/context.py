@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from ..errors import BtfError, NotSupportedError
 from ..kernel.capabilities import BPF, PERFMON
+from ..spec import GPL_COMPATIBLE
 from ..uapi.prog import ProgFlags, ProgType
 from .reject import Reject, Unsure
 from .values import BTF_ID, MEM, PERCPU, RDONLY, Reg
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from .maps import Map
     from .program import Program
 
-GPL_COMPATIBLE = frozenset(
-    ("GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL")
-)
 # BPF_ANY_ALIGNMENT and test flags change nothing on x86-64 but strictness.
 KNOWN_FLAGS = 0xFF
 

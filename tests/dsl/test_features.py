@@ -25,6 +25,7 @@ from pybpf import (
     RingBuf,
     Stack,
     Struct,
+    UserRingBuf,
     XdpAction,
     char,
     load,
@@ -578,3 +579,26 @@ def test_signed_comparison_of_results():
 
 
 _ = s64
+
+
+commands = UserRingBuf(4096)
+
+
+def command(record, seen):
+    number = u64[1]()
+    bpf.dynptr_read(number, 8, record, 0, 0)
+    seen[0] += number[0]
+    return 0
+
+
+@xdp
+def drains(ctx):
+    """No jump in it: the callback's address is the only reference to code."""
+    seen = u64[1]()
+    bpf.user_ringbuf_drain(commands, command, seen, 0)
+    return 1
+
+
+def test_a_callback_alone_is_linked():
+    with load(drains) as prog:
+        assert prog.test_run(data=PACKET).retval == 1

@@ -8,8 +8,23 @@ import sys
 
 import pytest
 
-from pybpf import Array, CompileError, HashMap, RingBuf, Struct, sched_cls, tracepoint, types, u32, u64, xdp
+from pybpf import (
+    Array,
+    CompileError,
+    HashMap,
+    RingBuf,
+    Struct,
+    kfunc,
+    printk,
+    sched_cls,
+    tracepoint,
+    types,
+    u32,
+    u64,
+    xdp,
+)
 from pybpf import helpers as bpf
+from pybpf.dsl.functions import Kfunc
 from pybpf.net import Ethernet, IPv4, Udp
 
 counts = HashMap(u32, u64, max_entries=8)
@@ -24,6 +39,7 @@ class Pair(Struct):
 pairs = HashMap(u32, Pair, max_entries=8)
 ring = RingBuf(Pair, size=4096)
 SCOPE = {
+    "printk": printk, "kfunc": kfunc, "Kfunc": Kfunc,
     **vars(types), "counts": counts, "slots": slots, "Pair": Pair, "pairs": pairs, "ring": ring, "bpf": bpf,
     "Ethernet": Ethernet, "IPv4": IPv4, "Udp": Udp,
 }  # fmt: skip
@@ -277,3 +293,25 @@ def test_locks_and_timers_are_refused_with_advice(body, told):
 def test_fields_of_sockets_are_refused_with_advice():
     with pytest.raises(CompileError, match="sk_fullsock"):
         build("sk = ctx.sk\nif sk is None:\n    return 0\nreturn sk.mark", sched_cls).insns  # noqa: B018
+
+
+def test_helpers_under_the_gpl():
+    with pytest.raises(CompileError, match="trace_printk is for programs with a GPL-compatible licence"):
+        build("printk('x')\nreturn 0", license="MIT").insns  # noqa: B018
+    assert build("printk('x')\nreturn 0", license="Dual BSD/GPL").insns
+    assert build("counts[1] += 1\nreturn 0", license="MIT").insns
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("for k in counts:\n    pass\nreturn 0", r"m\.for_each\(callback, context\)"),
+        ("for k, v in counts.items():\n    pass\nreturn 0", "has no 'items' inside a program; it has get, update"),
+        ("x = [0, 0]\nx[0] = 1\nreturn 0", "is a constant: make an array"),
+        ("f = kfunc('no_such_function')\nf()\nreturn 0", "no_such_function is not known here"),
+        ("f = Kfunc('x')\nreturn 0", "cannot be called inside a program"),
+    ],
+)
+def test_what_to_write_instead(body, told):
+    with pytest.raises(CompileError, match=told):
+        build(body).insns  # noqa: B018
