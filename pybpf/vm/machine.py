@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from ctypes import Structure
 
-from ..errors import SpecError, VmFault
+from ..errors import KindError, SpecError, VmFault
 from ..spec import MapSpec, ProgramSpec
 from . import context, coverage, helpers
 from .environment import Environment
@@ -95,6 +95,10 @@ class VM:
         `NotSupportedError` for a helper that is not modelled.
         """
         image = self.images[0] if spec is None else self._image(spec)
+        if isinstance(data, (str, int)):
+            raise KindError(
+                f"data is {data!r}: expected the bytes of a packet, or an object that bytes() turns into them"
+            )
         given = None if data is None else bytes(data)
         made = context.make(image.spec, ctx, self.mem, self.env, given)
         lines: list[TraceLine] = []
@@ -104,7 +108,7 @@ class VM:
         elif self.coverage is not None:
             run.visit = self.coverage.visit
         try:
-            r0 = run.repeat(image, repeat)
+            r0 = run.repeat(image, max(repeat, 1))  # 0 counts as 1, as in TEST_RUN
             out = made.packet_output()
         finally:
             image.executed += run.insns

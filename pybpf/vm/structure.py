@@ -385,7 +385,7 @@ class _Writer:
             self.falls = True
             return
         if back:
-            self.put("if n > S.budget: S.insns = n; raise S.out_of_budget()", self.blocks[target].first)
+            self.put("if n > S.budget: OVER(S, n)", self.blocks[target].first)
         frame = self.frames[-1]
         if frame.node == target and frame.loop == back:
             self.put("continue" if back else "break")
@@ -409,7 +409,7 @@ class _Writer:
         self.put("pc = 0")
         self.put("while True:")
         self.indent += 1
-        self.put("if n > S.budget: S.insns = n; raise S.out_of_budget()")
+        self.put("if n > S.budget: OVER(S, n)")
         self.choose(nodes, 0, len(nodes))
 
     def choose(self, nodes: list[int], low: int, high: int) -> None:

@@ -155,6 +155,7 @@ def functions_of(run: Run, image: Image) -> dict[int, Callable[..., int]]:
         "SURPRISE": partial(surprise, image, module),
         "SURPRISES": SURPRISES,
         "AT": _atomic,
+        "OVER": _over,
         "FB": int.from_bytes,
         "SD": SIGNED_ALU[0x30],
         "SM": SIGNED_ALU[0x90],
@@ -210,6 +211,11 @@ def surprise(image: Image, module: Module, run: Run, start: int) -> int:
     if image.surprises > _PATIENCE:
         image.refused = True
     return execute(run, image, slot, regs)
+
+
+def _over(run: Run, insns: int) -> None:
+    run.insns = insns
+    raise run.out_of_budget()
 
 
 def _atomic(run: Run, address: int, size: int, operation: int, value: int, expected: int) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pybpf import VM, Array, InputError, ProgramSpec, SpecError, SyscallError, VerifierError, asm, load, u64
+from pybpf import VM, Array, InputError, KindError, ProgramSpec, SpecError, SyscallError, VerifierError, asm, load, u64
 from pybpf.asm import Insn
 from pybpf.btf import Btf
 from pybpf.kernel.run_context import nf_hook_state
@@ -169,6 +169,12 @@ def test_fields_by_name(prog_type, data, ctx):
     if prog_type != ProgType.RAW_TRACEPOINT:
         assert bytes(offline.ctx) == bytes(kernel.ctx)
         assert type(offline.ctx) is type(kernel.ctx)
+
+
+@pytest.mark.parametrize("data", ["text", 64])
+def test_packets_are_bytes(data):
+    with pytest.raises(KindError, match="expected the bytes of a packet"):
+        VM(returning(ProgType.XDP, "r0 = 2")).run(data=data)
 
 
 def test_refused_input_is_both_errors():
