@@ -16,10 +16,19 @@ A line is `name: argument ... -> result [effects]`.
     dynptr dynptr.skb dynptr.xdp dynptr.clone      a dynptr on the stack; one to be made
     slice          a buffer, or NULL, whose constant size is the next argument, `size`
     irq.save irq.restore   8 bytes of stack for the state of interrupts
+    map            a map, as a wide load gives it, or as the kernel's struct bpf_map
+    mem mem:N      memory whose size is the next argument, or of N bytes, read and written
+    wq func        a bpf_wq in a map's value; a function of the program
+    type           the constant id of a type of the kernel
+    new drop counted       the constant id of a structure of the program; an object of it, given up; one that counts its owners
+    root:K node:K linked:K     of a list or rb tree: its root, while its lock is held; a node to put in; a node that is in
+    lock unlock    a bpf_res_spin_lock
 
-Results are `int`, `void`, a struct's name, `mem4` (read-only memory of 4 bytes), `slice`; `?` behind one: may be NULL.
-Effects: `acquire` (the result must be released), `packet`: pointers into the packet are void after the call, and the
-functions that are nothing but their effect: `rcu+`, `rcu-`, `preempt+`, `preempt-`.
+`ctx:C` is also taken as the kernel's structure behind the context C; `?` behind an argument: may be NULL.
+Results are `int`, `void`, a struct's name, `mem4` (read-only memory of 4 bytes), `slice`, `object` (what `new` or `counted`
+named), `node` (of `root`), `cast` (to `type`), `ctx`, `lock` (0, or an error and no lock); `?` behind one: may be NULL.
+Effects: `acquire` (the result must be released), `sleep` (sleepable programs only), `percpu`, `rcu` (RCU keeps the result alive),
+`throw`, and the functions that are nothing but their effect: `rcu+`, `rcu-`, `preempt+`, `preempt-`.
 """
 
 from __future__ import annotations
@@ -74,8 +83,8 @@ bpf_cpumask_copy: rcu:bpf_cpumask rcu:cpumask -> void
 bpf_cpumask_any_distribute: rcu:cpumask -> int
 bpf_cpumask_any_and_distribute: rcu:cpumask rcu:cpumask -> int
 bpf_cpumask_weight: rcu:cpumask -> int
-bpf_dynptr_from_skb: ctx num dynptr.skb -> int
-bpf_dynptr_from_xdp: ctx num dynptr.xdp -> int
+bpf_dynptr_from_skb: ctx:__sk_buff num dynptr.skb -> int
+bpf_dynptr_from_xdp: ctx:xdp_md num dynptr.xdp -> int
 bpf_dynptr_adjust: dynptr num num -> int
 bpf_dynptr_is_null: dynptr -> int
 bpf_dynptr_is_rdonly: dynptr -> int
@@ -83,6 +92,59 @@ bpf_dynptr_size: dynptr -> int
 bpf_dynptr_clone: dynptr dynptr.clone -> int
 bpf_dynptr_slice: dynptr num slice size -> slice?
 bpf_dynptr_slice_rdwr: dynptr num slice size -> slice?
+bpf_obj_new_impl: new any -> object? acquire
+bpf_percpu_obj_new_impl: new:percpu any -> object? acquire percpu
+bpf_obj_drop_impl: drop any -> void
+bpf_percpu_obj_drop_impl: drop:percpu any -> void
+bpf_refcount_acquire_impl: counted any -> object? acquire
+bpf_list_push_front_impl: root:list node:list any num -> int
+bpf_list_push_back_impl: root:list node:list any num -> int
+bpf_list_pop_front: root:list -> node? acquire
+bpf_list_pop_back: root:list -> node? acquire
+bpf_list_front: root:list -> node?
+bpf_list_back: root:list -> node?
+bpf_rbtree_add_impl: root:rb node:rb func any num -> int
+bpf_rbtree_remove: root:rb linked:rb -> node? acquire
+bpf_rbtree_first: root:rb -> node?
+bpf_rbtree_root: root:rb -> node?
+bpf_rbtree_left: root:rb linked:rb -> node?
+bpf_rbtree_right: root:rb linked:rb -> node?
+bpf_res_spin_lock: lock -> lock
+bpf_res_spin_unlock: unlock -> void
+bpf_throw: num -> void throw
+bpf_rdonly_cast: any type -> cast
+bpf_cast_to_kern_ctx: ctx -> ctx
+bpf_arena_alloc_pages: map any num num num -> int sleep
+bpf_arena_free_pages: map any num -> void sleep
+bpf_map_sum_elem_count: map -> int
+bpf_wq_init: wq map num -> int
+bpf_wq_set_callback_impl: wq func num any -> int
+bpf_wq_start: wq num -> int
+bpf_iter_task_new: iter.new:task trusted?:task_struct num -> int
+bpf_iter_task_next: iter.next:task -> task_struct?
+bpf_iter_task_destroy: iter.end:task -> void
+bpf_iter_css_new: iter.new:css trusted:cgroup_subsys_state num -> int
+bpf_iter_css_next: iter.next:css -> cgroup_subsys_state? rcu
+bpf_iter_css_destroy: iter.end:css -> void
+bpf_iter_css_task_new: iter.new:css_task trusted:cgroup_subsys_state num -> int
+bpf_iter_css_task_next: iter.next:css_task -> task_struct?
+bpf_iter_css_task_destroy: iter.end:css_task -> void
+bpf_crypto_ctx_create: mem num mem:4 -> bpf_crypto_ctx? acquire sleep
+bpf_crypto_ctx_acquire: rcu:bpf_crypto_ctx -> bpf_crypto_ctx? acquire
+bpf_crypto_ctx_release: own:bpf_crypto_ctx -> void
+bpf_crypto_encrypt: rcu:bpf_crypto_ctx dynptr dynptr dynptr? -> int
+bpf_crypto_decrypt: rcu:bpf_crypto_ctx dynptr dynptr dynptr? -> int
+bpf_skb_ct_lookup: ctx:__sk_buff mem num mem num -> nf_conn? acquire
+bpf_skb_ct_alloc: ctx:__sk_buff mem num mem num -> nf_conn___init? acquire
+bpf_xdp_ct_lookup: ctx:xdp_md mem num mem num -> nf_conn? acquire
+bpf_xdp_ct_alloc: ctx:xdp_md mem num mem num -> nf_conn___init? acquire
+bpf_ct_insert_entry: own:nf_conn___init -> nf_conn? acquire
+bpf_ct_release: own:nf_conn -> void
+bpf_ct_set_timeout: trusted:nf_conn___init num -> void
+bpf_ct_change_timeout: trusted:nf_conn num -> int
+bpf_ct_set_status: trusted:nf_conn___init num -> int
+bpf_ct_change_status: trusted:nf_conn num -> int
+bpf_copy_from_user_str: mem num any num -> int sleep
 bpf_strlen: any -> int
 bpf_strnlen: any num -> int
 bpf_strcmp: any any -> int
@@ -90,8 +152,28 @@ bpf_strchr: any num -> int
 bpf_strstr: any any -> int
 """
 
-ITERATOR_SLOTS = {"num": 1, "bits": 2}
+ITERATOR_SLOTS = {"num": 1, "bits": 2, "task": 3, "css": 3, "css_task": 1}
 """Iterator -> how many 8-byte slots of the stack it takes."""
+
+
+KERNEL_CONTEXTS = {
+    "__sk_buff": "sk_buff",
+    "xdp_md": "xdp_buff",
+    "bpf_sock": "sock",
+    "bpf_sock_addr": "bpf_sock_addr_kern",
+    "bpf_sock_ops": "bpf_sock_ops_kern",
+    "sk_msg_md": "sk_msg",
+    "bpf_sockopt": "bpf_sockopt_kern",
+    "bpf_sysctl": "bpf_sysctl_kern",
+    "bpf_cgroup_dev_ctx": "bpf_cgroup_dev_ctx",
+    "sk_reuseport_md": "sk_reuseport_kern",
+    "bpf_sk_lookup": "bpf_sk_lookup_kern",
+    "bpf_perf_event_data": "bpf_perf_event_data_kern",
+    "pt_regs": "pt_regs",
+    "bpf_nf_ctx": "bpf_nf_ctx",
+    "flow dissector": "bpf_flow_dissector",
+}
+"""Context -> the structure that the kernel itself works on (include/linux/bpf_types.h)."""
 
 
 class Kfunc:

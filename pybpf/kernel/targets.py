@@ -6,6 +6,8 @@ the running kernel again.
 
 from __future__ import annotations
 
+from ..uapi.prog import ProgType
+
 # iterator -> (argument, what it is); every other argument is a valid pointer, or a number.
 #   null: a kernel object, or NULL; trusted: the same, and the object is certainly alive; key, value: a buffer, or NULL
 ITERATORS: dict[str, tuple[tuple[int, str], ...]] = {
@@ -34,6 +36,13 @@ ITERATOR_HELPERS: dict[str, tuple[str, ...]] = {
     "unix": ("setsockopt", "getsockopt"),
 }
 """Helpers that only programs of one iterator may call, beside those of all."""
+
+WRITABLE: dict[tuple[int, str], tuple[str, ...]] = {
+    (program, struct): ("mark",)
+    for program in (ProgType.SCHED_CLS, ProgType.XDP)
+    for struct in ("nf_conn", "nf_conn___init")
+}
+"""(program type, kernel structure) -> fields that programs may write (nf_conntrack_btf_struct_access)."""
 
 _NULLABLE = """
 sched_pi_setprio:1 sched_stick_numa:2 sched_swap_numa:2 tmigr_update_events:0 mm_page_alloc:0

@@ -26,7 +26,7 @@ def load_btf(raw: bytes, token_fd: int = 0) -> Fd:
     """
     global _features
     try:
-        return Fd(btf_load(raw, token_fd=token_fd))
+        return _again(raw) or Fd(btf_load(raw, token_fd=token_fd))
     except SyscallError as refusal:
         from ..btf.compat import FEATURES, probe, sanitize
 
@@ -49,12 +49,39 @@ def _takes(raw: bytes, token_fd: int) -> bool:
     return True
 
 
+# The kernel tells types apart by the BTF object that they are in: a program's own structures are those of its maps only when both
+# name one object.  So what a map was described with is found again by its id, as long as the map lives.
+_ids: dict[bytes, int] = {}
+_MOST = 16
+
+
+def _remember(raw: bytes, made: Fd) -> None:
+    if len(_ids) >= _MOST:
+        _ids.pop(next(iter(_ids)))
+    _ids[raw] = btf_info(made.fileno())[0]
+
+
+def _again(raw: bytes) -> Fd | None:
+    """The BTF object that a map was described with, if the kernel still has it and lets us look for it."""
+    known = _ids.get(raw)
+    if known is None:
+        return None
+    try:
+        return Fd(fd_by_id("btf", known))
+    except SyscallError:
+        del _ids[raw]
+        return None
+
+
 def describe(spec: MapSpec, token_fd: int = 0) -> tuple[Fd, int, int] | None:
     """`(BTF in the kernel, id of the key, id of the value)` of a map, or None where there is nothing to say."""
     if spec.btf:
         if not (spec.btf_key or spec.btf_value):
             return None
-        return load_btf(bytes(spec.btf), token_fd), spec.btf_key, spec.btf_value
+        raw = bytes(spec.btf)
+        made = load_btf(raw, token_fd)
+        _remember(raw, made)
+        return made, spec.btf_key, spec.btf_value
     if spec.value is None and spec.key is None:
         return None
     from ..btf.builder import btf_for_map

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from ..btf import Array, Struct
 from ..btf.kinds import Kind
-from ..errors import BtfError
 from ..kernel import targets
 from ..uapi.attach import AttachType
 from ..uapi.map import MapType
@@ -94,12 +93,12 @@ def _number(size: int) -> Reg:
 
 
 def _struct(run: Run, name: Name) -> Struct:
-    try:
-        found = _btf(run, name[0]).find(name[1], Kind.STRUCT)
-    except BtfError:
-        raise Unsure(f"struct {name[1]} is not in the BTF that is known here") from None
-    assert isinstance(found, Struct)
-    return found
+    btf = _btf(run, name[0])
+    for kind in (Kind.STRUCT, Kind.UNION):
+        for found in btf.find_all(name[1], kind):
+            assert isinstance(found, Struct)
+            return found
+    raise Unsure(f"struct {name[1]} is not in the BTF that is known here")
 
 
 def access(run: Run, state: State, reg: Reg, regno: int, off: int, size: int, write: bool) -> Reg | None:
@@ -120,18 +119,32 @@ def access(run: Run, state: State, reg: Reg, regno: int, off: int, size: int, wr
         raise Reject("type", f"R{regno} is ptr_{name[1]} access percpu memory: off={off}", regs=(regno,))
     if write and not reg.type & ALLOC and run.setting.prog_type == ProgType.STRUCT_OPS and reg.trusted:
         raise Unsure(f"which fields of struct {name[1]} this program may write is not known here")
+    if write and not reg.type & ALLOC and _writable(run, reg, off, size):
+        return None
     if write and not reg.type & ALLOC:
         raise Reject("type", "only read is supported", hint="kernel objects cannot be written directly", regs=(regno,))
-    if write:
-        if off + size > _struct(run, name).size:
-            raise Reject("bounds-memory", f"access beyond struct {name[1]} at off {off} size {size}", regs=(regno,))
-        return None
+    if reg.type & ALLOC:
+        from .objects import check_access
+
+        check_access(run, name[1], off, size)
+        load(run, name, off, size)
+        return None if write else _number(size)
     via: list[str] = []
     value = load(run, name, off, size, via)
     if value.kind == BTF_ID:
         value.type = BTF_ID | _trust(run, state, reg, value, via[0])
         value.id = run.new_id() if value.type & MAYBE_NULL else 0
     return value
+
+
+def _writable(run: Run, reg: Reg, off: int, size: int) -> bool:
+    """Whether this program may write the field of a kernel object."""
+    fields = targets.WRITABLE.get((run.setting.prog_type, reg.data[1]))
+    if fields is None or reg.type & UNTRUSTED:
+        return False
+    via: list[str] = []
+    load(run, reg.data, off, size, via)
+    return bool(via) and via[0] in fields
 
 
 def _trust(run: Run, state: State, reg: Reg, value: Reg, field: str) -> int:

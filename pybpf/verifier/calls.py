@@ -96,12 +96,16 @@ def enter(state: State, subprog: int, slot: int) -> Frame:
 # -- callbacks
 
 
-def push_callback(run: Run, state: State, slot: int, subprog: int, kind: str) -> None:
+def push_callback(
+    run: Run, state: State, slot: int, subprog: int, kind: str, arguments: list[Reg] | None = None
+) -> None:
     """Explore a callback later; the helper that runs it goes on as if it were not called."""
     run.callback_subprogs.add(subprog)
     caller = state.frames[-1]
-    arguments, highest = _arguments(caller.regs, kind)
-    if kind == "timer":
+    highest = 1
+    if arguments is None:
+        arguments, highest = _arguments(caller.regs, kind)
+    if kind in ("timer", "wq"):
         run.async_callbacks.add(subprog)
         regs = [UNINIT] * 10 + [Reg(STACK, extra=0)]
         regs[1 : 1 + len(arguments)] = arguments
@@ -118,7 +122,7 @@ def push_callback(run: Run, state: State, slot: int, subprog: int, kind: str) ->
     other = state.copy()
     frame = enter(other, subprog, slot)
     frame.regs[1 : 1 + len(arguments)] = arguments
-    frame.callback = "sync"
+    frame.callback = "rbtree" if kind == "rbtree" else "sync"
     frame.return_range = (0, highest)
     other.callback_depth += 1
     other.frames[-2].calls += 1
@@ -140,7 +144,7 @@ def _arguments(regs: list[Reg], kind: str) -> tuple[list[Reg], int]:
             Reg(MAP_VALUE, data=target, extra=uid),
             regs[3],
         ], 1
-    if kind == "timer":
+    if kind in ("timer", "wq"):
         target = regs[1].data
         return [Reg(MAP_PTR, data=target), Reg(MAP_KEY, data=target), Reg(MAP_VALUE, data=target)], 0
     if kind == "find_vma":
@@ -244,18 +248,28 @@ def _check_return(run: Run, state: State, frame: Frame) -> None:
         assert frame.return_range is not None
         _check_range(result.num, frame.return_range, "At async callback return")
         return
-    if frame.subprog:
+    if frame.subprog and frame.subprog != run.exception_callback():
         if result.type != SCALAR:
             name = type_name(result.type)
             raise Reject(
                 "return-value", f"At subprogram exit the register R0 is not a scalar value ({name})", regs=(0,)
             )
         return
+    check_program_result(run, state, 0)
+
+
+def check_program_result(run: Run, state: State, regno: int) -> None:
+    """What the program returns, which a register holds, is in the range of its type."""
+    result = state.frames[-1].regs[regno]
+    if not result.type:
+        from .alu import unread
+
+        raise unread(regno)
     allowed = run.return_range()
     if allowed is None:
         return
     _check_number(result, "At program exit")
-    run.mark_precise(state, 0)
+    run.mark_precise(state, regno)
     _check_range(result.num, allowed, "At program exit", narrow=run.setting.prog_type == ProgType.LSM)
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 # Helpers that run a callback before they return, and those that let one run later.
 SYNC_CALLBACKS = frozenset((164, 180, 181, 209))  # for_each_map_elem, find_vma, loop, user_ringbuf_drain
+SYNC_KFUNCS = frozenset(("bpf_rbtree_add_impl",))
 ASYNC_CALLBACKS = frozenset((170,))  # timer_set_callback
 
 
@@ -95,7 +96,9 @@ class Cfg:
                 return (slot + 1, slot + 1 + imm)
             if src == Call.HELPER and imm in ASYNC_CALLBACKS:
                 prune.add(slot)
-            if src == Call.HELPER and imm in SYNC_CALLBACKS:
+            if (src == Call.HELPER and imm in SYNC_CALLBACKS) or (
+                src == Call.KFUNC and self.program.kfuncs.get(slot) in SYNC_KFUNCS
+            ):
                 prune.add(slot)
                 self.forced.add(slot)
                 self.callbacks.add(slot)

@@ -14,7 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ..btf import Btf
+    from ..asm.insn import Insn
+    from ..btf import Btf, Type
     from ..kernel import ProgRules, Rules
     from ..spec import ProgramSpec
     from .maps import Map
@@ -22,17 +23,28 @@ if TYPE_CHECKING:
 
 # BPF_ANY_ALIGNMENT and test flags change nothing on x86-64 but strictness.
 KNOWN_FLAGS = 0xFF
+_WITHOUT_VARIABLES = frozenset(("6.18.44",))
+"""Kernels that tables were asked of, and that were built without CONFIG_KALLSYMS_ALL."""
 
 
 class Env:
     """The host that verdicts depend on: `cpus` it has, and `btf`, its kernel's types (None: not known).
 
-    What is not known makes programs that depend on it *unknown*.
+    What is not known makes programs that depend on it *unknown*.  `variables` tells whether the kernel finds its own variables
+    by name (CONFIG_KALLSYMS_ALL); None takes what holds for the kernel that the rules were asked of.
     """
 
-    def __init__(self, cpus: int = 2, btf: Btf | bytes | None = None) -> None:
+    def __init__(self, cpus: int = 2, btf: Btf | bytes | None = None, variables: bool | None = None) -> None:
         self.cpus = cpus
+        self._variables = variables
+        self._here = False
         self._btf = btf
+
+    @property
+    def variables(self) -> bool | None:
+        if self._here and self._variables is None:
+            self._variables = _finds_variables()
+        return self._variables
 
     @property
     def btf(self) -> Btf | None:
@@ -49,7 +61,18 @@ class Env:
 
         from ..btf import Btf
 
-        return cls(os.cpu_count() or 1, Btf.kernel())
+        env = cls(os.cpu_count() or 1, Btf.kernel())
+        env._here = True
+        return env
+
+
+def _finds_variables() -> bool | None:
+    """Whether the running kernel's table of symbols has variables; None when it cannot be read."""
+    try:
+        with open("/proc/kallsyms", "rb") as symbols:
+            return any(line.endswith(b" init_task\n") for line in symbols)
+    except OSError:
+        return None
 
 
 class Setting:
@@ -115,19 +138,26 @@ class Setting:
         insn = program.insns[slot]
         btf = self.kernel_btf(slot)
         try:
-            found = btf.find(insn.symbol, 14) if insn.symbol is not None else btf.type(insn.imm)
+            found = _named(btf, insn)
         except BtfError:
             raise Reject(
                 "btf", f"no kernel variable {insn.symbol or insn.imm} in the kernel's BTF", insn=slot
             ) from None
         if found.kind not in (14, 12):
             raise Reject("btf", f"type {found.id} of the kernel's BTF is no variable", insn=slot)
+        if found.kind == 14 and not self._finds_variables():
+            text = f"ldimm64 failed to find the address for kernel symbol '{found.name}'."
+            raise Reject("btf", text, hint="the kernel was built without CONFIG_KALLSYMS_ALL", insn=slot)
+
+    def _finds_variables(self) -> bool:
+        known = self.env.variables
+        return not any(release in self.rules.origin for release in _WITHOUT_VARIABLES) if known is None else known
 
     def variable(self, program: Program, slot: int) -> Reg:
         """What a wide load of a kernel variable's address gives."""
         insn = program.insns[slot]
         btf = self.kernel_btf(slot)
-        found = btf.find(insn.symbol, 14) if insn.symbol is not None else btf.type(insn.imm)
+        found = _named(btf, insn)
         if found.kind == 12:
             return Reg(MEM | RDONLY, data=0)
         type = found.type.stripped
@@ -137,7 +167,8 @@ class Setting:
         )
         if type.kind == 4:
             return Reg(BTF_ID | (PERCPU if percpu else 0), data=("kernel", type.name))
-        return Reg(BTF_ID | PERCPU, data=("kernel", type.name)) if percpu else Reg(MEM | RDONLY, data=type.size)
+        # of a number on each CPU, what counts is its size
+        return Reg(BTF_ID | PERCPU, data=("kernel", type.size)) if percpu else Reg(MEM | RDONLY, data=type.size)
 
     def kernel_btf(self, slot: int | None = None) -> Btf:
         btf = self.env.btf
@@ -159,6 +190,14 @@ class Setting:
 
     def __repr__(self) -> str:
         return f"<Setting type {self.prog_type} on Linux {self.rules.version}>"
+
+
+def _named(btf: Btf, insn: Insn) -> Type:
+    """The kernel's variable (or function) that a wide load names."""
+    if insn.symbol is None:
+        return btf.type(insn.imm)
+    variables = list(btf.find_all(insn.symbol, 14))
+    return variables[0] if variables else btf.find(insn.symbol, 12)
 
 
 def _version(text: str) -> tuple[int, ...]:

@@ -51,8 +51,12 @@ def _walk(run: Run, subprog: int, above: list[int], depth: int, private: bool, u
         raise Reject(
             "stack-depth", f"the call stack of {len(above) + 1} frames is too deep !", insn=program.starts[subprog]
         )
+    in_callback = any(one in run.callback_subprogs for one in (subprog, *above))
     for slot in range(program.starts[subprog], program.end(subprog)):
         opcode, _, src, _, imm = program.ops[slot]
+        if in_callback and program.kfuncs.get(slot) == "bpf_throw":
+            text = f"bpf_throw kfunc (insn {slot}) cannot be called from callback subprog {subprog}"
+            raise Reject("helper", text, insn=slot)
         called = opcode == CALL and src == Call.LOCAL
         callback = opcode == LD_IMM64 and src == Pseudo.FUNC
         if not called and not callback:

@@ -6,7 +6,7 @@ many paths meet, states are kept as checkpoints, and a path that reaches a cover
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from ..btf.fields import Special, fields_of_type
 from ..kernel import helper
@@ -223,16 +223,28 @@ class Run:
             found = self._functions[subprog] = describe(self, subprog)
         return found
 
-    def exception_callback(self) -> int | None:
-        """The function that bpf_throw runs, which a tag of the program names; nothing else may call it."""
+    @cached_property
+    def _exception_callback(self) -> int | None:
         btf, info = self.program_btf(), self.setting.spec.func_info
         if btf is None or not info:
             return None
-        for tag in btf.own_types():
-            if tag.kind == 17 and tag.name.startswith("exception_callback:") and tag.type_id == int(info[0][1]):
-                wanted = tag.name.partition(":")[2]
-                return next((i for i in range(len(info)) if self.function(i).name == wanted), None)
-        return None
+        named = [
+            tag.name.partition(":")[2]
+            for tag in btf.own_types()
+            if tag.kind == 17 and tag.name.startswith("exception_callback:") and tag.type_id == int(info[0][1])
+        ]
+        if not named:
+            return None
+        if len(named) > 1:
+            raise Reject("btf", "multiple exception callback tags for main subprog")
+        found = next((i for i in range(len(info)) if self.function(i).name == named[0]), None)
+        if found is None:
+            raise Reject("btf", "exception callback type id not found in func_info")
+        return found
+
+    def exception_callback(self) -> int | None:
+        """The function that bpf_throw runs, which a tag of the program names; nothing else may call it."""
+        return self._exception_callback
 
     def changes_packet(self, subprog: int) -> bool:
         """Whether a function, or one that it calls, may move the packet."""

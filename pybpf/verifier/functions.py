@@ -6,7 +6,9 @@ from __future__ import annotations
 from ..btf.kinds import Kind
 from ..errors import BtfError
 from ..uapi.prog import ProgType
+from .pointers import check_unmodified
 from .reject import Reject
+from .special import check_dynptr
 from .values import (
     ANY,
     ARENA,
@@ -244,6 +246,12 @@ def check_arguments(run: Run, state: State, function: Function) -> None:
         elif argument.kind == "dynptr":
             if reg.type not in (STACK, DYNPTR):
                 raise Reject("argument", f"{refused}: R{regno} is no dynptr ({type_name(reg.type)})", regs=(regno,))
+            try:
+                if reg.type == DYNPTR:
+                    check_unmodified(reg, regno)
+                check_dynptr(run, state, reg, regno, False)
+            except Reject as error:
+                raise Reject("argument", f"{refused}: {error.message}", regs=(regno,)) from None
         elif argument.kind == "object":
             _check_object(run, reg, regno, argument)
         elif argument.kind == "arena" and reg.type not in (ARENA, SCALAR):

@@ -148,6 +148,7 @@ class Meta:
         "ref",
         "release",
         "subprog",
+        "variable",
     )
 
     def __init__(self, helper: HelperRules) -> None:
@@ -163,6 +164,7 @@ class Meta:
         self.raw: tuple[int, int] | None = None  # register, size: memory that the function fills
         self.dynptr: Reg | None = None
         self.field: Special | None = None  # the kptr that is exchanged
+        self.variable: Reg | None = None  # of each CPU
 
 
 def call_helper(run: Run, state: State, slot: int, number: int) -> int:
@@ -301,6 +303,8 @@ def _check_type(run: Run, meta: Meta, reg: Reg, regno: int, arg: Arg, kind: str,
     if kind == "mem" and arg.writes and type & KIND == BTF_ID and type in accepted:
         text = f"bpf_{name}() may write into memory pointed by R{regno} type={type_name(reg.type)}"
         raise Reject("argument", text, hint="kernel objects are only read", regs=(regno,))
+    if kind == "percpu_btf":
+        type &= ~ALLOC
     if name == "kptr_xchg" and regno == 2 and type & ALLOC:
         type &= ~(ALLOC | PERCPU)
     if kind == "sock" and name in _PLAIN_SOCKS_ONLY and not run.setting.at_least("5.10"):
@@ -519,6 +523,10 @@ def _kptr(run: Run, state: State, meta: Meta, reg: Reg, regno: int, arg: Arg) ->
     meta.field = check_kptr(run, reg, regno)
 
 
+def _variable(run: Run, state: State, meta: Meta, reg: Reg, regno: int, arg: Arg) -> None:
+    meta.variable = reg
+
+
 def _str(run: Run, state: State, meta: Meta, reg: Reg, regno: int, arg: Arg) -> None:
     check_string(reg, regno)
 
@@ -544,6 +552,7 @@ _CHECKS = {
     "timer": _timer,
     "kptr": _kptr,
     "str": _str,
+    "percpu_btf": _variable,
     "dynptr": _dynptr,
     "dynptr_new": _dynptr,
     "dynptr_ringbuf": _dynptr,

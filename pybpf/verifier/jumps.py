@@ -308,6 +308,8 @@ def valid(reg: Reg) -> Reg:
             type, data = SOCKET, None
         elif data.has("spin_lock", "res_spin_lock"):
             id = reg.id  # a lock is known by the lookup that it came from
+    elif type & ALLOC:
+        id = reg.id  # and one in an object by where that was allocated
     return Reg(type, reg.num, reg.off, id, reg.ref, data, uid)
 
 

@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
-from ..kernel.kfuncs import ITERATOR_SLOTS, kfunc
-from . import memory
+from ..btf.kinds import Kind
+from ..errors import BtfError
+from ..kernel.kfuncs import ITERATOR_SLOTS, KERNEL_CONTEXTS, kfunc
+from ..uapi.prog import ProgType
+from . import memory, objects
 from .btfwalk import begins_with
-from .calls import clobber
+from .calls import check_program_result, clobber, push_callback
 from .convergence import previous_entry, widen
 from .helpers import check_memory
-from .num import s64
+from .num import Num, s64, sync
 from .pointers import check_unmodified
 from .reject import Reject, Unsure
 from .results import acquire
-from .special import check_dynptr, drop_reference, make_dynptr
-from .state import EMPTY, IRQ, IRQ_REF, ITER, State
+from .special import change_lock, check_dynptr, check_timer, drop_reference, make_dynptr
+from .state import EMPTY, IRQ, IRQ_REF, ITER, RES_LOCK, State
 from .state import Slot as StackSlot
-from .tnum import U32
+from .tnum import U32, U64
 from .values import (
+    ALLOC,
     ANY,
     BTF_ID,
     CTX,
+    FUNC,
     KIND,
+    MAP_PTR,
+    MAP_VALUE,
     MAYBE_NULL,
     MEM,
     NON_OWN,
+    PERCPU,
     RCU,
     RDONLY,
     SCALAR,
@@ -41,21 +49,35 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..btf.fields import Special
     from ..kernel.kfuncs import Kfunc
     from .explore import Run
     from .state import Frame
 
-    Check = Callable[[Run, State, "_Call", int, str], None]
+    Check = Callable[[Run, State, "Call", int, str], None]
 
+_ERRNO = Reg(SCALAR, sync(Num(0, U64, 0, U64, -4095, -1, 0, U32, -4095, -1)))
 KNOWN_SINCE = "6.12"
 """The flags of kernel functions changed from version to version before."""
-_WHILE_LOCKED = frozenset(("bpf_iter_num_new", "bpf_iter_num_next", "bpf_iter_num_destroy"))
+_WHILE_LOCKED = ("bpf_iter_num_", "bpf_list_", "bpf_rbtree_", "bpf_refcount_acquire_", "bpf_res_spin_")
+"""What may be called while a lock is held begins so."""
 
 
-class _Call:
+class Call:
     """What the arguments of a call told."""
 
-    __slots__ = ("acquired", "dynptr", "iterator", "kfunc", "release", "size")
+    __slots__ = (
+        "certain",
+        "dynptr",
+        "iterator",
+        "kfunc",
+        "pushed",
+        "release",
+        "root",
+        "size",
+        "struct",
+        "subprog",
+    )
 
     def __init__(self, rules: Kfunc) -> None:
         self.kfunc = rules
@@ -63,6 +85,11 @@ class _Call:
         self.size = 0
         self.dynptr: Reg | None = None
         self.iterator: tuple[Frame, int, int] | None = None  # frame, its number, first slot
+        self.struct = ""  # of the object that the call makes
+        self.certain = False  # the result is no NULL, whatever the table says
+        self.root: Special | None = None  # the list or tree
+        self.pushed = 0  # the reference that the list or tree takes over
+        self.subprog = -1
 
 
 def call_kfunc(run: Run, state: State, slot: int) -> int:
@@ -71,8 +98,8 @@ def call_kfunc(run: Run, state: State, slot: int) -> int:
     if name is None:  # refused in the end, when the call was reached: dead code may hold such calls
         run.empty_kfunc = slot
         return slot + 1
-    if state.lock() is not None and name not in _WHILE_LOCKED:
-        _not_known(name, "while a lock is held")
+    if state.lock() is not None and not name.startswith(_WHILE_LOCKED):
+        raise Reject("lock", "function calls are not allowed while holding a lock", hint="unlock before the call")
     if name not in run.setting.program_rules.kfuncs:
         raise Reject(
             "helper", f"calling kernel function {name} is not allowed", hint="this program type may not call it"
@@ -81,10 +108,31 @@ def call_kfunc(run: Run, state: State, slot: int) -> int:
     if rules is None or not run.setting.at_least(KNOWN_SINCE):
         _not_known(name)
     assert rules is not None
-    call = _Call(rules)
+    call = Call(rules)
+    if "sleep" in rules.effects:
+        _check_may_sleep(run, state, name)
+    if rules.returns == "lock":  # where the lock was not to be had, it is not held
+        _failed(run, state, slot)
     for i, (kind, of) in enumerate(rules.args):
-        _CHECKS[kind](run, state, call, i, of)
+        if kind.endswith("?") and state.frames[-1].regs[i + 1].null:
+            continue
+        _CHECKS[kind.removesuffix("?")](run, state, call, i, of)
     return _apply(run, state, slot, call)
+
+
+def _check_may_sleep(run: Run, state: State, name: str) -> None:
+    if not run.in_sleepable(state):
+        raise Reject("helper", f"program must be sleepable to call sleepable kfunc {name}")
+    if state.rcu or state.preempt or state.irq:
+        raise Reject("lock", f"kernel func {name} is sleepable within rcu_read_lock region")
+
+
+def _failed(run: Run, state: State, slot: int) -> None:
+    other = state.copy()
+    other.insn = slot + 1
+    clobber(other.frames[-1].regs)
+    other.frames[-1].regs[0] = _ERRNO
+    run.push(other, slot)
 
 
 def _not_known(name: str, when: str = "") -> None:
@@ -95,25 +143,100 @@ def _not_known(name: str, when: str = "") -> None:
 # -- what must hold
 
 
-def _number(run: Run, state: State, call: _Call, index: int, of: str) -> None:
+def _number(run: Run, state: State, call: Call, index: int, of: str) -> None:
     if state.frames[-1].regs[index + 1].type != SCALAR:
         raise Reject("argument", f"R{index + 1} is not a scalar", hint="a number is expected", regs=(index + 1,))
 
 
-def _anything(run: Run, state: State, call: _Call, index: int, of: str) -> None:
+def _anything(run: Run, state: State, call: Call, index: int, of: str) -> None:
     pass
 
 
-def _context(run: Run, state: State, call: _Call, index: int, of: str) -> None:
+def _map(run: Run, state: State, call: Call, index: int, of: str) -> None:
     regno = index + 1
     reg = state.frames[-1].regs[regno]
+    if reg.type == MAP_PTR:
+        check_unmodified(reg, regno)
+        return
+    _object(run, state, call, index, "bpf_map")
+
+
+def _memory(run: Run, state: State, call: Call, index: int, of: str) -> None:
+    """Memory of a fixed size, or of the size that the next argument tells."""
+    regno = index + 1
+    regs = state.frames[-1].regs
+    if of:
+        size = int(of)
+    else:
+        number = regs[regno + 1]
+        if number.type != SCALAR:
+            raise Reject("argument", f"R{regno + 1} is not a scalar", regs=(regno + 1,))
+        if number.num.smin < 0 or number.num.umax >= 1 << 29:
+            raise Reject("argument", f"arg#{index} arg#{index + 1} memory, len pair leads to invalid memory access")
+        size = number.num.umax
+        run.mark_precise(state, regno + 1)
+    if regs[regno].null and not size:
+        return
+    if regs[regno].type & MAYBE_NULL:
+        raise Reject("null", f"R{regno} may be NULL", regs=(regno,))
+    check_memory(run, state, regno, size, write=False, zero_ok=not of)
+    check_memory(run, state, regno, size, write=True, zero_ok=not of)
+
+
+def _lock(kind: int, taken: bool) -> Check:
+    def check(run: Run, state: State, call: Call, index: int, of: str) -> None:
+        reg = state.frames[-1].regs[index + 1]
+        if reg.type not in (MAP_VALUE, BTF_ID | ALLOC):
+            raise Reject("lock", f"arg#{index} doesn't point to map value or allocated object", regs=(index + 1,))
+        change_lock(run, state, reg, index + 1, taken=taken, kind=kind)
+
+    return check
+
+
+def _work_queue(run: Run, state: State, call: Call, index: int, of: str) -> None:
+    reg = state.frames[-1].regs[index + 1]
+    if reg.type != MAP_VALUE:
+        raise Reject("argument", f"arg#{index} doesn't point to a map value", regs=(index + 1,))
+    check_timer(reg, index + 1, "wq")
+
+
+def _callback(run: Run, state: State, call: Call, index: int, of: str) -> None:
+    reg = state.frames[-1].regs[index + 1]
+    if reg.type != FUNC:
+        raise Reject("argument", f"arg{index} expected pointer to func", regs=(index + 1,))
+    call.subprog = reg.data
+
+
+def _kernel_type(run: Run, state: State, call: Call, index: int, of: str) -> None:
+    """The id of a type in the kernel's BTF."""
+    regno = index + 1
+    reg = state.frames[-1].regs[regno]
+    if not reg.const:
+        raise Reject("argument", f"R{regno} must be a known constant", regs=(regno,))
+    run.mark_precise(state, regno)
+    try:
+        found = run.setting.kernel_btf().type(reg.num.value).stripped
+    except BtfError:
+        raise Reject("argument", f"Unknown type ID {reg.num.value} passed to kfunc {call.kfunc.name}") from None
+    if found.kind in (Kind.STRUCT, Kind.UNION):
+        call.struct = found.name
+    elif found.kind != Kind.VOID or not run.setting.at_least("6.17"):
+        raise Reject("argument", "kfunc bpf_rdonly_cast type ID argument must be of a struct or void", regs=(regno,))
+
+
+def _context(run: Run, state: State, call: Call, index: int, of: str) -> None:
+    regno = index + 1
+    reg = state.frames[-1].regs[regno]
+    behind = KERNEL_CONTEXTS.get(of)
+    if reg.type in (BTF_ID | TRUSTED, BTF_ID | RCU) and behind is not None and reg.data == ("kernel", behind):
+        return
     if reg.type != CTX:
         text = f"arg#{index} expected pointer to ctx, but got {type_name(reg.type)}"
         raise Reject("argument", text, regs=(regno,))
     check_unmodified(reg, regno)
 
 
-def _object(run: Run, state: State, call: _Call, index: int, of: str, *, rcu: bool = False) -> Reg:
+def _object(run: Run, state: State, call: Call, index: int, of: str, *, rcu: bool = False) -> Reg:
     """A pointer to a kernel object that is certainly valid."""
     regno = index + 1
     reg = state.frames[-1].regs[regno]
@@ -141,7 +264,7 @@ def _object(run: Run, state: State, call: _Call, index: int, of: str, *, rcu: bo
     return reg
 
 
-def _check_struct(run: Run, call: _Call, reg: Reg, index: int, of: str) -> None:
+def _check_struct(run: Run, call: Call, reg: Reg, index: int, of: str) -> None:
     space, have = reg.data
     if have == of and space == "kernel" and not reg.off:
         return
@@ -152,15 +275,15 @@ def _check_struct(run: Run, call: _Call, reg: Reg, index: int, of: str) -> None:
     raise Reject("argument", text, regs=(index + 1,))
 
 
-def _rcu_object(run: Run, state: State, call: _Call, index: int, of: str) -> None:
+def _rcu_object(run: Run, state: State, call: Call, index: int, of: str) -> None:
     _object(run, state, call, index, of, rcu=True)
 
 
-def _trusted_object(run: Run, state: State, call: _Call, index: int, of: str) -> None:
+def _trusted_object(run: Run, state: State, call: Call, index: int, of: str) -> None:
     _object(run, state, call, index, of)
 
 
-def _owned_object(run: Run, state: State, call: _Call, index: int, of: str) -> None:
+def _owned_object(run: Run, state: State, call: Call, index: int, of: str) -> None:
     reg = _object(run, state, call, index, of)
     if not reg.ref:
         text = f"release kernel function {call.kfunc.name} expects refcounted PTR_TO_BTF_ID"
@@ -198,7 +321,7 @@ def _is(frame: Frame, first: int, count: int, kind: int, name: object) -> bool:
     )
 
 
-def _new_iterator(run: Run, state: State, call: _Call, index: int, of: str) -> None:
+def _new_iterator(run: Run, state: State, call: Call, index: int, of: str) -> None:
     count = ITERATOR_SLOTS[of]
     frame, number, first = _place(run, state, index, "iterator", count)
     if any(ITER in frame.slot(first - i).bytes for i in range(count)):
@@ -211,7 +334,7 @@ def _new_iterator(run: Run, state: State, call: _Call, index: int, of: str) -> N
         run.stack_writes(state, number, 1 << (first - i))
 
 
-def _iterator(run: Run, state: State, call: _Call, index: int, of: str) -> None:
+def _iterator(run: Run, state: State, call: Call, index: int, of: str) -> None:
     count = ITERATOR_SLOTS[of]
     frame, number, first = _place(run, state, index, "iterator", count)
     if not _is(frame, first, count, ITER, of):
@@ -220,7 +343,7 @@ def _iterator(run: Run, state: State, call: _Call, index: int, of: str) -> None:
     call.iterator = frame, number, first
 
 
-def _end_iterator(run: Run, state: State, call: _Call, index: int, of: str) -> None:
+def _end_iterator(run: Run, state: State, call: Call, index: int, of: str) -> None:
     _iterator(run, state, call, index, of)
     assert call.iterator is not None
     frame, number, first = call.iterator
@@ -233,23 +356,23 @@ def _end_iterator(run: Run, state: State, call: _Call, index: int, of: str) -> N
     call.iterator = None
 
 
-def _dynptr(run: Run, state: State, call: _Call, index: int, of: str) -> None:
+def _dynptr(run: Run, state: State, call: Call, index: int, of: str) -> None:
     call.dynptr = check_dynptr(run, state, state.frames[-1].regs[index + 1], index + 1, False)
 
 
 def _new_dynptr(kind: str) -> Check:
-    def check(run: Run, state: State, call: _Call, index: int, of: str) -> None:
+    def check(run: Run, state: State, call: Call, index: int, of: str) -> None:
         make_dynptr(run, state, state.frames[-1].regs[index + 1], index + 1, kind)
 
     return check
 
 
-def _clone_dynptr(run: Run, state: State, call: _Call, index: int, of: str) -> None:
+def _clone_dynptr(run: Run, state: State, call: Call, index: int, of: str) -> None:
     assert call.dynptr is not None
     make_dynptr(run, state, state.frames[-1].regs[index + 1], index + 1, call.dynptr.data, call.dynptr.ref)
 
 
-def _slice(run: Run, state: State, call: _Call, index: int, of: str) -> None:
+def _slice(run: Run, state: State, call: Call, index: int, of: str) -> None:
     regno = index + 1
     regs = state.frames[-1].regs
     size = regs[regno + 1]
@@ -270,7 +393,7 @@ def _slice(run: Run, state: State, call: _Call, index: int, of: str) -> None:
     call.size = size.num.value & U32
 
 
-def _save_irq(run: Run, state: State, call: _Call, index: int, of: str) -> None:
+def _save_irq(run: Run, state: State, call: Call, index: int, of: str) -> None:
     frame, number, first = _place(run, state, index, "irq flag", 1)
     if IRQ in frame.slot(first).bytes:
         raise Reject("argument", f"expected uninitialized irq flag as arg#{index}", regs=(index + 1,))
@@ -282,7 +405,7 @@ def _save_irq(run: Run, state: State, call: _Call, index: int, of: str) -> None:
     run.stack_writes(state, number, 1 << first)
 
 
-def _restore_irq(run: Run, state: State, call: _Call, index: int, of: str) -> None:
+def _restore_irq(run: Run, state: State, call: Call, index: int, of: str) -> None:
     frame, number, first = _place(run, state, index, "irq flag", 1)
     if not _is(frame, first, 1, IRQ, "irq"):
         raise Reject("argument", f"expected an initialized irq flag as arg#{index}", regs=(index + 1,))
@@ -315,13 +438,26 @@ _CHECKS = {
     "slice": _slice,
     "irq.save": _save_irq,
     "irq.restore": _restore_irq,
+    "map": _map,
+    "mem": _memory,
+    "wq": _work_queue,
+    "func": _callback,
+    "type": _kernel_type,
+    "new": objects.constant_type,
+    "drop": objects.owned,
+    "counted": objects.counted,
+    "root": objects.root,
+    "node": objects.node,
+    "linked": objects.linked,
+    "lock": _lock(RES_LOCK, True),
+    "unlock": _lock(RES_LOCK, False),
 }
 
 
 # -- what changes
 
 
-def _apply(run: Run, state: State, slot: int, call: _Call) -> int:
+def _apply(run: Run, state: State, slot: int, call: Call) -> int:
     rules = call.kfunc
     for effect in rules.effects:
         if effect in _EFFECTS:
@@ -330,6 +466,12 @@ def _apply(run: Run, state: State, slot: int, call: _Call) -> int:
         if not state.holds(call.release):
             raise Reject("reference", f"kfunc {rules.name} reference has not been acquired before")
         drop_reference(state, call.release)
+    if "throw" in rules.effects:
+        return _throw(run, state)
+    if call.subprog >= 0:
+        _run_callback(run, state, slot, call)
+    if call.pushed:
+        objects.hand_over(state, call.pushed)
     if rules.name == "bpf_dynptr_slice_rdwr" and "w" not in run.packet_access:
         raise Reject("argument", "the prog does not allow writes to packet data")
     clobber(state.frames[-1].regs)
@@ -339,12 +481,36 @@ def _apply(run: Run, state: State, slot: int, call: _Call) -> int:
     return slot + 1
 
 
-def _result(run: Run, state: State, slot: int, call: _Call) -> Reg:
+def _throw(run: Run, state: State) -> int:
+    """The program ends here, wherever that is; without a callback of its own, it returns the cookie."""
+    if run.exception_callback() is None:
+        check_program_result(run, state, 1)
+    run.check_resources(state, "bpf_throw", locks=True)
+    return -1
+
+
+def _run_callback(run: Run, state: State, slot: int, call: Call) -> None:
+    if call.root is None:
+        push_callback(run, state, slot, call.subprog, "wq")
+        return
+    pair = [objects.node_pointer(run, call.root, NON_OWN) for _ in range(2)]
+    push_callback(run, state, slot, call.subprog, "rbtree", pair)
+
+
+def _result(run: Run, state: State, slot: int, call: Call) -> Reg:
     rules = call.kfunc
     if rules.returns == "int":
         return ANY
     if rules.returns == "void":
         return UNINIT
+    if rules.returns == "lock":
+        return scalar(0)
+    if rules.returns == "cast":
+        if call.struct:
+            return Reg(BTF_ID | UNTRUSTED, data=("kernel", call.struct))
+        return Reg(MEM | RDONLY | UNTRUSTED, data=0)
+    if rules.returns == "ctx":
+        return _kernel_context(run)
     null = MAYBE_NULL if rules.returns_null else 0
     if rules.returns == "slice":
         assert call.dynptr is not None
@@ -354,7 +520,16 @@ def _result(run: Run, state: State, slot: int, call: _Call) -> Reg:
         flags = RDONLY if rules.name == "bpf_dynptr_slice" else 0
         behind = -call.dynptr.id if packet else call.dynptr.id
         return Reg(MEM | flags | null, id=run.new_id(), data=call.size, extra=behind)
-    result = Reg(BTF_ID | null, data=("kernel", rules.returns))
+    if call.certain:
+        null = 0
+    if rules.returns == "object":
+        flags = ALLOC | (PERCPU if "percpu" in rules.effects else 0)
+        result = Reg(BTF_ID | null | flags, data=("program", call.struct))
+    elif rules.returns == "node":
+        assert call.root is not None
+        result = objects.node_pointer(run, call.root, null | (0 if "acquire" in rules.effects else NON_OWN))
+    else:
+        result = Reg(BTF_ID | null, data=("kernel", rules.returns))
     if null:
         result.id = run.new_id()
     if "acquire" in rules.effects:
@@ -364,7 +539,26 @@ def _result(run: Run, state: State, slot: int, call: _Call) -> Reg:
     return result
 
 
-def _next(run: Run, state: State, slot: int, call: _Call) -> int:
+def _kernel_context(run: Run) -> Reg:
+    """The kernel's own structure behind the program's context."""
+    setting = run.setting
+    name = setting.program_rules.context.name
+    if setting.prog_type == ProgType.FLOW_DISSECTOR:
+        name = "flow dissector"
+    if name not in KERNEL_CONTEXTS:
+        _not_known("bpf_cast_to_kern_ctx", "in programs of this type")
+    return Reg(BTF_ID | TRUSTED, data=("kernel", KERNEL_CONTEXTS[name]))
+
+
+def _element(held: Reg, call: Call) -> Reg:
+    """What an iterator gives: memory, or an object that it keeps alive, or that RCU does."""
+    if call.kfunc.returns.startswith("mem"):
+        return Reg(MEM | RDONLY, ref=held.ref, data=int(call.kfunc.returns[3:]))
+    flags = RCU if "rcu" in call.kfunc.effects else TRUSTED
+    return Reg(BTF_ID | flags, ref=held.ref, data=("kernel", call.kfunc.returns))
+
+
+def _next(run: Run, state: State, slot: int, call: Call) -> int:
     """The next element, explored later; or none: the iterator is drained, which is how this path goes on."""
     assert call.iterator is not None
     frame, number, first = call.iterator
@@ -380,7 +574,7 @@ def _next(run: Run, state: State, slot: int, call: _Call) -> int:
             widen(previous, other)
         # one element further: this tells an infinite loop from one that the iterator ends
         other.frames[number].stack[first] = StackSlot(kept.bytes, held.replace(extra=held.extra + 1))
-        other.frames[-1].regs[0] = Reg(MEM | RDONLY, ref=held.ref, data=4)
+        other.frames[-1].regs[0] = _element(held, call)
         run.push(other, slot)
         frame.stack[first] = StackSlot(kept.bytes, held.replace(data=(name, "drained")))
     state.frames[-1].regs[0] = scalar(0)

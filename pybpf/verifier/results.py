@@ -7,7 +7,6 @@ from ..uapi.map import MapType
 from . import num as numbers
 from .maps import ARRAYS
 from .num import Num
-from .reject import Unsure
 from .state import REF, State
 from .tnum import U64
 from .values import (
@@ -18,6 +17,8 @@ from .values import (
     MAYBE_NULL,
     MEM,
     PERCPU,
+    RCU,
+    RDONLY,
     RINGBUF,
     SCALAR,
     SOCK_COMMON,
@@ -108,7 +109,12 @@ def _result(run: Run, state: State, helper: HelperRules, meta: Meta, bounds: Num
             return Reg(BTF_ID | null | flags, data=("program" if meta.field.local else "kernel", meta.field.struct))
         flags = TRUSTED if helper.name in _TRUSTED else 0
         return Reg(BTF_ID | null | flags, data=("kernel", helper.return_struct))
-    raise Unsure(f"what bpf_{helper.name} returns depends on the kernel variable that it is given")
+    assert meta.variable is not None  # kind is "mem_or_btf": a variable of each CPU
+    space, name = meta.variable.data
+    if isinstance(name, int):
+        return Reg(MEM | RDONLY | null, data=name)
+    flags = ALLOC | RCU if meta.variable.type & ALLOC else 0
+    return Reg(BTF_ID | null | flags, data=(space, name))
 
 
 _SOCKETS = {"socket": SOCKET, "sock": SOCK_COMMON, "tcp_sock": TCP_SOCK}

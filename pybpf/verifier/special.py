@@ -7,9 +7,9 @@ from ..btf.fields import KPTRS
 from . import stack
 from .num import s64
 from .reject import Reject
-from .state import DYNPTR, EMPTY, LOCK, State
+from .state import DYNPTR, EMPTY, LOCK, RES_LOCK, State
 from .state import Slot as StackSlot
-from .values import BTF_ID, KIND, MAP_VALUE, MEM, STACK, Reg
+from .values import BTF_ID, KIND, MAP_VALUE, MEM, NON_OWN, STACK, Reg
 from .values import DYNPTR as DYNPTR_POINTER
 
 TYPE_CHECKING = False
@@ -25,56 +25,73 @@ _DYNPTR_BYTES = bytes([DYNPTR] * 8)
 # -- locks
 
 
-def change_lock(run: Run, state: State, reg: Reg, regno: int, *, taken: bool) -> None:
-    """bpf_spin_lock and bpf_spin_unlock: at most one, and the one that was taken."""
+def change_lock(run: Run, state: State, reg: Reg, regno: int, *, taken: bool, kind: int = LOCK) -> None:
+    """A lock is taken or given back: of spin locks at most one, of resilient ones several, given back in reverse order."""
+    resilient = kind != LOCK
+    name = "res_spin_lock" if resilient else "spin_lock"
     if not reg.fixed:
-        text = f"R{regno} doesn't have constant offset. bpf_spin_lock has to be at the constant offset"
+        text = f"R{regno} doesn't have constant offset. bpf_{name} has to be at the constant offset"
         raise Reject("lock", text, regs=(regno,))
-    owner: object
-    if reg.type == MAP_VALUE:
-        owner = reg.data
-        if not reg.data.specials and not (reg.data.spec.btf and reg.data.spec.btf_value):
-            raise Reject("lock", f"map '{reg.data.name}' has to have BTF in order to use bpf_spin_lock", regs=(regno,))
-        field = reg.data.special("spin_lock")
-        if field is None:
-            raise Reject("lock", f"map '{reg.data.name}' has no valid bpf_spin_lock", regs=(regno,))
-        at = s64(reg.num.value) + reg.off
-        if at != field.offset:
-            text = f"off {at} doesn't point to 'struct bpf_spin_lock' that is at {field.offset}"
-            raise Reject("lock", text, regs=(regno,))
-    else:
-        owner = reg.data
+    _check_lock_field(run, reg, regno, name)
+    owner: object = reg.data
+    if any(frame.callback == "rbtree" for frame in state.frames):
+        raise Reject("lock", "can't spin_{lock,unlock} in rbtree cb")
     if taken:
-        if state.lock() is not None:
+        if not resilient and any(one[0] == LOCK for one in state.held):
             raise Reject("lock", "Locking two bpf_spin_locks are not allowed", hint="unlock the first one before")
-        state.held = (*state.held, (LOCK, reg.id, state.insn, owner))
+        if resilient and any(one[0] & RES_LOCK and one[1] == reg.id and one[3] == owner for one in state.held):
+            raise Reject("lock", "Acquiring the same lock again, AA deadlock detected")
+        state.held = (*state.held, (kind, reg.id, state.insn, owner))
         return
     held = state.lock()
     if held is None:
-        raise Reject("lock", "bpf_spin_unlock without taking a lock")
+        raise Reject("lock", f"bpf_{name.removesuffix('_lock')}_unlock without taking a lock")
+    if not any(one[0] == kind and one[1] == reg.id and one[3] == owner for one in state.held):
+        raise Reject(
+            "lock", f"bpf_{name.removesuffix('_lock')}_unlock of different lock", hint="unlock what was locked"
+        )
     if held[1] != reg.id or held[3] != owner:
-        raise Reject("lock", "bpf_spin_unlock of different lock", hint="unlock through the pointer that was locked")
+        raise Reject("lock", f"bpf_{name.removesuffix('_lock')}_unlock cannot be out of order")
     state.held = tuple(one for one in state.held if one is not held)
+    state.invalidate(lambda reg: reg.type & NON_OWN)
+
+
+def _check_lock_field(run: Run, reg: Reg, regno: int, name: str) -> None:
+    if reg.type == MAP_VALUE:
+        what = f"map '{reg.data.name}'"
+        if not reg.data.specials and not (reg.data.spec.btf and reg.data.spec.btf_value):
+            raise Reject("lock", f"{what} has to have BTF in order to use bpf_{name}", regs=(regno,))
+        fields = reg.data.specials
+    else:
+        what = f"struct {reg.data[1]}"
+        fields = run.object_fields(reg.data[1])
+    field = next((field for field in fields if field.kind == name), None)
+    if field is None:
+        raise Reject("lock", f"{what} has no valid bpf_{name}", regs=(regno,))
+    at = s64(reg.num.value) + reg.off
+    if at != field.offset:
+        text = f"off {at} doesn't point to 'struct bpf_{name}' that is at {field.offset}"
+        raise Reject("lock", text, regs=(regno,))
 
 
 # -- fields of map values
 
 
-def check_timer(reg: Reg, regno: int) -> None:
-    """A bpf_timer at a constant offset of a map's value."""
+def check_timer(reg: Reg, regno: int, kind: str = "timer") -> None:
+    """A bpf_timer (or bpf_wq) at a constant offset of a map's value."""
     if not reg.fixed:
         raise Reject(
             "argument",
-            f"R{regno} doesn't have constant offset. bpf_timer has to be at the constant offset",
+            f"R{regno} doesn't have constant offset. bpf_{kind} has to be at the constant offset",
             regs=(regno,),
         )
-    field = reg.data.special("timer")
+    field = reg.data.special(kind)
     if field is None:
-        raise Reject("argument", f"map '{reg.data.name}' has no valid bpf_timer", regs=(regno,))
+        raise Reject("argument", f"map '{reg.data.name}' has no valid bpf_{kind}", regs=(regno,))
     at = s64(reg.num.value) + reg.off
     if at != field.offset:
         raise Reject(
-            "argument", f"off {at} doesn't point to 'struct bpf_timer' that is at {field.offset}", regs=(regno,)
+            "argument", f"off {at} doesn't point to 'struct bpf_{kind}' that is at {field.offset}", regs=(regno,)
         )
 
 
