@@ -32,6 +32,20 @@ class Link(Fd):
         """Keep the attachment under a name in a bpffs, beyond the life of the process."""
         raise NotSupportedError(f"pinning {self.target}", hint="its mechanism is older than links")
 
+    @classmethod
+    def from_id(cls, id_: int) -> BpfLink:
+        """Open a link by its id.  SyscallError (ENOENT) when there is none."""
+        from .found import from_id
+
+        return from_id(id_)
+
+    @classmethod
+    def from_pin(cls, path: str) -> BpfLink:
+        """Open a pinned link.  SyscallError when nothing is pinned there, KindError when it is no link."""
+        from .found import from_pin
+
+        return from_pin(path)
+
     def _subject(self) -> str:
         return f"the link to {self.target}"
 
@@ -84,17 +98,3 @@ class BpfLink(Link, Object):
     def pin(self, path: str) -> None:
         """Keep the attachment under a name in a bpffs, beyond the life of the process."""
         Object.pin(self, path)
-
-    @classmethod
-    def from_id(cls, id_: int) -> BpfLink:
-        """Open a link by its id.  SyscallError (ENOENT) when there is none."""
-        from .found import from_id
-
-        return from_id(id_)
-
-    @classmethod
-    def from_pin(cls, path: str) -> BpfLink:
-        """Open a pinned link.  SyscallError when nothing is pinned there, KindError when it is no link."""
-        from .found import from_pin
-
-        return from_pin(path)

@@ -7,8 +7,7 @@ import time
 
 import pytest
 
-from pybpf import BpfError, NotSupportedError, SockMap, features, links
-from pybpf.links.base import BpfLink
+from pybpf import BpfError, Link, NotSupportedError, SockMap, features, links
 from pybpf.maps.create import create
 from pybpf.uapi import AttachType as A
 from pybpf.uapi import LinkType as L
@@ -104,10 +103,10 @@ def test_a_pin_keeps_it(kind, attach):
     try:
         id_ = link.id
         link.close()
-        with BpfLink.from_pin(path) as again:
+        with Link.from_pin(path) as again:
             assert (again.id, again.info.type, again.info.prog_id) == (id_, kind, prog.id)
             assert again.details["type"] == kind.name.lower()
-        with BpfLink.from_id(id_) as again:
+        with Link.from_id(id_) as again:
             assert again.id == id_
     finally:
         os.unlink(path)
