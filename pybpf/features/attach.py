@@ -158,7 +158,7 @@ def _xdp_link() -> bool:
 
 _LINK_TYPES: dict[int, Callable[[], bool]] = {
     L.RAW_TRACEPOINT: lambda: _link_raw_tracepoint(),
-    L.TRACING: lambda: any(_tracing(number) for number in (A.TRACE_FENTRY, A.TRACE_RAW_TP)),
+    L.TRACING: lambda: _tracing(A.TRACE_FENTRY),  # BTF tracepoints have links of raw ones
     L.CGROUP: lambda: _link(P.CGROUP_SKB, A.CGROUP_INET_INGRESS, BAD_FD),
     L.ITER: lambda: _tracing(A.TRACE_ITER),
     L.NETNS: lambda: _link(P.FLOW_DISSECTOR, A.FLOW_DISSECTOR, BAD_FD),

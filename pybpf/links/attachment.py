@@ -26,7 +26,7 @@ class Attachment(Link):
     def __init__(
         self, what: str, target_fd: int, prog: Any, attach_type: int, flags: int = 0, replace_fd: int = 0
     ) -> None:
-        prog_attach(target_fd, prog.fileno(), attach_type, flags, replace_fd)
+        prog_attach(target_fd, prog.fileno(), attach_type, flags, replace_fd, what=what)
         super().__init__(what)
         # Copies, since the caller may close both before the link.
         self._fds = dup(target_fd), dup(prog.fileno())

@@ -52,7 +52,7 @@ HINTS: dict[tuple[int, int], str] = {
         ERANGE,
     ): "the lowest and highest priority are the kernel's own; with defragment=True it must be above -400",
     **dict.fromkeys(
-        ((kind, EINVAL) for kind in (P.SK_MSG, P.SK_SKB)),
+        ((kind, code) for kind in (P.SK_MSG, P.SK_SKB) for code in (EINVAL, EOPNOTSUPP)),
         "it is no SockMap or SockHash, or does not take such programs",
     ),
     **dict.fromkeys(((kind, EBUSY) for kind in (P.SK_MSG, P.SK_SKB)), "another program is at this hook of the map"),

@@ -197,9 +197,10 @@ def prog_attach(
     replace_fd: int = 0,
     relative: int = 0,
     revision: int = 0,
+    what: str = "",
 ) -> None:
     """BPF_PROG_ATTACH: attach without a link.  `target` is a descriptor or an interface index, by attach type."""
-    bpf(PROG_ATTACH, ATTACH.pack(target, prog_fd, attach_type, flags, replace_fd, relative, revision))
+    bpf(PROG_ATTACH, ATTACH.pack(target, prog_fd, attach_type, flags, replace_fd, relative, revision), what)
 
 
 def prog_detach(
