@@ -6,6 +6,7 @@ from __future__ import annotations
 from ..errors import BtfError, NotSupportedError
 from ..kernel.capabilities import BPF, PERFMON
 from ..spec import GPL_COMPATIBLE
+from ..uapi.attach import AttachType
 from ..uapi.prog import ProgFlags, ProgType
 from .reject import Reject, Unsure
 from .values import BTF_ID, MEM, PERCPU, RDONLY, Reg
@@ -75,6 +76,23 @@ def _finds_variables() -> bool | None:
         return None
 
 
+# As the kernel checks them at load (bpf_prog_load_check_attach): some types take any number, some only theirs.
+_ATTACH_IGNORED = frozenset(
+    (
+        ProgType.XDP,
+        ProgType.SOCK_OPS,
+        ProgType.CGROUP_DEVICE,
+        ProgType.SK_MSG,
+        ProgType.FLOW_DISSECTOR,
+        ProgType.CGROUP_SYSCTL,
+    )
+)
+_ATTACH_TYPES: dict[int, frozenset[int]] = {
+    ProgType.CGROUP_SKB: frozenset((AttachType.CGROUP_INET_INGRESS, AttachType.CGROUP_INET_EGRESS)),
+    ProgType.SYSCALL: frozenset((0,)),
+}
+
+
 class Setting:
     """Everything about a check that does not change while it runs."""
 
@@ -97,8 +115,13 @@ class Setting:
         self.program_rules: ProgRules = self._program_rules()
 
     def _program_rules(self) -> ProgRules:
+        attach = self.spec.expected_attach_type
+        known = _ATTACH_TYPES.get(self.prog_type)
+        if known is not None and self.attach_type not in known:
+            raise Reject("kernel-version", f"programs of this type have no attach type {self.attach_type}")
         try:
-            attach = self.spec.expected_attach_type
+            if self.prog_type in _ATTACH_IGNORED and (self.prog_type, attach, False) not in self.rules.programs():
+                attach = None  # the kernel looks for some of them and does not mind others
             return self.rules.program(self.prog_type, None if attach is None else int(attach), sleepable=self.sleepable)
         except NotSupportedError as error:
             raise Reject("kernel-version", str(error)) from None

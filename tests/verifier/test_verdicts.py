@@ -255,3 +255,20 @@ def test_older_kernels_lack_instructions(text, since):
     assert verify(spec, kernel="6.18").ok, verify(spec)
     assert verify(spec, kernel="5.10").findings[0].category == "encoding"
     assert verify(spec, kernel="6.1").ok == (since == "5.12")
+
+
+# (program type, attach type, whether a program with it loads); the kernel of the tables said so
+ATTACH_TYPES = [
+    (XDP, 9, True),
+    (CG, 1, True),
+    (CG, 9, False),
+    (ProgType.SK_MSG, 1, True),
+    (SK, 9, True),
+    (CLS, 9, True),
+]
+
+
+@pytest.mark.parametrize(("prog_type", "attach_type", "loads"), ATTACH_TYPES)
+def test_attach_types(prog_type, attach_type, loads):
+    spec = program(prog_type, "r0 = 1; exit").replace(expected_attach_type=attach_type)
+    assert verify(spec).ok == loads
