@@ -51,6 +51,7 @@ class Builder:
         self.locked: Any = None  # complains of a call while a lock is held
         self.licensed: Any = None  # complains of a helper that the program's licence rules out; None where none is
         self.shared: dict[Any, Value] = {}  # (op, args, aux, ...) -> the value made last
+        self.read: dict[Any, list[Any]] = {}  # (base, version of memory) -> the bytes whose contents are known
         self.state: State = State(graph.new_block(), {}, {}, {})
 
     # -- values
@@ -86,7 +87,7 @@ class Builder:
         key = (op, tuple(args), aux, bits, tag)
         value = self.shared.get(key)
         here = self.state.block
-        if value is None or (value.block is not here and not dominates(value.block, here)):  # type: ignore[arg-type]
+        if value is None or (value.block and value.block is not here and not dominates(value.block, here)):
             value = self.shared[key] = self.emit(op, args, aux, bits, lo, hi)
         return value
 
@@ -154,11 +155,27 @@ class Builder:
 
     def load(self, base: Value, off: int, size: int, signed: bool, region: str) -> Value:
         lo, hi = limits(size * 8, signed)
-        return self.share("load", [base], (off, size, signed), 64, lo, hi, self.state.memory.get(region, 0))
+        version = self.state.memory.get(region, 0)
+        self.read.setdefault((base, version), []).append((off, size, signed))
+        return self.share("load", [base], (off, size, signed), 64, lo, hi, version)
 
     def store(self, base: Value, off: int, size: int, value: Value, region: str) -> None:
+        before = self.state.memory.get(region, 0)
         self.emit("store", [base, value], (off, size))
         self.clobber(region)
+        after = self.state.memory[region]
+        # Other bytes of the same object are what they were, and these are what was stored: neither needs a load.
+        kept = {at for at in self.read.get((base, before), ()) if at[0] + at[1] <= off or off + size <= at[0]}
+        for at in kept:
+            self.shared["load", (base,), at, 64, after] = self.shared["load", (base,), at, 64, before]
+        if base.op == "stack":
+            for signed in (False, True):
+                lo, hi = limits(size * 8, signed)
+                if lo <= value.lo and value.hi <= hi:
+                    kept.add((off, size, signed))
+                    self.shared["load", (base,), (off, size, signed), 64, after] = value
+        if kept:
+            self.read[base, after] = list(kept)
 
     def clobber(self, *regions: str) -> None:
         """Memory of these regions may have changed."""
