@@ -342,26 +342,30 @@ class Elements(Front):
     def what(self) -> str:
         return f"ctx.{self.field.name}"
 
-    def place(self, c: Compiler, index: Front, node: Any) -> int:
+    def place(self, c: Compiler, index: Front, node: Any, write: bool) -> int:
         n = index.number(c, node)
         if not isinstance(n, Const) or not 0 <= n.obj < self.field.count:
             c.fail(f"{self.what()} is indexed by a constant 0..{self.field.count - 1}", node)
+        if not _accessible(self.field, write, n.obj):
+            can = [str(i) for i in range(self.field.count) if _accessible(self.field, write, i)]
+            does, only = "write" if write else "read", f"; only [{', '.join(can)}] of it" if can else ""
+            c.fail(f"{c.unit.kind.name} programs may not {does} {self.what()}[{n.obj}]{only}", node)
         return self.field.offset + n.obj * self.field.size  # type: ignore[no-any-return]
 
     def item(self, c: Compiler, index: Front, node: Any) -> Front:
-        return self.context.load(c, self.field, self.place(c, index, node), node)
+        return self.context.load(c, self.field, self.place(c, index, node, False), node)
 
     def set_item(self, c: Compiler, index: Front, value: Front, node: Any) -> None:
         self.context.field(c, self.field.name, node, write=True)
-        self.context.store(c, self.field, self.place(c, index, node), value, node)
+        self.context.store(c, self.field, self.place(c, index, node, True), value, node)
 
     def length(self, c: Compiler, node: Any) -> Front:
         return Const(self.field.count)
 
 
-def _accessible(field: Any, write: bool) -> bool:
+def _accessible(field: Any, write: bool, element: int = 0) -> bool:
     test = field.storable if write else field.loadable
-    return any(test(0, size) for size in (field.size, 4, 2, 1))
+    return any(test(element * field.size, size) for size in (field.size, 4, 2, 1))
 
 
 _SIGNED = frozenset(("retval", "level", "optname", "optlen"))

@@ -78,6 +78,12 @@ def test_every_field(name, program, target):
         _ = build(name, ["x = ctx.nonsense", f"return {result}"], target).insns
 
 
+def test_elements_that_may_not_be_written():
+    for index in (1, 3):
+        with pytest.raises(CompileError, match=rf"may not write ctx.replylong\[{index}\]; only \[0\] of it"):
+            _ = build("sock_ops", [f"ctx.replylong[{index}] = 4", "return 1"], None).insns
+
+
 class Pair(Struct):
     a: u32
     b: u64
