@@ -7,7 +7,7 @@ from .integers import MIRROR, NEGATED, TESTS, compare, learn
 from .ir import Value
 from .joins import merge
 from .refs import Ref
-from .values import Conflict, Const, Front, Int, Tuple
+from .values import Conflict, Const, Front, Int, Tuple, span
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -209,10 +209,10 @@ def contains(c: Compiler, item: Front, container: Front, node: Any) -> Outcome:
         return custom(c, item, node)  # type: ignore[no-any-return]
     if isinstance(container, Tuple):
         options: list[Front] = container.items
-    elif isinstance(container, Const) and isinstance(container.obj, range) and container.obj.step == 1:
-        wanted = container.obj
-        if isinstance(item, Const):
-            return always(c, item.obj in wanted)
+    elif isinstance(container, Const) and isinstance(container.obj, range):
+        wanted = container.obj if container.obj.step > 0 else container.obj[::-1]
+        if isinstance(item, Const) or not wanted:
+            return always(c, isinstance(item, Const) and item.obj in wanted)
         states = []
         low = compare(c, ">=", item, Const(wanted.start), node)
         yes, no = always(c, low) if isinstance(low, bool) else jump(c, *low)
@@ -220,9 +220,14 @@ def contains(c: Compiler, item: Front, container: Front, node: Any) -> Outcome:
         if yes is None:
             return None, merge(c, states, node)
         c.b.state = yes
-        high = compare(c, "<", item, Const(wanted.stop), node)
+        high = compare(c, "<", item, Const(wanted[-1] + 1), node)
         yes, no = always(c, high) if isinstance(high, bool) else jump(c, *high)
         states += [no] if no else []
+        if yes is not None and wanted.step > 1:
+            c.b.state = yes
+            on = compare(c, "==", steps_from(c, item, wanted, node), Const(0), node)
+            yes, no = always(c, on) if isinstance(on, bool) else jump(c, *on)
+            states += [no] if no else []
         return yes, merge(c, states, node)
     elif isinstance(container, Const) and isinstance(container.obj, (tuple, list, set, frozenset, dict)):
         if isinstance(item, Const):
@@ -241,6 +246,18 @@ def contains(c: Compiler, item: Front, container: Front, node: Any) -> Outcome:
         if yes is not None:
             hits.append(yes)
     return merge(c, hits, node), state
+
+
+def steps_from(c: Compiler, item: Front, wanted: range, node: Any) -> Front:
+    """How far a number in a range lies behind the last one that the range has."""
+    from .integers import binary
+
+    distance = binary(c, "Sub", item, Const(wanted.start), node) if wanted.start else item.number(c, node)
+    if isinstance(distance, Int):
+        lo, hi = span(c, distance)
+        facts = c.state.facts
+        facts[distance.value] = (max(lo, 0), min(hi, wanted[-1] - wanted.start))
+    return binary(c, "Mod", distance, Const(wanted.step), node)
 
 
 def same_bytes(c: Compiler, left: Front, right: Front, node: Any) -> Outcome:

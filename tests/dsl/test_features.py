@@ -602,3 +602,19 @@ def drains(ctx):
 def test_a_callback_alone_is_linked():
     with load(drains) as prog:
         assert prog.test_run(data=PACKET).retval == 1
+
+
+@pytest.mark.parametrize(
+    "numbers", [range(0, 100, 2), range(3, 100, 7), range(64, 3, -4), range(5, 5), range(-10, 70, 2)]
+)
+def test_ranges_with_steps(numbers):
+    @xdp
+    def inside(ctx):
+        n = len(ctx)
+        below = s64(n) - 70
+        return u32(n in numbers) + 2 * u32(n not in numbers) + 4 * u32(below in numbers) + 8 * u32(n + 3 in numbers)
+
+    size = len(PACKET)
+    expected = (size in numbers) + 2 * (size not in numbers) + 4 * (size - 70 in numbers) + 8 * (size + 3 in numbers)
+    with load(inside) as prog:
+        assert prog.test_run(data=PACKET).retval == expected
