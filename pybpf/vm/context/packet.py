@@ -41,6 +41,7 @@ class Packet:
         self.mac_len = 0 if front else ETH_HLEN
         """How long the link-layer header at the beginning of `data` is."""
         self.writable = writable
+        self.encapsulated = False
         self.address = 0
         self.pointers: dict[int, int] = {}
         self.slots: tuple[int, int, int] | None = None

@@ -13,11 +13,13 @@ from . import (  # noqa: F401 (each fills the table)
     kfuncs,
     maps,
     memory,
+    messages,
     network,
     objects,
     packet,
     strings,
     tunnels,
+    vlan,
 )
 from .table import KFUNCS, MODELS, VARIADIC, Helper, arity_of, name_of
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from errno import EEXIST, EINVAL, ENOENT, ENOPROTOOPT
+from errno import EEXIST, EINVAL, ENODEV, ENOENT, ENOPROTOOPT
 from ipaddress import ip_address
 
 from ...uapi import MapType, ProgType, bpf_fib_lookup, bpf_sk_lookup
@@ -183,10 +183,13 @@ def fib_lookup(run: Run, ctx: int, params: int, plen: int, flags: int) -> int:
 
 @model
 def check_mtu(run: Run, ctx: int, ifindex: int, mtu_len: int, len_diff: int, flags: int) -> int:
-    if flags & ~1:
-        return -EINVAL
-    mtu = run.env.devices.get(ifindex & 0xFFFFFFFF or 1, 65536)
     given = run.mem.load(mtu_len, 4)
+    if flags & ~1 or (flags and (run.image.spec.prog_type == ProgType.XDP or len_diff & 0xFFFFFFFF or given)):
+        return -EINVAL
+    index = ifindex & 0xFFFFFFFF or 1
+    if run.env.devices and index not in run.env.devices:
+        return -ENODEV
+    mtu = run.env.devices.get(index, 65536)
     difference = len_diff & 0xFFFFFFFF
     difference -= (difference >> 31) << 32
     length = given or len(packet_of(run)) - 14

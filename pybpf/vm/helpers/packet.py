@@ -1,12 +1,12 @@
-"""Helpers on packets: reading and writing bytes, moving and resizing, VLAN tags, metadata."""
+"""Helpers on packets: reading and writing bytes, moving and resizing, metadata."""
 
 from __future__ import annotations
 
-from errno import EACCES, EFAULT, EINVAL, ENOMEM, EOPNOTSUPP
+from errno import EACCES, EALREADY, EFAULT, EINVAL, ENOMEM, EOPNOTSUPP
 
 from ...errors import VmFault
 from ..context.packet import ETH_HLEN, Packet
-from ..context.skb import SkbContext, ether_type
+from ..context.skb import SkbContext
 from ..context.xdp import FRAME_INFO, HEADROOM, LINEAR, MAX_META
 from .table import model
 
@@ -15,10 +15,14 @@ if TYPE_CHECKING:
     from ..run import Run
 
 _ENOTSUPP = 524  # the kernel's own, not in errno.h
-_MAX_LEN = 65535
-_ETH_P_IP, _ETH_P_IPV6, _ETH_P_8021Q, _ETH_P_8021AD = 0x0800, 0x86DD, 0x8100, 0x88A8
-_VLAN = (_ETH_P_8021Q, _ETH_P_8021AD)
+_MAX_LEN = 16064  # SKB_MAX_ALLOC
+ETH_P_IP, ETH_P_IPV6 = 0x0800, 0x86DD
 _ADJ_ROOM_NET, _ADJ_ROOM_MAC = 0, 1
+_FIXED_GSO, _NO_CSUM_RESET, _ENCAP_L2_ETH = 1, 32, 64  # BPF_F_ADJ_ROOM_*
+_ENCAP_IPV6, _ENCAP_L3, _ENCAP_L4 = 4, 2 | 4, 8 | 16
+_DECAP_IPV4, _DECAP_IPV6, _DECAP_L3 = 128, 256, 128 | 256
+_ENCAP_L2_SHIFT = 56
+_ROOM_FLAGS = _FIXED_GSO | _NO_CSUM_RESET | _ENCAP_L2_ETH | _ENCAP_L3 | _ENCAP_L4 | _DECAP_L3 | 0xFF << _ENCAP_L2_SHIFT
 
 
 def packet_of(run: Run) -> Packet:
@@ -84,6 +88,8 @@ def xdp_load_bytes(run: Run, xdp_md: int, offset: int, buf: int, length: int) ->
     offset, length = offset & 0xFFFFFFFF, length & 0xFFFFFFFF
     packet = packet_of(run)
     whole = packet.raw() + packet.rest
+    if offset > 0xFFFF or length > 0xFFFF:
+        return -EFAULT
     if offset + length > len(whole):
         return -EINVAL
     run.mem.write(buf, whole[offset : offset + length])
@@ -94,6 +100,8 @@ def xdp_load_bytes(run: Run, xdp_md: int, offset: int, buf: int, length: int) ->
 def xdp_store_bytes(run: Run, xdp_md: int, offset: int, buf: int, length: int) -> int:
     offset, length = offset & 0xFFFFFFFF, length & 0xFFFFFFFF
     packet = packet_of(run)
+    if offset > 0xFFFF or length > 0xFFFF:
+        return -EFAULT
     if offset + length > len(packet) + len(packet.rest):
         return -EINVAL
     raw = run.mem.read(buf, length)
@@ -198,30 +206,57 @@ def skb_adjust_room(run: Run, skb: int, len_diff: int, mode: int, flags: int) ->
     packet, ctx = packet_of(run), skb_of(run)
     delta, mode = _s32(len_diff), mode & 0xFFFFFFFF
     data = packet.raw()
-    mac = packet.mac_len
-    if flags & ~0x3FF or abs(delta) > 0xFFF:
-        return -EINVAL if flags & ~0x3FF else -EFAULT
-    header = {_ETH_P_IP: 20, _ETH_P_IPV6: 40}.get(_protocol(ctx))
-    if header is None:
+    if flags & ~_ROOM_FLAGS:
+        return -EINVAL
+    if abs(delta) > 0xFFF:
+        return -EFAULT
+    header = {ETH_P_IP: 20, ETH_P_IPV6: 40}.get(protocol_of(ctx))
+    if header is None or mode not in (_ADJ_ROOM_NET, _ADJ_ROOM_MAC):
         return -_ENOTSUPP
-    if mode == _ADJ_ROOM_NET:
-        keep = mac + header
-    elif mode == _ADJ_ROOM_MAC:
-        keep = mac
-    else:
-        return -_ENOTSUPP
-    current = len(data) - mac
+    keep = packet.mac_len + (header if mode == _ADJ_ROOM_NET else 0)
+    if flags & _DECAP_L3:
+        if delta >= 0 or flags & _DECAP_L3 == _DECAP_L3:
+            return -EINVAL
+        header = 20 if flags & _DECAP_IPV4 else 40
+    current = len(data) - packet.mac_len
     if delta < 0 and (-delta >= current or current + delta < header):
         return -_ENOTSUPP
+    if delta >= 0 and len(data) + delta > _MAX_LEN:
+        return -_ENOTSUPP
+    refused = _shrinks(flags) if delta < 0 else _grows(packet, flags, delta)
+    if refused:
+        return refused
     if delta < 0:
         packet.replace(data[:keep] + data[keep - delta :])
     else:
         packet.replace(data[:keep] + bytes(delta) + data[keep:])
+    to = ETH_P_IPV6 if flags & (_ENCAP_IPV6 | _DECAP_IPV6) else ETH_P_IP if flags & (_ENCAP_L3 | _DECAP_L3) else 0
+    if to:
+        ctx.put("protocol", swap16(to))
     ctx.refresh()
     return 0
 
 
-def _protocol(ctx: SkbContext) -> int:
+def _shrinks(flags: int) -> int:
+    return -EINVAL if flags & ~(_FIXED_GSO | _DECAP_L3 | _NO_CSUM_RESET) else 0
+
+
+def _grows(packet: Packet, flags: int, delta: int) -> int:
+    """0 when room may be made under these flags, else the error; the packet remembers that it is encapsulated."""
+    if not flags & _ENCAP_L3:
+        return 0
+    inner = flags >> _ENCAP_L2_SHIFT
+    if flags & _ENCAP_L3 == _ENCAP_L3 or flags & _ENCAP_L4 == _ENCAP_L4 or (flags & _ENCAP_L2_ETH and inner < ETH_HLEN):
+        return -EINVAL
+    if packet.encapsulated:
+        return -EALREADY
+    if inner > delta:
+        return -EINVAL
+    packet.encapsulated = True
+    return 0
+
+
+def protocol_of(ctx: SkbContext) -> int:
     raw = ctx.get("protocol")
     return (raw & 0xFF) << 8 | raw >> 8
 
@@ -233,12 +268,12 @@ def skb_change_proto(run: Run, skb: int, proto: int, flags: int) -> int:
     if flags:
         return -EINVAL
     wanted = (proto & 0xFF) << 8 | (proto >> 8) & 0xFF
-    now = _protocol(ctx)
+    now = protocol_of(ctx)
     data = packet.raw()
     mac = packet.mac_len
-    if (now, wanted) == (_ETH_P_IP, _ETH_P_IPV6):
+    if (now, wanted) == (ETH_P_IP, ETH_P_IPV6):
         packet.replace(data[:mac] + bytes(20) + data[mac:])
-    elif (now, wanted) == (_ETH_P_IPV6, _ETH_P_IP):
+    elif (now, wanted) == (ETH_P_IPV6, ETH_P_IP):
         packet.replace(data[:mac] + data[mac + 20 :])
     else:
         return -_ENOTSUPP
@@ -255,63 +290,6 @@ def skb_change_type(run: Run, skb: int, type: int) -> int:
         return -EINVAL
     ctx.put("pkt_type", type & 7)
     return 0
-
-
-@model
-def skb_vlan_push(run: Run, skb: int, vlan_proto: int, vlan_tci: int) -> int:
-    """The first tag is kept beside the packet, as hardware does; a second one pushes the first into the frame."""
-    ctx = skb_of(run)
-    proto = _swap16(vlan_proto)
-    if proto not in _VLAN:
-        vlan_proto = _swap16(_ETH_P_8021Q)
-    if ctx.get("vlan_present"):
-        _write_tag(run, ctx)
-    ctx.put("vlan_present", 1)
-    ctx.put("vlan_tci", vlan_tci & 0xFFFF)
-    ctx.put("vlan_proto", vlan_proto & 0xFFFF)
-    return 0
-
-
-def _write_tag(run: Run, ctx: SkbContext) -> None:
-    packet = packet_of(run)
-    data = packet.raw()
-    mac = 0 if packet.front else 12
-    tag = ctx.get("vlan_proto").to_bytes(2, "little") + ctx.get("vlan_tci").to_bytes(2, "big")
-    packet.replace(data[:mac] + tag + data[mac:])
-    ctx.put("protocol", ctx.get("vlan_proto"))
-    ctx.refresh()
-
-
-@model
-def skb_vlan_pop(run: Run, skb: int) -> int:
-    """Drop the outermost tag; a tag behind it in the frame takes its place beside the packet."""
-    ctx = skb_of(run)
-    if ctx.get("vlan_present"):
-        for field in ("vlan_present", "vlan_tci", "vlan_proto"):
-            ctx.put(field, 0)
-    elif _protocol(ctx) not in _VLAN:
-        return 0
-    else:
-        _take_tag(run, ctx)
-    if _protocol(ctx) in _VLAN:
-        proto = ctx.get("protocol")
-        tci = _take_tag(run, ctx)
-        ctx.put("vlan_present", 1)
-        ctx.put("vlan_tci", tci)
-        ctx.put("vlan_proto", proto)
-    return 0
-
-
-def _take_tag(run: Run, ctx: SkbContext) -> int:
-    """Take the first tag out of the frame; its TCI."""
-    packet = packet_of(run)
-    data = packet.raw()
-    at = 12 if not packet.front else 0
-    packet.replace(data[:at] + data[at + 4 :])
-    inner = ether_type(data[at + 4 : at + 8])
-    ctx.put("protocol", (inner & 0xFF) << 8 | inner >> 8)
-    ctx.refresh()
-    return int.from_bytes(data[at + 2 : at + 4], "big")
 
 
 @model
@@ -335,10 +313,10 @@ def get_hash_recalc(run: Run, skb: int) -> int:
 def skb_set_tstamp(run: Run, skb: int, tstamp: int, tstamp_type: int) -> int:
     ctx = skb_of(run)
     kind = tstamp_type & 0xFFFFFFFF
-    if kind > 2 or (kind == 0 and tstamp) or (kind and not tstamp):
+    if protocol_of(ctx) not in (ETH_P_IP, ETH_P_IPV6):
+        return -EOPNOTSUPP
+    if kind > 2 or (kind and not tstamp):
         return -EINVAL
-    if _protocol(ctx) not in (_ETH_P_IP, _ETH_P_IPV6):
-        return -95
     ctx.put("tstamp", tstamp)
     ctx.put("tstamp_type", kind)
     return 0
@@ -349,7 +327,7 @@ def skb_ecn_set_ce(run: Run, skb: int) -> int:
     packet, ctx = packet_of(run), skb_of(run)
     data = packet.raw()
     at = 0 if packet.front else ETH_HLEN
-    if _protocol(ctx) == _ETH_P_IP and len(data) >= at + 20:
+    if protocol_of(ctx) == ETH_P_IP and len(data) >= at + 20:
         tos = data[at + 1]
         if tos & 3 == 0:
             return 0
@@ -363,7 +341,7 @@ def skb_ecn_set_ce(run: Run, skb: int) -> int:
             packet.patch(at, new.to_bytes(2, "little"))
             packet.patch(at + 10, check.to_bytes(2, "little"))
         return 1
-    if _protocol(ctx) == _ETH_P_IPV6 and len(data) >= at + 40:
+    if protocol_of(ctx) == ETH_P_IPV6 and len(data) >= at + 40:
         kind = data[at + 1] >> 4 & 3
         if kind == 0:
             return 0
@@ -372,54 +350,10 @@ def skb_ecn_set_ce(run: Run, skb: int) -> int:
     return 0
 
 
-@model
-def msg_pull_data(run: Run, msg: int, start: int, end: int, flags: int) -> int:
-    packet = packet_of(run)
-    start, end = start & 0xFFFFFFFF, end & 0xFFFFFFFF
-    if flags or start >= end or end > len(packet):
-        return -EINVAL
-    packet.replace(packet.raw())
-    return 0
-
-
-@model
-def msg_push_data(run: Run, msg: int, start: int, length: int, flags: int) -> int:
-    packet = packet_of(run)
-    start, size = start & 0xFFFFFFFF, length & 0xFFFFFFFF
-    data = packet.raw()
-    if flags or start > len(data):
-        return -EINVAL
-    packet.replace(data[:start] + bytes(size) + data[start:])
-    return 0
-
-
-@model
-def msg_pop_data(run: Run, msg: int, start: int, length: int, flags: int) -> int:
-    packet = packet_of(run)
-    start, size = start & 0xFFFFFFFF, length & 0xFFFFFFFF
-    data = packet.raw()
-    if flags or start + size > len(data):
-        return -EINVAL
-    packet.replace(data[:start] + data[start + size :])
-    return 0
-
-
-@model
-def msg_apply_bytes(run: Run, msg: int, bytes: int) -> int:
-    run.record("apply_bytes", bytes & 0xFFFFFFFF)
-    return 0
-
-
-@model
-def msg_cork_bytes(run: Run, msg: int, bytes: int) -> int:
-    run.record("cork_bytes", bytes & 0xFFFFFFFF)
-    return 0
-
-
 def _s32(value: int) -> int:
     value &= 0xFFFFFFFF
     return value - (1 << 32) if value >> 31 else value
 
 
-def _swap16(value: int) -> int:
+def swap16(value: int) -> int:
     return (value & 0xFF) << 8 | (value >> 8) & 0xFF
