@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 PROG_ARRAY = 3
-STRUCT_OPS_PROG = 27
+STRUCT_OPS, STRUCT_OPS_PROG = 26, 27
 _DESCRIBED = ("maps", "btf", "func_info", "line_info", "core_relos")
 _IN_ANY_FILE = ("insns", "prog_type", "name", "license", "flags", "maps", "attach_to", "kern_version")
 
@@ -124,7 +124,8 @@ def tie(
         if m.map_type == PROG_ARRAY and any(_is_program(v) for _, v in m.contents)
     }
     if not knots:
-        return tuple(programs), dict(maps)
+        programs = tuple(programs)
+        return programs, _with_members(programs, maps)
 
     def swap(old: Mapping[str, MapSpec]) -> dict[str, MapSpec]:
         return {name: knots.get(id(m), m) for name, m in old.items()}
@@ -133,7 +134,21 @@ def tie(
     by_name = {p.name: p for p in tied}
     for knot in knots.values():
         knot._set(contents=tuple((key, by_name.get(_name_of(value), value)) for key, value in knot.contents))
-    return tied, swap(maps)
+    return tied, _with_members(tied, swap(maps))
+
+
+def _with_members(programs: Iterable[ElfProgram], maps: Mapping[str, MapSpec]) -> dict[str, MapSpec]:
+    """The maps with structures (struct_ops) made of these programs, found by their names."""
+    by_name = {p.name: p for p in programs}
+    out = dict(maps)
+    for name, spec in maps.items():
+        if spec.map_type != STRUCT_OPS or not spec.contents:
+            continue
+        ((key, members),) = spec.contents
+        now = {m: by_name.get(v.name, v) if isinstance(v, ProgramSpec) else v for m, v in members.items()}
+        if any(now[m] is not v for m, v in members.items()):
+            out[name] = spec.replace(contents=((key, now),))
+    return out
 
 
 def _is_program(value: object) -> bool:

@@ -86,7 +86,8 @@ def _values(
             if program not in programs:
                 raise elf.error(f"{struct.name}.{m.name} is set to {program!r}, which is no program")
             target = f"{struct.name.split('___', 1)[0]}/{m.name}"
-            programs[program] = programs[program].replace(attach_to=target)
+            if programs[program].attach_to != target:
+                programs[program] = programs[program].replace(attach_to=target)
             values[m.name] = programs[program]
             continue
         value = _plain(elf, m, data)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class Registration(Link):
     """A structure registered without a link: before Linux 6.4, or for a map that was made without MapFlags.LINK.
 
-    It stays when the process is killed and the map is pinned; else it goes with the map.
+    It goes with this link; the kernel keeps it when the process is killed (`bpftool struct_ops unregister` ends it).
     """
 
     def __init__(self, target: str, map_fd: int) -> None:
@@ -51,7 +51,9 @@ def attach_map(map: Any) -> Link:
     what = f"structure {getattr(map, 'name', '') or 'of a struct_ops map'}"
     flags = getattr(getattr(map, "spec", None), "flags", 0)
     if not flags & MapFlags.LINK:
-        return Registration(what, map.fileno())
+        link = Registration(what, map.fileno())
+        map.registered = False  # it is the link's to take back now
+        return link
     try:
         return BpfLink(what, link_create(map.fileno(), 0, AttachType.STRUCT_OPS, what=what))
     except SyscallError:

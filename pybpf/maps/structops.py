@@ -8,7 +8,7 @@ from sys import byteorder
 from ..btf.builder import btf_for_map
 from ..errors import BtfError, NotSupportedError, SpecError, SyscallError
 from ..syscall.door import failure
-from ..syscall.maps import map_create, map_update_elem
+from ..syscall.maps import map_create, map_delete_elem, map_update_elem
 from ..types import u32
 from .btf import load_btf
 from .live import Map
@@ -81,8 +81,18 @@ def _have_link() -> bool:
 class StructOpsMap(Map):
     """A structure of the kernel made of programs.
 
-    `pybpf.links.struct_ops.attach_map(live)` registers it; a map without flag LINK (1 << 13) is registered when filled.
+    `pybpf.links.struct_ops.attach_map(live)` registers it; a map without flag LINK (1 << 13) is registered when filled,
+    and unregistered by whoever holds it last: the link that `attach_map` gives, else `close()` (a pinned one stays).
     """
+
+    registered = False
+
+    def close(self) -> None:
+        """Close the map; a structure that is registered without a link is taken back, for the kernel would keep it."""
+        if self.registered and not self.closed and self._pinned is None:
+            map_delete_elem(self.fileno(), bytes(4))
+        self.registered = False
+        super().close()
 
     def register(self, members: Mapping[str, Any]) -> None:
         """Fill the structure: programs (or their descriptors) for its functions, numbers and bytes for the rest."""
@@ -104,6 +114,7 @@ class StructOpsMap(Map):
             if code == EEXIST:
                 error.hint = "a structure of that name is registered already, or this one is"
             raise error
+        self.registered = not self.spec.flags & LINK
 
 
 def _bytes(member: Member, content: Any) -> bytes:

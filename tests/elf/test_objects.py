@@ -6,6 +6,8 @@ import importlib.util
 import json
 import os
 import shutil
+import socket
+import struct
 import subprocess
 import sys
 
@@ -18,6 +20,7 @@ from pybpf.cli import main
 from pybpf.elf.file import ElfFile
 from pybpf.elf.relocate import POISON
 from pybpf.errors import BtfError, ElfError, SpecError
+from pybpf.links.struct_ops import attach_map
 
 from .conftest import PROGS
 
@@ -291,6 +294,61 @@ def test_struct_ops(build):
     again = open_elf(write_elf(None, obj), name=obj.name)
     assert again["undo"].insns == obj["undo"].insns
     assert set(again.maps["mine"].contents[0][1]) == set(values)
+
+
+CONGESTION = """
+#include "common.h"
+struct sock;
+struct tcp_congestion_ops {
+    u32 (*ssthresh)(struct sock *sk); void (*cong_avoid)(struct sock *sk, u32 a, u32 b); void (*init)(struct sock *sk);
+    u32 (*undo_cwnd)(struct sock *sk); char name[16]; };
+struct tcp_congestion_ops___two { u32 (*ssthresh)(struct sock *sk); void (*cong_avoid)(struct sock *sk, u32 a, u32 b);
+    u32 (*undo_cwnd)(struct sock *sk); char name[16]; };
+int calls[2];
+SEC("struct_ops/ssthresh") u32 ssthresh(u64 *ctx) { return 2; }
+SEC("struct_ops") u32 undo(u64 *ctx) { return 3; }
+SEC("struct_ops") void avoid(u64 *ctx) { calls[0]++; }
+SEC("?struct_ops") void begin(u64 *ctx) { calls[1]++; }
+SEC("?struct_ops") u32 nobody(u64 *ctx) { return 1; }
+SEC(".struct_ops") struct tcp_congestion_ops plain = {
+    .ssthresh = (void *)ssthresh, .undo_cwnd = (void *)undo, .cong_avoid = (void *)avoid, .init = (void *)begin,
+    .name = "pybpf_plain" };
+SEC(".struct_ops.link") struct tcp_congestion_ops___two linked = {
+    .ssthresh = (void *)ssthresh, .undo_cwnd = (void *)undo, .cong_avoid = (void *)avoid, .name = "pybpf_linked" };
+"""
+
+
+def converse(algorithm):
+    """Send half a megabyte over loopback with a congestion control."""
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as client:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, algorithm)
+        client.connect(server.getsockname())
+        peer, _ = server.accept()
+        with peer:
+            for _ in range(32):
+                client.sendall(bytes(1 << 14))
+                got = 0
+                while got < 1 << 14:
+                    got += len(peer.recv(1 << 14))
+
+
+@pytest.mark.kernel
+def test_congestion_control_of_an_object_drives_a_connection(build):
+    features.have_map_type(26) or pytest.skip("the running kernel has no struct_ops (Linux 5.6)")
+    obj = open_elf(build(CONGESTION))
+    link = 1 << 13
+    assert {n: m.flags & link for n, m in obj.maps.items() if m.map_type == 26} == {"plain": 0, "linked": link}
+    for source in (obj.set(calls=bytes(8)), open_elf(write_elf(None, obj), name=obj.name)):
+        with load_collection(source) as live:
+            assert set(live.programs) == {"ssthresh", "undo", "avoid", "begin"}
+            for name in ("plain", "linked"):
+                with attach_map(live[name]):
+                    converse(f"pybpf_{name}".encode())
+                with pytest.raises(OSError):  # noqa: PT011 (ENOENT)
+                    converse(f"pybpf_{name}".encode())
+            avoided, begun = struct.unpack("2i", live[source.maps[".bss"]][0])
+            assert avoided > 10
+            assert begun == 1
 
 
 @pytest.mark.parametrize("cpu", ["v1", "v2", "v3", "v4"])
