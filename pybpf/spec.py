@@ -165,8 +165,9 @@ class MapSpec(Spec):
             return NotImplemented
         if self is other:
             return True
-        plain = all(getattr(self, f) == getattr(other, f) for f in self._fields if not f.startswith("btf"))
-        return plain and self.btf_struct_ops == other.btf_struct_ops and _described_alike(self, other)
+        return all(
+            getattr(self, f) == getattr(other, f) for f in self._fields if f in other._fields and f not in _DESCRIPTION
+        ) and (_described_alike(self, other) and _inner_alike(self.inner, other.inner))
 
     __hash__ = Spec.__hash__
 
@@ -201,18 +202,39 @@ class MapSpec(Spec):
 NO_SPEC = "is no program: expected a ProgramSpec or a decorated function (a classic filter becomes one by to_ebpf())"
 
 
+_DESCRIPTION = ("key", "value", "btf", "btf_key", "btf_value", "inner")
+
+
+def _inner_alike(a: MapSpec | None, b: MapSpec | None) -> bool:
+    """Whether maps inside are made alike; the model has no name of its own."""
+    return a is b or (a is not None and b is not None and a == b.replace(name=a.name))
+
+
 def _described_alike(a: MapSpec, b: MapSpec) -> bool:
-    """Whether BTF says the same of both maps, under whatever ids."""
-    fields = ("btf", "btf_key", "btf_value")
-    if all(getattr(a, f) == getattr(b, f) for f in fields):
+    """Whether keys and values are described alike: by equal types, or by BTF that says the same under whatever ids."""
+    if all(getattr(a, f) == getattr(b, f) for f in _DESCRIPTION[:-1]):
         return True
-    if not (a.btf and b.btf):
-        return False
-    from .btf.btf import Btf
     from .btf.compare import equal
 
-    mine, theirs = Btf.parse(bytes(a.btf)), Btf.parse(bytes(b.btf))
-    return all(equal(mine.type(getattr(a, f)), theirs.type(getattr(b, f))) for f in fields[1:])
+    one, other = _description(a), _description(b)
+    return all(x is y or (x is not None and y is not None and equal(x, y)) for x, y in zip(one, other, strict=True))
+
+
+def _description(spec: MapSpec) -> list[Any]:
+    """The types of key and value in BTF, the map's own or made from its types; None where nothing is known."""
+    from .btf.btf import Btf
+    from .btf.builder import btf_for_map
+
+    if spec.btf:
+        raw, key, value = bytes(spec.btf), spec.btf_key, spec.btf_value
+    else:
+        raw, key, value = btf_for_map(spec.key, spec.value)
+    made = btf_for_map(spec.key, None) if spec.btf and not key else None
+    btf = Btf.parse(raw)
+    found = [btf.type(i).stripped if i else None for i in (key, value)]
+    if made is not None and made[1]:
+        found[0] = Btf.parse(made[0]).type(made[1]).stripped
+    return found
 
 
 class ProgramSpec(Spec):

@@ -118,7 +118,9 @@ class BtfOut(BtfBuilder):
                 target = self.moved.get((raw, t.type_id))
                 if target is not None:
                     return self._extern(name, wanted, target)
-        there = Btf.kernel().find(name, wanted)
+        from .externs import find_extern
+
+        there = find_extern(Btf.kernel(), name, wanted) or Btf.kernel().find(name, wanted)  # the latter says what fails
         return self._extern(name, wanted, self.outline(there.type))
 
     def _extern(self, name: str, kind: Kind, target: int) -> int:

@@ -196,7 +196,7 @@ def _typed(insn: Insn, e: Extern, kernel: Callable[[], Btf]) -> Insn:
     from ..btf.match import types_compatible
 
     kind = Kind.FUNC if e.kind == "kfunc" else Kind.VAR
-    there = _find(kernel(), e.name, kind)
+    there = find_extern(kernel(), e.name, kind)
     if there is not None and not types_compatible(e.type.type.stripped, there.type.stripped):
         if not e.weak:
             raise ElfError(f"the kernel's {there.name!r} is {there} ({there.type}): this object declares {e.type.type}")
@@ -214,7 +214,7 @@ def _typed(insn: Insn, e: Extern, kernel: Callable[[], Btf]) -> Insn:
     )
 
 
-def _find(kernel: Btf, name: str, kind: Kind) -> Type | None:
+def find_extern(kernel: Btf, name: str, kind: Kind) -> Type | None:
     """What the kernel or one of its modules has of that name; functions may be declared in several flavours."""
     from ..btf.match import essential
 

@@ -11,10 +11,29 @@ import uuid
 
 import pytest
 
-from pybpf import HashMap, MapSpec, ProgramSpec, asm, open_elf, u32, u64
+from pybpf import (
+    Arena,
+    DevMapHash,
+    HashMap,
+    HashOfMaps,
+    LpmTrie,
+    MapSpec,
+    PerCpuArray,
+    ProgramSpec,
+    RingBuf,
+    StackTrace,
+    Struct,
+    TaskStorage,
+    asm,
+    char,
+    open_elf,
+    u32,
+    u64,
+)
 from pybpf.btf import BtfBuilder
 from pybpf.elf import write_elf
 from pybpf.errors import ElfError
+from pybpf.kernel.sections import sections
 
 from .test_libbpf import compare
 
@@ -98,6 +117,52 @@ def test_an_assembled_program_comes_back_equal(order, tmp_path):
         assert obj["count"] == resolved
         assert obj.maps["packets"] == spec.maps["packets"]
         assert obj["count"] != resolved.replace(prog_type=SCHED_CLS)
+
+
+class Seen(Struct):
+    pid: u32
+    when: u64
+    comm: char[13]
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        HashMap(u32, Seen, max_entries=4, name="m"),
+        PerCpuArray(u64, max_entries=4, name="m"),
+        RingBuf(1 << 14, name="m"),
+        LpmTrie(u64, u32, max_entries=4, name="m"),
+        StackTrace(max_entries=4, name="m"),
+        DevMapHash(max_entries=4, name="m"),
+        TaskStorage(Seen, name="m"),
+        Arena(4, name="m"),
+        HashOfMaps(u32, HashMap(u32, Seen, max_entries=4), max_entries=3, name="m"),
+    ],
+    ids=lambda spec: type(spec).__name__,
+)
+def test_declared_maps_come_back_equal(spec):
+    again = open_elf(write_elf(None, counting(), spec)).maps["m"]
+    assert again == spec
+    assert spec == again
+    assert again != spec.replace(max_entries=spec.max_entries + 8)
+
+
+def test_programs_of_every_section_come_back():
+    targets = {2: "do_nanosleep", 5: "syscalls/sys_enter_openat", 17: "sys_enter", 24: "sys_enter"}
+    targets |= dict.fromkeys((26, 28, 29), "do_nanosleep")
+    for s in sections():
+        spec = ProgramSpec(
+            asm.assemble("r0 = 0\nexit"),
+            s.prog_type,
+            name="f",
+            expected_attach_type=s.attach_type,
+            flags=s.flags,
+            attach_to=targets.get(s.prog_type),
+        )
+        again = open_elf(write_elf(None, spec))["f"]
+        assert (again.prog_type, again.expected_attach_type or 0, again.flags) == (
+            s.prog_type, s.attach_type or 0, s.flags
+        )  # fmt: skip
 
 
 def test_lines_come_back(tmp_path):
