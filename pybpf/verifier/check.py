@@ -10,6 +10,7 @@ from .cfg import Cfg
 from .context import Setting
 from .explore import Run
 from .functions import entry_registers
+from .maps import check_definition
 from .program import MAX_INSNS, Program
 from .reject import Reject, Unsure
 
@@ -36,6 +37,8 @@ def check(spec: ProgramSpec, rules: Rules, capabilities: frozenset[str], env: En
         _check_size(spec, BPF in capabilities)
         setting = Setting(spec, rules, capabilities, env)
         _check_setting(setting)
+        for name, definition in spec.maps.items():
+            check_definition(rules, definition, name)
         program = Program(spec, setting)
         program.find_subprograms()
         program.check_jumps()

@@ -11,6 +11,7 @@ from .reject import Reject
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..btf import Btf
+    from ..kernel import Rules
     from ..spec import MapSpec
     from .context import Setting
     from .program import Program
@@ -51,6 +52,7 @@ _IN_SLEEPABLE = frozenset(
 )
 _READ_ONLY = frozenset((MapType.DEVMAP, MapType.DEVMAP_HASH))
 """Types whose values programs may only read, whatever their flags say."""
+_OF_MAPS = frozenset((MapType.ARRAY_OF_MAPS, MapType.HASH_OF_MAPS))
 CGROUP_STORAGES = frozenset((MapType.CGROUP_STORAGE, MapType.PERCPU_CGROUP_STORAGE))
 ARRAYS = frozenset((MapType.ARRAY, MapType.PERCPU_ARRAY))
 
@@ -110,6 +112,41 @@ def _specials(spec: MapSpec, kernel: Btf | None) -> tuple[Special, ...]:
         return special_fields(spec, kernel)
     except BtfError as error:
         raise Reject("btf", f"map {spec.name or '(unnamed)'}: {error}") from None
+
+
+def check_definition(rules: Rules, spec: MapSpec, name: str) -> None:
+    """A map of this kind, size and flags can be made at all: else there is nothing that a program could be loaded with."""
+    if spec.map_type not in rules.map_types():
+        return  # what could not be asked of the kernel
+    wanted = rules.map(spec.map_type)
+    flags = int(spec.flags)
+    both = MapFlags.RDONLY_PROG | MapFlags.WRONLY_PROG
+    problem = ""
+    for what, size, (low, high, step) in (
+        ("keys", spec.key_size, wanted.key_sizes),
+        ("values", spec.value_size, wanted.value_sizes),
+    ):
+        if not low <= size <= high or (size - low) % step:
+            some = str(low) if low == high else f"{low} to {high}" + (f", in steps of {step}" if step > 1 else "")
+            problem = f"its {what} have {size} bytes, and must have {some}"
+    if spec.map_type in _OF_MAPS and spec.inner is None:
+        problem = "a map of maps needs an inner map"
+    elif flags & ~wanted.flags:
+        problem = f"flags {flags & ~wanted.flags:#x} are not for maps of this type"
+    elif flags & wanted.required_flags != wanted.required_flags:
+        problem = f"it needs the flags {wanted.required_flags:#x}"
+    elif flags & both == both:
+        problem = "programs could neither read nor write it"
+    elif wanted.entries == "zero" and spec.max_entries:
+        problem = "max_entries must be 0"
+    elif wanted.entries != "zero" and not spec.max_entries and spec.map_type != MapType.PERF_EVENT_ARRAY:
+        problem = "max_entries is 0"
+    elif wanted.entries == "pages" and (spec.max_entries & (spec.max_entries - 1) or spec.max_entries % 4096):
+        problem = f"max_entries is {spec.max_entries}, and must be a power of two of pages"
+    if problem:
+        raise Reject("map", f"map {name!r} cannot be made: {problem}", hint="the kernel refuses BPF_MAP_CREATE")
+    if spec.inner is not None:
+        check_definition(rules, spec.inner, f"{name}.inner")
 
 
 def check_load_of_map(program: Program, map: Map, slot: int, offset: int | None, checked: set[int]) -> None:
