@@ -10,6 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import asm as asm
     from . import cbpf as cbpf
+    from . import features as features
     from . import helpers as helpers
     from . import net as net
     from .btf.btf import Btf as Btf
@@ -209,192 +210,56 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-# Where each public name lives; "" stands for a module of that name.
-_HOME = {
-    **dict.fromkeys(
-        (
-            "socket_filter",
-            "kprobe",
-            "kretprobe",
-            "ksyscall",
-            "kretsyscall",
-            "uprobe",
-            "uretprobe",
-            "usdt",
-            "kprobe_multi",
-            "uprobe_multi",
-            "kprobe_session",
-            "sched_cls",
-            "tc",
-            "tcx_ingress",
-            "tcx_egress",
-            "netkit_primary",
-            "netkit_peer",
-            "sched_act",
-            "tracepoint",
-            "xdp",
-            "xdp_frags",
-            "xdp_devmap",
-            "xdp_cpumap",
-            "perf_event",
-            "cgroup_ingress",
-            "cgroup_egress",
-            "cgroup_skb",
-            "cgroup_sock_create",
-            "cgroup_sock_release",
-            "cgroup_post_bind4",
-            "cgroup_post_bind6",
-            "lwt_in",
-            "lwt_out",
-            "lwt_xmit",
-            "sock_ops",
-            "sk_skb_parser",
-            "sk_skb_verdict",
-            "sk_skb",
-            "cgroup_device",
-            "sk_msg",
-            "raw_tracepoint",
-            "cgroup_bind4",
-            "cgroup_bind6",
-            "cgroup_connect4",
-            "cgroup_connect6",
-            "cgroup_connect_unix",
-            "cgroup_sendmsg4",
-            "cgroup_sendmsg6",
-            "cgroup_sendmsg_unix",
-            "cgroup_recvmsg4",
-            "cgroup_recvmsg6",
-            "cgroup_recvmsg_unix",
-            "cgroup_getpeername4",
-            "cgroup_getpeername6",
-            "cgroup_getpeername_unix",
-            "cgroup_getsockname4",
-            "cgroup_getsockname6",
-            "cgroup_getsockname_unix",
-            "lwt_seg6local",
-            "lirc_mode2",
-            "sk_reuseport",
-            "sk_reuseport_migrate",
-            "flow_dissector",
-            "cgroup_sysctl",
-            "raw_tracepoint_writable",
-            "cgroup_getsockopt",
-            "cgroup_setsockopt",
-            "tp_btf",
-            "fentry",
-            "fexit",
-            "fmod_ret",
-            "fentry_sleepable",
-            "fexit_sleepable",
-            "bpf_iter",
-            "struct_ops",
-            "freplace",
-            "lsm",
-            "lsm_sleepable",
-            "lsm_cgroup",
-            "sk_lookup",
-            "bpf_syscall",
-            "netfilter",
-            "program",
-        ),
-        "dsl.kinds",
-    ),
-    **dict.fromkeys(
-        ("Subprogram", "kfunc", "subprogram"),
-        "dsl.functions",
-    ),
-    **dict.fromkeys(
-        ("bounded", "printk", "sdiv", "sizeof", "smod", "swap16", "swap32", "swap64", "unroll"), "dsl.lang"
-    ),
-    "helpers": "",
-    "net": "",
-    **dict.fromkeys(("NfVerdict", "RetCode", "SkAction", "TcAction", "TcxAction", "XdpAction"), "uapi.action"),
-    "asm": "",
-    "Btf": "btf.btf",
-    "open_elf": "elf.reader",
-    "write_elf": "elf.writer",
-    "cbpf": "",
-    "XskSocket": "xsk",
-    "attach_classic": "links.socket",
-    "attached": "links.attached",
-    "install_seccomp": "links.seccomp",
-    "pcap_filter": "cbpf",
-    **dict.fromkeys(
-        (
-            "AsmError",
-            "BpfError",
-            "BtfError",
-            "CompileError",
-            "ConversionError",
-            "ElfError",
-            "FilterError",
-            "KindError",
-            "NotSupportedError",
-            "InputError",
-            "SpecError",
-            "SyscallError",
-            "VerifierError",
-            "VmFault",
-        ),
-        "errors",
-    ),
-    **dict.fromkeys(
-        (
-            "HashMap",
-            "Array",
-            "PerCpuHashMap",
-            "PerCpuArray",
-            "Global",
-            "LruHashMap",
-            "LruPerCpuHashMap",
-            "ResizableHashMap",
-            "LpmTrie",
-            "HashOfMaps",
-            "SockHash",
-            "CgroupStorage",
-            "PerCpuCgroupStorage",
-            "ProgArray",
-            "CgroupArray",
-            "ArrayOfMaps",
-            "DevMap",
-            "DevMapHash",
-            "CpuMap",
-            "XskMap",
-            "SockMap",
-            "ReuseportSockArray",
-            "StackTrace",
-            "Queue",
-            "Stack",
-            "BloomFilter",
-            "RingBuf",
-            "UserRingBuf",
-            "PerfEventArray",
-            "SkStorage",
-            "InodeStorage",
-            "TaskStorage",
-            "CgrpStorage",
-            "Arena",
-            "StructOps",
-            "InsnArray",
-        ),
-        "declared",
-    ),
-    "Link": "links.base",
-    **dict.fromkeys(("Poller", "TracePipe"), "events"),
-    "btfs": "maps.btf",
-    "links": "",
-    "maps": "",
-    "Map": "maps.live",
-    "VM": "vm",
-    **dict.fromkeys(("Report", "verify"), "verifier"),
-    **dict.fromkeys(("Collection", "Program", "enable_stats", "load", "load_collection", "programs"), "loader"),
-    "Token": "token",
-    **dict.fromkeys(("MapSpec", "ProgramSpec"), "spec"),
-    **dict.fromkeys(("Kptr", "SpinLock", "Timer"), "fields"),
-    **dict.fromkeys(
-        ("Struct", "be16", "be32", "be64", "char", "s8", "s16", "s32", "s64", "u8", "u16", "u32", "u64"), "types"
-    ),
+# Where each public name lives: module -> names.  "" stands for modules.
+_MODULES = {
+    "dsl.kinds": """
+        socket_filter kprobe kretprobe ksyscall kretsyscall uprobe uretprobe usdt kprobe_multi uprobe_multi
+        kprobe_session sched_cls tc tcx_ingress tcx_egress netkit_primary netkit_peer sched_act tracepoint xdp
+        xdp_frags xdp_devmap xdp_cpumap perf_event cgroup_ingress cgroup_egress cgroup_skb cgroup_sock_create
+        cgroup_sock_release cgroup_post_bind4 cgroup_post_bind6 lwt_in lwt_out lwt_xmit sock_ops sk_skb_parser
+        sk_skb_verdict sk_skb cgroup_device sk_msg raw_tracepoint cgroup_bind4 cgroup_bind6 cgroup_connect4
+        cgroup_connect6 cgroup_connect_unix cgroup_sendmsg4 cgroup_sendmsg6 cgroup_sendmsg_unix cgroup_recvmsg4
+        cgroup_recvmsg6 cgroup_recvmsg_unix cgroup_getpeername4 cgroup_getpeername6 cgroup_getpeername_unix
+        cgroup_getsockname4 cgroup_getsockname6 cgroup_getsockname_unix lwt_seg6local lirc_mode2 sk_reuseport
+        sk_reuseport_migrate flow_dissector cgroup_sysctl raw_tracepoint_writable cgroup_getsockopt
+        cgroup_setsockopt tp_btf fentry fexit fmod_ret fentry_sleepable fexit_sleepable bpf_iter struct_ops
+        freplace lsm lsm_sleepable lsm_cgroup sk_lookup bpf_syscall netfilter program
+    """,
+    "dsl.functions": "Subprogram kfunc subprogram",
+    "dsl.lang": "bounded printk sdiv sizeof smod swap16 swap32 swap64 unroll",
+    "uapi.action": "NfVerdict RetCode SkAction TcAction TcxAction XdpAction",
+    "declared": """
+        HashMap Array PerCpuHashMap PerCpuArray Global LruHashMap LruPerCpuHashMap ResizableHashMap LpmTrie
+        HashOfMaps SockHash CgroupStorage PerCpuCgroupStorage ProgArray CgroupArray ArrayOfMaps DevMap
+        DevMapHash CpuMap XskMap SockMap ReuseportSockArray StackTrace Queue Stack BloomFilter RingBuf
+        UserRingBuf PerfEventArray SkStorage InodeStorage TaskStorage CgrpStorage Arena StructOps InsnArray
+    """,
+    "fields": "Kptr SpinLock Timer",
+    "types": "Struct be16 be32 be64 char s8 s16 s32 s64 u8 u16 u32 u64",
+    "spec": "MapSpec ProgramSpec",
+    "": "helpers net asm cbpf links maps features",
+    "errors": """
+        AsmError BpfError BtfError CompileError ConversionError ElfError FilterError KindError NotSupportedError
+        InputError SpecError SyscallError VerifierError VmFault
+    """,
+    "loader": "Collection Program enable_stats load load_collection programs",
+    "maps.live": "Map",
+    "maps.btf": "btfs",
+    "links.base": "Link",
+    "links.attached": "attached",
+    "links.socket": "attach_classic",
+    "links.seccomp": "install_seccomp",
+    "token": "Token",
+    "events": "Poller TracePipe",
+    "xsk": "XskSocket",
+    "verifier": "Report verify",
+    "vm": "VM",
+    "btf.btf": "Btf",
+    "elf.reader": "open_elf",
+    "elf.writer": "write_elf",
+    "cbpf": "pcap_filter",
 }
+_HOME = {name: module or name for module, names in _MODULES.items() for name in names.split()}
 
 __all__ = ("__version__", *_HOME)  # noqa: PLE0604 (the table above is the one list of public names)
 
@@ -405,8 +270,8 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module 'pybpf' has no attribute {name!r}")
     from importlib import import_module
 
-    module = import_module(f".{home or name}", __name__)
-    value = getattr(module, name) if home else module
+    module = import_module(f".{home}", __name__)
+    value = module if home == name else getattr(module, name)
     globals()[name] = value
     return value
 
