@@ -240,6 +240,8 @@ def _probe(section: Section, name: str) -> Callable[[dict[str, Any]], bool]:
 
 def _user(link: str, event: str, name: str, section: Section) -> Callable[[dict[str, Any]], bool]:
     """Probes of user space, by the file and the places in it that the name stands for."""
+    from os.path import realpath
+
     if not name:
         return lambda d: d["type"] == link and event in ("", d.get("event"))
     if section.name.startswith("usdt"):
@@ -257,10 +259,11 @@ def _user(link: str, event: str, name: str, section: Section) -> Callable[[dict[
 
         path, offset = locate(name)
         places = {offset}
+    path = realpath(path)
     if link == "uprobe_multi":
-        return lambda d: d["type"] == link and d["path"] == path and bool(places & set(d["offsets"]))
-    same = _perf(event, path)
-    return lambda d: same(d) and d["offset"] in places
+        return lambda d: d["type"] == link and realpath(d["path"]) == path and bool(places & set(d["offsets"]))
+    same = _perf(event, "")
+    return lambda d: same(d) and realpath(d["name"]) == path and d["offset"] in places
 
 
 _QUERIES: dict[int, Callable[[Section, Any, bool], Iterator[Attached]]] = {

@@ -133,5 +133,5 @@ def attach_usdt(prog: Any, target: str, *, pid: int = -1, cookies: Sequence[int]
         for site, cookie in zip(found, numbers, strict=True)
     )
     link = group(target, links)
-    link.places = places
+    link.target, link.places = target, places
     return link

@@ -11,6 +11,7 @@ import pytest
 
 from pybpf import NotSupportedError, SockMap, SpecError, SyscallError, attached, features, links
 from pybpf.links import tc
+from pybpf.links.elf import find_file
 from pybpf.maps.create import create
 from pybpf.uapi import AttachType as A
 from pybpf.uapi import LinkType as L
@@ -271,3 +272,15 @@ def test_as_bpftool_tells_it(counting):
             with link:
                 ours[link.id] = link.details
         assert ours[one.id]["prog_id"] == theirs[one.id]["prog_id"] == raw.id
+
+
+def test_probes_are_found_by_any_name_of_their_file(counting, tmp_path):
+    need(features.have_attach_type, A.TRACE_UPROBE_MULTI)
+    (tmp_path / "linked.so").symlink_to(find_file("libc.so.6"))
+    target = f"{tmp_path}/linked.so:getpgid"
+    many, _ = counting(P.KPROBE, A.TRACE_UPROBE_MULTI)
+    one, _ = counting(P.KPROBE)
+    with many.attach(target) as all_, one.attach(target) as single:
+        for name in (target, "libc.so.6:getpgid"):
+            assert [id_ for id_, _ in rows(many, f"uprobe.multi/{name}")] == [all_.id]
+            assert [id_ for id_, _ in rows(one, f"uprobe/{name}")] == [single.id]

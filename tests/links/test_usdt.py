@@ -127,7 +127,8 @@ def test_the_semaphore_is_raised_meanwhile(program):
     path, run = program
     assert run() == 0
     with load(two) as prog:
-        with prog.attach(f"{path}:pybpf:tick"):
+        with prog.attach(f"{path}:pybpf:tick") as link:
+            assert repr(link).endswith(f" to {path}:pybpf:tick>")
             assert run() == 1
         assert run() == 0
         assert seen(prog, 5) == [[i, 5, 0, -9, 0] for i in range(3)]
