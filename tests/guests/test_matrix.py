@@ -49,6 +49,27 @@ def test_the_page(tmp_path, monkeypatch):
     assert "UNSPEC" not in page
 
 
+def test_what_passes_the_second_time_has_passed(tmp_path, monkeypatch):
+    monkeypatch.setattr(matrix, "RESULTS", tmp_path)
+    asked = []
+
+    def run(kernel, tests, seconds):
+        second = {"tests": {"passed": 1, "failed": 0, "skipped": 0}, "failed": [], "seen": {"command": [5]}}
+        row = result([XDP], [XDP]) | (second if asked else {})
+        asked.append(list(tests))
+        (tmp_path / f"{kernel}.json").write_text(json.dumps(row))
+        return ""
+
+    monkeypatch.setattr(matrix, "run", run)
+    said = matrix.test("6.1", 1)
+    assert asked == [list(matrix.TESTS), ["tests/x.py::test_y"]]
+    assert "4 passed, 0 failed, 2 skipped" in said
+    assert "tests/x.py::test_y: passed the second time" in said
+    row = matrix.read("6.1")
+    assert matrix.well(row)
+    assert row["seen"] == {"command": [5], "program type": [XDP]}
+
+
 def test_failures_are_listed(tmp_path, monkeypatch):
     monkeypatch.setattr(matrix, "RESULTS", tmp_path)
     (tmp_path / "6.1.json").write_text(json.dumps(result([], [])))
