@@ -108,6 +108,19 @@ TABLE: dict[str, tuple[list[str], tuple[ProgType, ...]]] = {
 }  # fmt: skip
 
 
+def calls_of_csum_diff() -> list[str]:
+    numbers = (
+        "*(u64 *)(r10 - 8) = 0x12345678\n*(u64 *)(r10 - 16) = -3\n*(u64 *)(r10 - 24) = 77\n*(u64 *)(r10 - 32) = 9\n"
+    )
+    return [
+        f"{numbers}r1 = r10\nr1 += -16\nr2 = {one}\nr3 = r10\nr3 += -32\nr4 = {two}\nr5 = {seed} ll\ncall bpf_csum_diff"
+        for one, two, seed in product((0, 4, 6, 8, 16), (0, 3, 4, 8, 16), (0, 1, 0xFFFF, 0xFFFFFFFF, 0x12345678))
+    ]
+
+
+TABLE["csum_diff"] = (calls_of_csum_diff(), (CLS,))
+
+
 def compare(text: str, prog_type: ProgType, frame: bytes) -> bool:
     spec = ProgramSpec(asm.assemble(text + "\nexit"), prog_type, license="GPL")
     try:
@@ -127,6 +140,20 @@ def test_helpers(name):
     texts, types = TABLE[name]
     taken = [compare(text, prog_type, IPV4) for text in texts for prog_type in types]
     assert sum(taken) > len(taken) / 2
+
+
+@pytest.mark.parametrize("size", [3520, 3521, 5000, 7616, 9000])
+def test_fragments(size):
+    """Frames that do not fit one page: their end is moved, and bytes are read and written over the borders."""
+    frame = bytes(i & 255 for i in range(size))
+    left = (3520 - size) % 4096
+    for delta in (-1, -1000, -1480, -1481, -5000, 0, 1, left, left + 1, 5000):
+        compare(f"r2 = {delta}\ncall bpf_xdp_adjust_tail", XDP, frame)
+    for offset in (0, 3516, 3520, 7614, 7616, size - 8, size - 1, size):
+        for text in calls("xdp_load_bytes", (offset,), (None,), (1, 8), before=BUFFER.format(7), behind=XOR):
+            compare(text, XDP, frame)
+        for text in calls("xdp_store_bytes", (offset,), (None,), (1, 8), before=BUFFER.format(7)):
+            compare(text, XDP, frame)
 
 
 @pytest.mark.parametrize("frame", OTHERS)

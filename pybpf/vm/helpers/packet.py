@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..run import Run
 
 _ENOTSUPP = 524  # the kernel's own, not in errno.h
+_PAGE = 4096
 _MAX_LEN = 16064  # SKB_MAX_ALLOC
 ETH_P_IP, ETH_P_IPV6 = 0x0800, 0x86DD
 _ADJ_ROOM_NET, _ADJ_ROOM_MAC = 0, 1
@@ -165,8 +166,11 @@ def xdp_adjust_tail(run: Run, xdp_md: int, delta: int) -> int:
 
 
 def _adjust_fragments(packet: Packet, delta: int) -> int:
-    if delta >= 0:
-        return -EOPNOTSUPP  # TEST_RUN's queue has no fragment size
+    if delta >= 0:  # as far as the page of the last fragment reaches
+        if delta > -len(packet.rest) % _PAGE:
+            return -EINVAL
+        packet.rest += bytes(delta)
+        return 0
     if len(packet) + len(packet.rest) + delta < ETH_HLEN:
         return -EINVAL
     cut = min(-delta, len(packet.rest))
