@@ -118,6 +118,18 @@ def calls_of_csum_diff() -> list[str]:
     ]
 
 
+def calls_of_probe_read() -> list[str]:
+    """From NULL, an address of nobody's process, and the stack, with all sizes."""
+    numbers = "*(u64 *)(r10 - 16) = 0x414243\n*(u64 *)(r10 - 8) = -1\nr1 = r10\nr1 += -8\n"
+    return [
+        f"{numbers}r2 = {size}\n{source}\ncall bpf_probe_read_{kind}\nr0 *= 31{XOR}"
+        for size in (0, 1, 8)
+        for source in ("r3 = 0", "r3 = 4096", "r3 = r10\nr3 += -16")
+        for kind in ("kernel", "user", "kernel_str", "user_str")
+    ]
+
+
+TABLE["probe_read"] = (calls_of_probe_read(), (CLS,))
 TABLE["csum_diff"] = (calls_of_csum_diff(), (CLS,))
 
 

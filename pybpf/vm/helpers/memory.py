@@ -15,20 +15,30 @@ if TYPE_CHECKING:
 _HEX = b"0123456789abcdefABCDEF"
 
 
-def _probe(run: Run, dst: int, size: int, source: int, user: bool | None) -> int:
-    """Copy, or fill with zeros and answer EFAULT when the source is not mapped (or of the wrong kind)."""
-    size &= 0xFFFFFFFF
-    if not size:
+def _misplaced(run: Run, source: int, user: bool | None) -> int:
+    """0, or the error for an address of the wrong kind: ERANGE where the kernel's own memory was wanted
+    (`copy_from_kernel_nofault_allowed`).
+    """
+    if user is None or run.mem.is_user(source) == user:
         return 0
-    try:
-        if user is not None and run.mem.is_user(source) != user:
-            raise run.mem.fault(source, size, "read")
-        raw = run.mem.read(source, size)
-    except MemoryFault:
+    return -EFAULT if user else -ERANGE
+
+
+def _probe(run: Run, dst: int, size: int, source: int, user: bool | None) -> int:
+    """Copy, or fill with zeros and answer with an error when the source is not mapped or of the wrong kind."""
+    size &= 0xFFFFFFFF
+    refused = _misplaced(run, source, user)
+    if not refused:
+        if not size:
+            return 0
+        try:
+            raw = run.mem.read(source, size)
+        except MemoryFault:
+            raw, refused = bytes(size), -EFAULT
+        run.mem.write(dst, raw)
+    elif size:
         run.mem.write(dst, bytes(size))
-        return -EFAULT
-    run.mem.write(dst, raw)
-    return 0
+    return refused
 
 
 def _probe_str(run: Run, dst: int, size: int, source: int, user: bool | None) -> int:
@@ -36,14 +46,16 @@ def _probe_str(run: Run, dst: int, size: int, source: int, user: bool | None) ->
     size &= 0xFFFFFFFF
     if not size:
         return 0
-    try:
-        if user is not None and run.mem.is_user(source) != user:
-            raise run.mem.fault(source, 1, "read")
-        text = run.mem.string(source, size - 1)
-        run.mem.read(source, 1)
-    except MemoryFault:
+    refused = _misplaced(run, source, user)
+    if not refused:
+        try:
+            text = run.mem.string(source, size - 1)
+            run.mem.read(source, 1)
+        except MemoryFault:
+            refused = -EFAULT
+    if refused:
         run.mem.write(dst, bytes(size))
-        return -EFAULT
+        return refused
     run.mem.write(dst, text + b"\0")
     return len(text) + 1
 
