@@ -110,7 +110,7 @@ class Ref(Front):
         inner = self.at(self.base, self.off + field.offset, field.type)
         if field.width:
             return inner.store_bits(c, field, value, node)
-        return inner.store(c, value, node)
+        return inner.store(c, value, node, f"{name} of {self.label or type_name(self.type)}")
 
     def update(self, c: Compiler, op: str, name: str | None, value: Front, node: Any) -> None:
         """`ref op= value`, or `ref.name op= value`, in place."""
@@ -228,12 +228,12 @@ class Ref(Front):
         if not self.writable:
             c.fail(f"{self.label or self.what()} is read-only here", node)
 
-    def store(self, c: Compiler, value: Front, node: Any) -> None:
+    def store(self, c: Compiler, value: Front, node: Any, where: str = "") -> None:
         self.writes(c, node)
         scalar = scalar_of(self.type)
         if scalar is None:
             return self.fill(c, value, node)
-        where = f"{self.label or 'this place'}"
+        where = where or self.label or "this place"
         self.raw_store(c, scalar, convert(c, value, scalar, node, where))
         return None
 
