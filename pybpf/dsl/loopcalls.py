@@ -133,7 +133,17 @@ def stored(c: Compiler, cells: Cells, name: str, node: Any) -> Value:
     if isinstance(front, Context):
         return front.value
     if isinstance(front, (Const, Int)):
-        return value_of(c, front)
+        value = value_of(c, front)
+        if (
+            name in cells.changed
+            and name not in (CODE, VALUE)
+            and value.op == "const"
+            and -(1 << 31) <= value.aux < 1 << 31
+        ):
+            # Kernels before the fix ab5cfac139ab (Linux 6.7) walk a callback once: a number that they knew here would stay
+            # what it was in all rounds, and tests of it would be removed as dead code.
+            return c.b.emit("opaque", [], value.aux, 64)
+        return value
     if isinstance(front, Ref):
         return front.pointer(c, node)
     return front.pointer_value(c)  # type: ignore[no-any-return]
