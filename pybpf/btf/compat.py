@@ -89,6 +89,9 @@ def sanitize(raw: bytes, features: Container[str]) -> bytes:
         elif t.kind == Kind.FUNC and record[1] & 0xFFFF and cut_linkage:
             changed = True
             record[1] = pack_info(Kind.FUNC)
+        elif t.kind == Kind.ENUM and t.kind_flag and "enum64" not in features:
+            changed = True
+            record[1] = pack_info(Kind.ENUM, t.vlen)  # that values are signed came with the wide ones (6089fb325cf7)
         words += record
     return pack_btf(words, bytes(strings), btf.byteorder) if changed else raw
 

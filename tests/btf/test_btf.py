@@ -365,10 +365,17 @@ def test_the_kernel_takes_what_is_written(sample):
         assert taken, log
 
 
+def running():
+    """Version of the running kernel."""
+    return tuple(map(int, os.uname().release.split(".")[:2]))
+
+
 @pytest.mark.kernel
 @pytest.mark.parametrize("feature", FEATURES)
 def test_probes_are_valid_btf_and_gone_after_sanitising(feature):
     raw = probe(feature)
+    if running() < tuple(map(int, FEATURES[feature].split("."))):
+        pytest.skip(f"the running kernel has no {feature} in BTF")
     taken, log = kernel_takes(raw)
     assert taken, log
     rest = sanitize(raw, frozenset(FEATURES) - {feature})
@@ -384,8 +391,9 @@ def test_sanitising_keeps_ids_and_gives_btf_that_the_kernel_takes(version):
     old = Btf.parse(sanitize(raw, features_of(version)))
     old.check()
     assert len(old) == len(Btf.parse(raw))
-    taken, log = kernel_takes(old.raw)
-    assert taken, log
+    if version <= running():
+        taken, log = kernel_takes(old.raw)
+        assert taken, log
     gone = {(5, 10): {Kind.FLOAT, Kind.DECL_TAG, Kind.TYPE_TAG, Kind.ENUM64}, (6, 0): set()}.get(version)
     if gone is not None:
         assert {t.kind for t in Btf.parse(raw)} - {t.kind for t in old} == gone
