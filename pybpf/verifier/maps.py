@@ -53,6 +53,8 @@ _IN_SLEEPABLE = frozenset(
 _READ_ONLY = frozenset((MapType.DEVMAP, MapType.DEVMAP_HASH))
 """Types whose values programs may only read, whatever their flags say."""
 _OF_MAPS = frozenset((MapType.ARRAY_OF_MAPS, MapType.HASH_OF_MAPS))
+_BUILD_IDS = (32, 127 * 32, 32)
+"""Sizes of a stack of build ids: up to 127 of struct bpf_stack_build_id, where plain stacks have addresses."""
 CGROUP_STORAGES = frozenset((MapType.CGROUP_STORAGE, MapType.PERCPU_CGROUP_STORAGE))
 ARRAYS = frozenset((MapType.ARRAY, MapType.PERCPU_ARRAY))
 
@@ -124,7 +126,7 @@ def check_definition(rules: Rules, spec: MapSpec, name: str) -> None:
     problem = ""
     for what, size, (low, high, step) in (
         ("keys", spec.key_size, wanted.key_sizes),
-        ("values", spec.value_size, wanted.value_sizes),
+        ("values", spec.value_size, _BUILD_IDS if flags & MapFlags.STACK_BUILD_ID else wanted.value_sizes),
     ):
         if not low <= size <= high or (size - low) % step:
             some = str(low) if low == high else f"{low} to {high}" + (f", in steps of {step}" if step > 1 else "")

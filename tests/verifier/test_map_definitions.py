@@ -28,6 +28,9 @@ CASES = [
     ("queue with keys", MapSpec(MapType.QUEUE, 4, 4, 4), "keys have 4 bytes"),
     ("trie", MapSpec(MapType.LPM_TRIE, 8, 8, 4, flags=MapFlags.NO_PREALLOC), ""),
     ("trie, preallocated", MapSpec(MapType.LPM_TRIE, 8, 8, 4), "needs the flags 0x1"),
+    ("stacks", MapSpec(MapType.STACK_TRACE, 4, 1016, 4), ""),
+    ("stacks of build ids", MapSpec(MapType.STACK_TRACE, 4, 4064, 4, flags=MapFlags.STACK_BUILD_ID), ""),
+    ("stacks of half build ids", MapSpec(MapType.STACK_TRACE, 4, 40, 4, flags=MapFlags.STACK_BUILD_ID), "steps of 32"),
     ("maps of nothing", MapSpec(MapType.ARRAY_OF_MAPS, 4, 4, 4), "needs an inner map"),
 ]
 
