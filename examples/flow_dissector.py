@@ -2,7 +2,7 @@
 
 The kernel asks when it spreads packets over CPUs, queues and links.  What this program does not know it leaves to the kernel.
 
-Needs root and Linux 6.2: sudo python flow_dissector.py  (one program a network namespace)
+Needs root and Linux 6.1: sudo python flow_dissector.py  (one program a network namespace)
 """
 
 import time

@@ -25,6 +25,15 @@ MARKER = "<!-- below: written by tools/gen_docs.py from the tables in pybpf/kern
 ORDER = (kernel.DEFAULT, *reversed(kernel.KERNELS))
 """Kernels in the order in which they are asked for facts: some types are missing in some."""
 
+NEAREST = {
+    ProgType.LWT_IN: ProgType.LWT_XMIT,
+    ProgType.LWT_OUT: ProgType.LWT_XMIT,
+    ProgType.LWT_SEG6LOCAL: ProgType.LWT_XMIT,
+    ProgType.SCHED_ACT: ProgType.SCHED_CLS,
+    ProgType.RAW_TRACEPOINT_WRITABLE: ProgType.RAW_TRACEPOINT,
+}
+"""Types without an example in the gallery, and the type whose examples show the most of them."""
+
 Key = tuple[int, int | None, bool]
 
 
@@ -103,11 +112,16 @@ def gallery(prog_type: ProgType) -> Iterator[str]:
         used = set(re.findall(r"^@(\w+)", path.read_text(), re.MULTILINE))
         if used & names:
             found.append(path.relative_to(DOCS.parent))
+    yield "## In the gallery"
+    yield ""
     if found:
-        yield "## In the gallery"
-        yield ""
         yield code_list(str(path) for path in found) + "."
-        yield ""
+    elif prog_type in NEAREST:
+        near = NEAREST[prog_type]
+        yield f"None of this type; see those of [{near.name}]({slug(near)}.md#in-the-gallery), which is its nearest kin."
+    else:
+        yield "None of this type: the program above is the example."
+    yield ""
 
 
 def has_program(version: str, prog_type: int) -> bool:

@@ -509,7 +509,7 @@ def test_flow_dissector(example, pair):
     with load(module.dissect) as prog:
         result = prog.test_run(frame(Ethernet(**ETH, type=ETH_P_IP), IP4, Udp(source=1000, dest=53)))
         if result.retval == 1:
-            pytest.skip("before Linux 6.2 a dissector cannot leave packets to the kernel")
+            pytest.skip("before Linux 6.1 a dissector cannot leave packets to the kernel")
         assert result.retval == RetCode.OK
         keys = bpf_flow_keys.from_buffer_copy(result.data)
         raw = bytes(keys)
