@@ -280,10 +280,14 @@ def helper_index() -> Iterator[str]:
     yield ""
     yield f"All {len(HELPER_NAMES) - 1} helpers with their C prototypes; in a program they are functions of"
     yield "`pybpf.helpers`, without the `bpf_`."
-    yield f"Which program types may call them is said as Linux {kernel.rules().version} answers."
+    yield f"Which program types may call them is said as Linux {kernel.rules().version} answers;"
+    yield "EXT programs may call what the program may whose function they replace."
     yield ""
     yield MARKER
     yield ""
+    yield ", ".join(f"[{name}](#{name})" for name in sorted(HELPER_NAMES[1 : len(HELPER_PROTOS)])) + "."
+    yield ""
+    every = {key[0] for key in kernel.rules().programs()}
     for number, name in enumerate(HELPER_NAMES):
         if number == 0 or number >= len(HELPER_PROTOS):
             continue
@@ -302,7 +306,9 @@ def helper_index() -> Iterator[str]:
         yield ""
         links = ", ".join(f"[{ProgType(t).name}](programs/{slug(ProgType(t))}.md)" for t in types)
         yield (
-            f"Called from: {links}."
+            "Called from every program type."
+            if set(types) == every
+            else f"Called from: {links}."
             if links
             else f"No program type of Linux {kernel.rules().version} here may call it."
         )
