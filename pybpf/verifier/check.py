@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ..asm.opcodes import LD_IMM64, Pseudo
 from ..kernel.capabilities import BPF, for_type
 from . import depth
 from .cfg import Cfg
@@ -57,6 +58,7 @@ def check(spec: ProgramSpec, rules: Rules, capabilities: frozenset[str], env: En
         _check_globals(run)
         depth.check(run)
         _check_empty_kfunc(run)
+        _check_callbacks(run)
     except (Reject, Unsure) as problem:
         if problem.insn is None and run is not None and run.state is not None:
             problem.insn = run.state.insn
@@ -120,6 +122,24 @@ def _check_empty_kfunc(run: Run) -> None:
             hint="the call names no kernel function, and a path leads to it",
             insn=run.empty_kfunc,
         )
+
+
+def _check_callbacks(run: Run) -> None:
+    """A function that no path enters is removed as dead code; a callback is still referred to, and then not found.
+
+    Where only the main function is left nobody looks (jit_subprogs).
+    """
+    program = run.program
+    if not any(run.reached(start) for start in program.starts[1:]):
+        return
+    for slot, (opcode, _, src, _, imm) in enumerate(program.ops):
+        if opcode == LD_IMM64 and src == Pseudo.FUNC and run.reached(slot) and not run.reached(slot + imm + 1):
+            raise Reject(
+                "cfg",
+                f"verifier bug: No program to jit at insn {slot}: the callback at insn {slot + imm + 1} is never called",
+                hint="bpf_loop gets a count that is always 0 here: leave the call out",
+                insn=slot,
+            )
 
 
 def _check_globals(run: Run) -> None:

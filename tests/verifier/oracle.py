@@ -92,7 +92,7 @@ class Kernel:
         for insn in spec.insns:
             opcode, dst, src, off, imm, high = insn
             if src == 2 and opcode == 0x85 and insn.symbol is not None:
-                imm = kernel_function(insn.symbol)
+                imm, off = kernel_function(insn.symbol), 0  # loading sets both (ksyms.References.resolve)
             elif high is not None and insn.symbol is not None and insn.symbol in spec.maps:
                 imm = self.map(spec.maps[insn.symbol], (spec.prog_type, spec.expected_attach_type, spec.flags))
             raw += struct.pack("<BBhi", opcode, dst | src << 4, off, imm)

@@ -66,7 +66,9 @@ def run(
         line = command if isinstance(command, str) else shlex.join(command)
         exports = {"GUEST_SHARE": "/run/guest", "GUEST_KERNEL": kernel, "PYTHONDONTWRITEBYTECODE": "1", **(env or {})}
         script = [f"export {key}={shlex.quote(value)}" for key, value in exports.items()]
-        script += [f"cd {shlex.quote(str(cwd or Path.cwd()))}", line]
+        tree = str(cwd or Path.cwd())
+        (share / "tree").write_text(tree)
+        script += [f"cd {shlex.quote(tree)}", line]
         (share / "command").write_text("\n".join(script) + "\n")
         image, initrd = images.image(kernel), Path(scratch) / "initrd"
         initrd.write_bytes((image / "initrd").read_bytes() + images.init_archive())

@@ -20,6 +20,14 @@ cd /new
 $B mkdir -p dev/pts dev/shm run/guest
 $B mount -t devpts devpts dev/pts
 for part in dev/shm tmp run; do $B mount -t tmpfs tmpfs $part; done
+# A tree that lies in what was just hidden comes back.
+tree=$($B cat /share/tree)
+case $tree in
+    /tmp/* | /run/*)
+        $B mkdir -p .$tree /rw/tree /rw/treework
+        $B mount -t overlay -o lowerdir=/host$tree,upperdir=/rw/tree,workdir=/rw/treework overlay .$tree
+        ;;
+esac
 $B mkdir -p run/guest run/netns run/lock
 $B mount --move /share run/guest
 for link in fd:/proc/self/fd stdin:fd/0 stdout:fd/1 stderr:fd/2; do $B ln -sf ${link#*:} dev/${link%%:*}; done
