@@ -40,6 +40,8 @@ class Cells:
         self.types: dict[str, Scalar] = {}
         self.changed: set[str] = set()
         self.given: dict[str, Front] = {}
+        self.entered: dict[str, Value] = {}  # what was loaded where the round began
+        self.ends: dict[str, list[tuple[Scalar, int, int, Any]]] = {}  # the numbers with which ways out of it end
 
     def add(self, name: str, front: Front, type_: Scalar | None = None, changed: bool = False) -> None:
         self.offsets[name] = 8 * len(self.offsets)
@@ -159,6 +161,7 @@ def loaded(c: Compiler, base: Value, cells: Cells, name: str) -> Int:
 def unpack(inner: Compiler, base: Value, cells: Cells, outer: dict[str, Front], changed: set[str], node: Any) -> None:
     """The names of a round."""
     env = inner.state.env
+    cells.ends.clear()
     for name, front in outer.items():
         if name in changed:
             env[name] = Conflict(f"{name} is not a number when this loop begins: give it one before the loop")
@@ -174,7 +177,7 @@ def unpack(inner: Compiler, base: Value, cells: Cells, outer: dict[str, Front], 
                 lo, hi = given.value.lo, given.value.hi
                 low, high = limits(number.type.bits, number.type.signed)
                 number.value.lo, number.value.hi = max(lo, low), min(hi, high)
-            env[name] = number
+            env[name], cells.entered[name] = number, number.value
             continue
         value = inner.b.load(base, at, 8, False, "stack")
         value.lo = 1
@@ -233,10 +236,9 @@ def lower(
         inner.body(node.body)
     stays = loop.continues + ([inner.b.state] if inner.b.state is not None else [])
     codes: dict[int, Any] = {}
-    stable = True
     for states, code, result in ((stays, 0, 0), (ended, 0, 1), (loop.breaks, BREAK, 1)):
         for state in states:
-            stable &= end(inner, state, base, cells, code, None, result, node)
+            end(inner, state, base, cells, code, None, result, node)
             if code:
                 codes[code] = None
     for state, front, at in inner.frame.returns:
@@ -247,23 +249,22 @@ def lower(
             ]
             code = known[0] if known else max((CONSTANTS - 1, *codes)) + 1
             codes[code] = front
-            stable &= end(inner, state, base, cells, code, None, 1, at)
+            end(inner, state, base, cells, code, None, 1, at)
         else:
             codes[RESULT] = None
-            stable &= end(inner, state, base, cells, RESULT, front.number(inner, at), 1, at)
+            end(inner, state, base, cells, RESULT, front.number(inner, at), 1, at)
     c.suppressed |= inner.suppressed
-    return graph, codes, stable
+    return graph, codes, settled(c, cells)
 
 
 def end(
     inner: Compiler, state: State, base: Value, cells: Cells, code: int, value: Any, result: int, node: Any
-) -> bool:
+) -> None:
     """Put the numbers back, say why the loop is left, and return 0 to go on or 1 to stop."""
     from .pipeline import check_released
 
     inner.b.state, inner.b.at = state, node
     check_released(inner, state, node)
-    stable = True
     numbers = {name: state.env.get(name) for name in cells.changed if name not in (CODE, VALUE)}
     if code:
         numbers[CODE] = Const(code)
@@ -274,23 +275,34 @@ def end(
             what = front.what() if front is not None else "nothing"
             inner.fail(f"{name} is a number when this loop begins, and {what} after a round: use another name", node)
         n: Any = front.number(inner, node)  # type: ignore[union-attr]
-        have = cells.types[name]
-        own = INT if isinstance(n, Const) else n.type
-        lo, hi = span(inner, n)
-        first = cells.given[name]
-        start = span(inner, first) if isinstance(first, Const) else (first.value.lo, first.value.hi)  # type: ignore[attr-defined]
-        slo, shi = start if have is INT else limits(have.bits, have.signed)
-        wanted = join_types(have, slo, shi, own, lo, hi)
-        if wanted is None:
-            wanted = own if own.bits == 64 and not own.signed and start[0] >= 0 else None
-        if wanted is None:
-            inner.fail(f"{name} is u64 in one round and may be negative in another: write u64(...) or s64(...)", node)
-        if wanted is not have:
-            cells.types[name] = wanted
-            stable = False
-        inner.b.store(base, cells.offsets[name], 8, value_of(inner, n), "stack")
+        value = value_of(inner, n)
+        if value is not cells.entered.get(name):
+            cells.ends.setdefault(name, []).append((INT if isinstance(n, Const) else n.type, *span(inner, n), node))
+        inner.b.store(base, cells.offsets[name], 8, value, "stack")
     inner.graph.moves |= state.memory.get("place", 0) != 0
     inner.b.end("return", inner.b.const(result))
+
+
+def settled(c: Compiler, cells: Cells) -> bool:
+    """Whether the cells' types hold what all ways out of a round put there, together; else they are changed so that they do.
+
+    A number that a round leaves as it was says nothing.  Numbers below 32 bits are kept whole, like untyped ones.
+    """
+    stable = True
+    for name, ends in cells.ends.items():
+        have, first = cells.types[name], cells.given[name]
+        type_ = INT if isinstance(first, Const) or first.type.bits < 32 else first.type  # type: ignore[attr-defined]
+        least, _ = lo, hi = span(c, first)  # type: ignore[arg-type]
+        for own, low, high, node in ends:
+            wanted = join_types(type_, lo, hi, own, low, high)
+            if wanted is None and have is INT and least >= 0:
+                wanted = own if own.bits == 64 and not own.signed else type_  # it counts in what it meets
+            if wanted is None:
+                c.fail(f"{name} is u64 in one round and may be negative in another: write u64(...) or s64(...)", node)
+            type_, lo, hi = INT if wanted.bits < 32 else wanted, min(lo, low), max(hi, high)
+        if type_ is not have:
+            cells.types[name] = type_
+            stable = False
     return stable
 
 

@@ -211,6 +211,8 @@ def repeat(
             c.speculating = depth
             c.frame.loops.pop()
             c.suppressed = suppressed or c.suppressed if depth else suppressed
+        if found is not None and not guard and c.unit.kernel >= MAY_GOTO and widens(c.b.graph.blocks[blocks:]):
+            guard, found = True, None
         if found is not None and not doubt:
             return found
         memo["$strict"] = doubt or memo.get("$strict")
@@ -219,6 +221,14 @@ def repeat(
         c.free_slots[:] = slots
         entry.block.term = None
     c.fail("the types of this loop's variables do not settle: convert them before the loop", node)
+
+
+def widens(blocks: list[Any]) -> bool:
+    """Whether a may_goto stands in these blocks: the verifier forgets the numbers of loops around it there, on the stack too.
+
+    So these must be bounded by may_goto as well; else their tests decide nothing any more, and their rounds never end.
+    """
+    return any(block.term is not None and block.term[0] == "maygoto" for block in blocks)
 
 
 def _attempt(c: Compiler, node: Any, names: set[str], memo: dict[str, Any], top: Any, bottom: Any, guard: bool) -> Any:
