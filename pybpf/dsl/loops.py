@@ -474,13 +474,18 @@ def weight(body: Any) -> int:
 
 
 def tests(body: list[Any]) -> int:
-    """How many tests one round makes; each may double the paths that the verifier walks."""
+    """How many tests one round makes; each may double the paths that the verifier walks.  A loop doubles them for each bit of
+    its number of rounds, and `m[key] += n` tests whether the key is there."""
     total = 0
     todo = list(body)
     while todo:
         node = todo.pop()
         kind = node.__class__.__name__
-        total += {"Compare": len(getattr(node, "ops", ())), "For": 3, "While": 3, "match_case": 1}.get(kind, 0)
+        total += {"Compare": len(getattr(node, "ops", ())), "While": 3, "match_case": 1}.get(kind, 0)
+        if kind == "For":
+            total += max(rounds_of(node).bit_length(), 3)
+        if kind == "AugAssign" and node.target.__class__.__name__ == "Subscript":
+            total += 1
         if kind == "Call" and getattr(node.func, "id", "") in ("min", "max", "abs"):
             total += 1
         for field in node._fields:
@@ -490,6 +495,18 @@ def tests(body: list[Any]) -> int:
             elif hasattr(child, "_fields"):
                 todo.append(child)
     return total
+
+
+def rounds_of(node: Any) -> int:
+    """The rounds of a loop over a range that is written with numbers; 0 for another loop."""
+    if getattr(getattr(node.iter, "func", None), "id", "") != "range":
+        return 0
+    try:
+        from ast import literal_eval
+
+        return len(range(*map(literal_eval, node.iter.args)))
+    except (TypeError, ValueError, OverflowError):
+        return 0
 
 
 def unrolled(c: Compiler, node: Any, items: list[Any], element: Any = None) -> None:

@@ -1,0 +1,65 @@
+"""Loops in loops: the kernel takes them, whatever the inner one lets its verifier forget, and their numbers settle."""
+
+from __future__ import annotations
+
+import pytest
+
+from pybpf import VM, HashMap, load, u8, u32, u64, verify, xdp
+
+counts = HashMap(u32, u64, max_entries=8)
+PACKET = bytes(range(1, 65))
+
+
+def around_may_goto(ctx):
+    """The verifier forgets at the inner loop's may_goto how often the outer one runs."""
+    total = u32(0)
+    for i in range(len(ctx) & 7):
+        counts[i] += 1
+        n = u32(len(ctx) & 3) + 2
+        while n > 0:
+            n = u32(n - 1)
+            counts[u32(n) & 7] += 1
+            total = u32(total + 1)
+        if u32(len(ctx) - i) & 2 != 0:
+            continue
+        counts[5] += 1
+    return total & 3
+
+
+def rounds_multiply(ctx):
+    """169 rounds that change a map, on each of the ways that lead here."""
+    e = u32(len(ctx))
+    for i in range(2, 40, 3):
+        for j in range(2, 40, 3):
+            if u32(e ^ i) & 2 != 0:
+                counts[u32(e >> 4) & 7] += 1
+            counts[u32(j) & 7] += 1
+    return e & 3
+
+
+def undone(ctx):
+    """One way out of a round gives `g` a narrow number, another leaves it alone."""
+    g = u8(len(ctx))
+    for i in range(2000, -1, -1):
+        if u32(len(ctx) + i) & 512 != 0:
+            continue
+        if u32(i) == 100:
+            break
+        g = u8(g + 3)
+    return u32(g) & 3
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("kernel", ["5.17", "6.9"])
+@pytest.mark.parametrize("function", [around_may_goto, rounds_multiply, undone], ids=lambda f: f.__name__)
+def test_nested_loops(function, kernel):
+    spec = xdp(function, kernel=kernel)
+    report = verify(spec)
+    assert report.ok, report
+    for length in (60, 61, 63):
+        with load(spec) as prog:
+            vm = VM(spec)
+            packet = PACKET[:length]
+            assert vm.run(data=packet).retval == prog.test_run(packet).retval
+            if spec.maps:
+                assert dict(vm[counts].items()) == dict(prog[counts].items())
