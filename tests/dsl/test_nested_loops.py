@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pybpf import VM, HashMap, load, u8, u32, u64, verify, xdp
+from pybpf import VM, HashMap, Struct, load, u8, u32, u64, verify, xdp
+from pybpf import helpers as bpf
 
 counts = HashMap(u32, u64, max_entries=8)
 PACKET = bytes(range(1, 65))
@@ -63,3 +64,27 @@ def test_nested_loops(function, kernel):
             assert vm.run(data=packet).retval == prog.test_run(packet).retval
             if spec.maps:
                 assert dict(vm[counts].items()) == dict(prog[counts].items())
+
+
+class Total(Struct):
+    n: u64
+
+
+def add(i, total):
+    total.n += 1
+
+
+def nothing(i, total):
+    return 0
+
+
+@pytest.mark.kernel
+def test_a_loop_of_no_rounds_is_no_call():
+    @xdp
+    def program(ctx):
+        total = Total()
+        bpf.loop(3, add, total)
+        return u32(bpf.loop(0, nothing, None) + u32(total.n)) & 3
+
+    with load(program) as prog:
+        assert prog.test_run(PACKET).retval == VM(program).run(data=PACKET).retval == 3
