@@ -152,6 +152,12 @@ bpf_strchr: any num -> int
 bpf_strstr: any any -> int
 """
 
+KNOWN_SINCE = "6.12"
+"""The flags of kernel functions changed from version to version before."""
+
+WHILE_LOCKED = ("bpf_iter_num_", "bpf_list_", "bpf_rbtree_", "bpf_refcount_acquire_", "bpf_res_spin_")
+"""What may be called while a lock is held begins so."""
+
 ITERATOR_SLOTS = {"num": 1, "bits": 2, "task": 3, "css": 3, "css_task": 1}
 """Iterator -> how many 8-byte slots of the stack it takes."""
 

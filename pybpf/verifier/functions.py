@@ -215,7 +215,7 @@ def entry_registers(run: Run, function: Function) -> list[Reg]:
 
 def check_arguments(run: Run, state: State, function: Function) -> None:
     """What a caller hands to a global function fits its prototype."""
-    from .helpers import check_memory
+    from .buffers import check_memory
 
     regs = state.frames[-1].regs
     if function.problem:

@@ -19,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..btf.fields import Special
     from .explore import Run
-    from .kfuncs import Call
+    from .kfuncargs import Call
 
 _ROOTS = {"list": ("list_head", "list_node"), "rb": ("rb_root", "rb_node")}
 _MAX_PERCPU = 512

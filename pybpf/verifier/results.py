@@ -32,8 +32,8 @@ from .values import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..kernel import HelperRules
+    from .arguments import Meta
     from .explore import Run
-    from .helpers import Meta
 
 _SAME_REFERENCE = frozenset(
     (

@@ -15,8 +15,8 @@ from .values import DYNPTR as DYNPTR_POINTER
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..btf.fields import Special
+    from .arguments import Meta
     from .explore import Run
-    from .helpers import Meta
 
 DYNPTR_SIZE = 16
 _DYNPTR_BYTES = bytes([DYNPTR] * 8)
