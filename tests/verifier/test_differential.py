@@ -19,7 +19,7 @@ def on_this_kernel() -> bool:
 
 
 @pytest.mark.skipif(not on_this_kernel(), reason="the tables' origin is Linux 6.18, this kernel is another")
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(2400)
 def test_verdicts_are_the_kernels(oracle, differential):
     tally, found = differential.run(seed=20, count=COUNT)
     reviewed = json.loads(differential.KNOWN.read_text())
