@@ -131,6 +131,9 @@ def _fill(
 
 def _identify_slot(run: Run, frame: Frame, index: int, slot: Slot) -> Reg:
     """The spilled number, with an id that it shares with the register it is loaded to."""
+    if not run.links_spills:
+        assert slot.reg is not None
+        return slot.reg
     held = [slot.reg]
     new = identified(run, held, 0)  # type: ignore[arg-type]
     if new is not slot.reg:
@@ -188,7 +191,8 @@ def write_at(
             slot = frame.slot(index)
     if value is not None and not byte and value.type == SCALAR and run.setting.bpf:
         if source >= 0 and value.num.umax.bit_length() <= size * 8:
-            value = identified(run, state.frames[-1].regs, source)
+            if run.links_spills:
+                value = identified(run, state.frames[-1].regs, source)
         elif value.id:
             value = Reg(SCALAR, value.num)
         kinds = ALL_SPILL if size == 8 else bytes([SPILL] * size) + _spoiled(slot.bytes[size:])

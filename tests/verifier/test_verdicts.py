@@ -257,6 +257,25 @@ def test_older_kernels_lack_instructions(text, since):
     assert verify(spec, kernel="6.1").ok == (since == "5.12")
 
 
+@pytest.mark.parametrize(
+    ("link", "known", "since"),
+    [
+        ("r7 = r6", "r6", "5.10"),
+        ("*(u64 *)(r10 - 8) = r6; r7 = *(u64 *)(r10 - 8)", "r6", "6.9"),
+        ("*(u64 *)(r10 - 8) = r6; r7 = *(u64 *)(r10 - 8); r6 = *(u64 *)(r10 - 8)", "r6", "6.9"),
+        ("r8 = r6; *(u64 *)(r10 - 8) = r6; r7 = *(u64 *)(r10 - 8)", "r6", "5.10"),
+    ],
+)
+def test_older_kernels_do_not_link_a_spilled_number_to_its_register(link, known, since):
+    spec = program(
+        SK,
+        f"r6 = *(u32 *)(r1 + 0); r6 &= 255; {link}; if {known} > 7 goto out; if r7 > 7 goto bad; "
+        "out: r0 = 0; exit; bad: r0 = r9; exit",
+    )
+    assert verify(spec, kernel="6.18").ok, verify(spec)
+    assert verify(spec, kernel="5.10").ok == (since == "5.10")
+
+
 # (program type, attach type, whether a program with it loads); the kernel of the tables said so
 ATTACH_TYPES = [
     (XDP, 9, True),
