@@ -16,6 +16,7 @@ BLOCKS = [
     (name, i, block)
     for name in ("tutorial", "language", "compiler")
     for i, block in enumerate(re.findall(r"```python\n(.*?)```", (DOCS / f"{name}.md").read_text(), re.DOTALL))
+    if re.search(r"^@", block, re.MULTILINE)  # what uses the program of a block before is run by tests/docs
 ]
 
 
