@@ -63,7 +63,7 @@ class Pointer(Front):
         return None
 
     def around(self, value: Value, *, null: bool, owner: Value | None) -> Pointer:
-        raise NotImplementedError
+        raise AssertionError
 
     def join(self, c: Compiler, block: Block, states: list[State], fronts: list[Any]) -> Front | None:
         if any(f.likeness() != self.likeness() or f.owner is not self.owner for f in fronts):
