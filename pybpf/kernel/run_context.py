@@ -35,7 +35,7 @@ class nf_hook_state(ctypes.Structure):
     ]
 
 
-_SKB = (
+SKB_TYPES = (
     ProgType.SOCKET_FILTER,
     ProgType.SCHED_CLS,
     ProgType.SCHED_ACT,
@@ -51,7 +51,7 @@ _WORDS = frozenset((ProgType.RAW_TRACEPOINT, ProgType.RAW_TRACEPOINT_WRITABLE))
 
 def layout(prog_type: int) -> Any:
     """The ctypes structure of what TEST_RUN takes as context; None for types that take words, bytes or nothing."""
-    if prog_type in _SKB:
+    if prog_type in SKB_TYPES:
         return uapi.__sk_buff
     if prog_type == ProgType.XDP:
         return uapi.xdp_md

@@ -6,9 +6,7 @@ from . import memory
 from .num import s64
 from .reject import Reject
 from .state import State
-from .values import (
-    STACK,
-)
+from .values import STACK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ from errno import EINVAL
 from functools import partial
 
 from ...errors import InputError, NotSupportedError
+from ...kernel.run_context import SKB_TYPES
 from ...uapi import (
     ProgType,
     bpf_cgroup_dev_ctx,
@@ -36,20 +37,7 @@ def _typed(make: Any) -> Maker:
 
 
 MAKERS: dict[int, Maker] = {
-    **dict.fromkeys(
-        (
-            ProgType.SOCKET_FILTER,
-            ProgType.SCHED_CLS,
-            ProgType.SCHED_ACT,
-            ProgType.CGROUP_SKB,
-            ProgType.LWT_IN,
-            ProgType.LWT_OUT,
-            ProgType.LWT_XMIT,
-            ProgType.LWT_SEG6LOCAL,
-            ProgType.SK_SKB,
-        ),
-        skb.make,
-    ),
+    **dict.fromkeys(SKB_TYPES, skb.make),
     ProgType.XDP: xdp.make,
     ProgType.KPROBE: tracing.registers,
     ProgType.PERF_EVENT: _typed(partial(flat, bpf_perf_event_data)),
