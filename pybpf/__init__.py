@@ -51,9 +51,6 @@ if TYPE_CHECKING:
     from .declared import TaskStorage as TaskStorage
     from .declared import UserRingBuf as UserRingBuf
     from .declared import XskMap as XskMap
-    from .dsl.functions import Subprogram as Subprogram
-    from .dsl.functions import kfunc as kfunc
-    from .dsl.functions import subprogram as subprogram
     from .dsl.kinds import bpf_iter as bpf_iter
     from .dsl.kinds import bpf_syscall as bpf_syscall
     from .dsl.kinds import cgroup_bind4 as cgroup_bind4
@@ -146,6 +143,9 @@ if TYPE_CHECKING:
     from .dsl.lang import swap32 as swap32
     from .dsl.lang import swap64 as swap64
     from .dsl.lang import unroll as unroll
+    from .dsl.lower.functions import Subprogram as Subprogram
+    from .dsl.lower.functions import kfunc as kfunc
+    from .dsl.lower.functions import subprogram as subprogram
     from .elf.reader import open_elf as open_elf
     from .elf.writer import write_elf as write_elf
     from .errors import AsmError as AsmError
@@ -225,7 +225,7 @@ _MODULES = {
         cgroup_setsockopt tp_btf fentry fexit fmod_ret fentry_sleepable fexit_sleepable bpf_iter struct_ops
         freplace lsm lsm_sleepable lsm_cgroup sk_lookup bpf_syscall netfilter program
     """,
-    "dsl.functions": "Subprogram kfunc subprogram",
+    "dsl.lower.functions": "Subprogram kfunc subprogram",
     "dsl.lang": "bounded printk sdiv sizeof smod swap16 swap32 swap64 unroll",
     "uapi.action": "NfVerdict RetCode SkAction TcAction TcxAction XdpAction",
     "declared": """

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .dsl.helpercalls import Helper
+    from .dsl.lower.helpercalls import Helper
 
 
 def __getattr__(name: str) -> Helper:
@@ -20,7 +20,7 @@ def __getattr__(name: str) -> Helper:
 
         near = get_close_matches(name, HELPER_NAMES, 1)
         raise AttributeError(f"no helper is named {name!r}" + (f"; did you mean {near[0]}?" if near else ""))
-    from .dsl.helpercalls import Helper
+    from .dsl.lower.helpercalls import Helper
 
     found = globals()[name] = Helper(name)
     return found

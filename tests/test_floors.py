@@ -101,3 +101,12 @@ def test_only_syscall_knocks_on_the_kernel(floor):
         here = top_level(path)
         if FLOORS.get(here) == floor and here != "syscall":
             assert "CDLL" not in path.read_text() or here == "cbpf", path
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "dsl").glob("[bs]*/*.py")), ids=lambda p: str(p.relative_to(ROOT)))
+def test_the_compilers_stages_do_not_look_back(path):
+    """The graph knows nothing of Python's syntax, and instructions are made from the graph alone."""
+    below = {"ssa": set(), "backend": {"ssa"}}[path.parent.name]
+    for node in run_time_nodes(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level == 2:
+            assert (node.module or "").partition(".")[0] in below, f"{path.name}:{node.lineno}"

@@ -143,7 +143,7 @@ class Kind:
     def arguments(self, c: Any, context: Any, name: str, node: Any) -> Any:
         """A field of the context that is not one of the structure: arguments of traced functions and events."""
         if self.prog_type in (2, 5, 17, 24, 26, 29, 27):
-            from .events import argument
+            from .objects.events import argument
 
             return argument(c, context, name, node)
         return None

@@ -51,7 +51,7 @@ def printk(text: str) -> None:
 
 def sizeof(type_: Any) -> int:
     """Bytes of a type or of what a reference refers to."""
-    from .layout import sizeof as measure
+    from .objects.layout import sizeof as measure
 
     return measure(type_)
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from .bounds import bounded
-from .compiler import Compiler, Frame, Unit
-from .context import Context
-from .emit import assemble
-from .ir import Graph, Value
+from .backend.emit import assemble
+from .lower.bounds import bounded
+from .lower.compiler import Compiler, Frame, Unit
+from .objects.context import Context
+from .objects.values import Const, Front, Int, span
 from .parse import parse
-from .passes import optimise
 from .program import version
-from .values import Const, Front, Int, span
+from .ssa.ir import Graph, Value
+from .ssa.passes import optimise
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from ..asm.insn import Insn
     from ..spec import MapSpec
-    from .build import State
     from .program import Function
+    from .ssa.build import State
 
 
 class Compiled:
@@ -81,7 +81,7 @@ def compile_program(spec: Function) -> Compiled:
                 if old is not None and insn.__dict__.get("symbol") == old:
                     insn.__dict__["symbol"] = graph.name
         insns += code
-    from .data import finish
+    from .objects.data import finish
 
     finish(unit)
     return Compiled(tuple(insns), unit.maps, unit.graphs, starts, core)
@@ -106,7 +106,7 @@ def lower(unit: Unit, function: Any, parsed: Any) -> Graph:
     if names:
         c.state.env[names[0]] = front
     if len(names) > 1:
-        from .events import parameters
+        from .objects.events import parameters
 
         for name, value in zip(names[1:], parameters(c, front, names[1:], parsed.node), strict=True):
             c.state.env[name] = value
@@ -142,7 +142,7 @@ def check_released(c: Compiler, state: State, node: Any) -> None:
 
 def result(c: Compiler, front: Front, node: Any) -> Value:
     """A program's return value, checked against what the kernel accepts of its type."""
-    from .integers import value_of
+    from .objects.integers import value_of
 
     n: Int | Const = front.number(c, node)
     lo, hi = span(c, n)
@@ -205,14 +205,14 @@ def describe(spec: Function, compiled: Compiled) -> tuple[bytes, tuple[Any, ...]
         )
     relos: list[Any] = []
     if compiled.core:
-        from .core import relocations
+        from .objects.core import relocations
 
         relos = relocations(btf, [(slots[i], compiled.insns[i], asked) for i, asked in sorted(compiled.core.items())])
     return btf.to_bytes(), tuple(functions), tuple(lines), tuple(relos)
 
 
 def spec_context(spec: Function) -> tuple[str, int]:
-    from .compiler import rules_for
+    from .lower.compiler import rules_for
 
     found = rules_for(spec.kind, spec.kernel, bool(spec.flags & 1 << 4))
     return str(found.context.name), int(found.context.size)

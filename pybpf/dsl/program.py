@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from types import FunctionType
     from typing import Any
 
-    from .ir import Graph
     from .kinds import Kind
+    from .ssa.ir import Graph
 
 DEFAULT_KERNEL = "6.18"
 DEFAULT_ISA = 3

@@ -24,7 +24,7 @@ from pybpf import (
     xdp,
 )
 from pybpf import helpers as bpf
-from pybpf.dsl.functions import Kfunc
+from pybpf.dsl.lower.functions import Kfunc
 from pybpf.net import Ethernet, IPv4, Udp
 
 counts = HashMap(u32, u64, max_entries=8)

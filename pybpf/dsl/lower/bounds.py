@@ -1,0 +1,75 @@
+"""What the kernel's verifier knows of a number, where it knows less than we do.
+
+Our intervals follow every operation.  The verifier's do not follow division, remainder, negation and byte swaps, nor what
+helpers return (adjust_scalar_min_max_vals; division came with Linux 7.0), so an offset made from these is bounded once more
+before it meets a pointer.
+"""
+
+from __future__ import annotations
+
+from ..objects import scalars as types
+from ..objects.values import Const, Int
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..ssa.ir import Value
+    from .compiler import Compiler
+
+LOST = frozenset(("div", "mod", "sdiv", "smod", "bswap", "neg", "call", "ldabs", "ldind", "opaque", "param", "cmpxchg"))
+PASSED_ON = frozenset(("add", "sub", "mul", "shl", "shr", "sar", "or", "xor", "and", "zext", "sext", "retype", "phi"))
+
+
+def bounded(c: Compiler, value: Value, most: int, least: int = 0) -> Value:
+    """`value`, which lies in least..most, in a form of which the verifier sees that it does."""
+    if value.op == "const" or seen(c, value, most):
+        return value
+    if least:
+        above = bounded(c, c.b.arith("sub", value, c.b.const(least), 64, 0, most - least), most - least)
+        return c.b.share("add", [above, c.b.const(least)], None, 64, least, most)
+    if most & (most + 1) == 0:
+        # Not by `arith`, which knows that this mask changes nothing.
+        return c.b.share("and", [value, c.b.const(most)], None, 64, 0, most)
+    from .expressions import select
+
+    outside, inside = c.b.branch(">", 64, value, c.b.const(most))
+    found = select(c, [(inside, Int(value, types.u64)), (outside, Const(0))], c.b.at, "this number")
+    assert isinstance(found, Int)
+    found.value.lo, found.value.hi = 0, most
+    return found.value
+
+
+def seen(c: Compiler, value: Value, most: int) -> bool:
+    """Whether the verifier sees that a number lies in 0..most: by how it was made, or by a branch."""
+    lo, hi = c.b.range(value)
+    if lo < 0 or hi > most:
+        return False
+    return hi < value.hi or not lost(value, set())
+
+
+def lost(value: Value, met: set[Value]) -> bool:
+    """Whether the verifier has lost the bounds of a number on its way here."""
+    if value in met:
+        return False
+    met.add(value)
+    if value.op in LOST:
+        return True
+    if value.op not in PASSED_ON:
+        return False
+    if value.op == "and" and value.args[1].op == "const" and value.args[1].aux >= 0:
+        return bool(value.args[1].aux > value.hi)
+    if value.op == "sub" and (value.args[0].op == "const" or _of_context(value)):
+        return True  # -x; a packet's length, which is the distance of two pointers
+    if value.op == "sar" and value.args[1].op != "const":
+        return True
+    if value.op == "mul" and any(a.lo < 0 or a.hi >= 1 << 32 for a in value.args):
+        return True
+    if value.op == "phi" and value.aux == "open":
+        return True  # of a loop that is being written: what comes back into it is not known yet
+    return any(lost(arg, met) for arg in value.args)
+
+
+def _of_context(value: Value) -> bool:
+    return all(arg.op == "load" and arg.args[0].op == "param" for arg in value.args)
+
+
+__all__ = ["bounded", "seen"]

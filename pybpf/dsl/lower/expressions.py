@@ -1,0 +1,225 @@
+"""Expressions, by AST node class."""
+
+from __future__ import annotations
+
+import builtins
+
+from ...spec import MapSpec
+from ..objects.integers import binary, unary
+from ..objects.values import Conflict, Const, Front, Int, Tuple
+from .conditions import as_number, cond
+from .joins import is_number, merge
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .compiler import Compiler
+
+_MISSING = object()
+
+
+def name(c: Compiler, node: Any) -> Any:
+    found = c.state.env.get(node.id)
+    if found is not None:
+        if isinstance(found, Conflict):
+            c.fail(found.reason, node)
+        return found
+    frame = c.frame
+    if node.id in frame.names:
+        c.fail(f"{node.id} has no value on the way to this line", node)
+    for scope in (frame.scope, frame.fn.__globals__, builtins.__dict__):
+        obj = scope.get(node.id, _MISSING)
+        if obj is not _MISSING:
+            return known(c, obj, node.id)
+    c.fail(f"{node.id} is not defined", node)
+
+
+def known(c: Compiler, obj: Any, hint: str) -> Front:
+    """A Python object met at compile time, in the form in which programs use it."""
+    if isinstance(obj, MapSpec):
+        from ..objects.maps import map_front
+
+        return map_front(c, obj, hint)
+    return Const(obj)
+
+
+def constant(c: Compiler, node: Any) -> Front:
+    if isinstance(node.value, (float, complex)):
+        c.fail("programs have no floating point: scale to integers, for example nanoseconds", node)
+    return Const(node.value)
+
+
+def attribute(c: Compiler, node: Any) -> Front:
+    owner = c.expr(node.value)
+    c.b.at = node
+    if isinstance(owner, Const):
+        try:
+            return known(c, getattr(owner.obj, node.attr), node.attr)
+        except AttributeError as error:
+            c.fail(str(error), node)
+    return owner.attribute(c, node.attr, node)
+
+
+def subscript(c: Compiler, node: Any) -> Front:
+    owner = c.expr(node.value)
+    index = c.expr(node.slice)
+    c.b.at = node
+    if isinstance(owner, Const):
+        if not isinstance(index, Const):
+            return choose(c, owner.obj, index, node)
+        try:
+            return known(c, owner.obj[index.obj], "")
+        except (TypeError, LookupError, ValueError) as error:
+            c.fail(f"{error.__class__.__name__}: {error}", node)
+    return owner.item(c, index, node)
+
+
+def choose(c: Compiler, table: Any, index: Front, node: Any) -> Front:
+    """A constant table indexed by a number: placed in the program's read-only data."""
+    if isinstance(table, (bytes, tuple, list)) and table and all(isinstance(x, int) for x in table):
+        from ..objects.data import constant_table
+
+        return constant_table(c, table).item(c, index, node)
+    c.fail("only tuples and lists of numbers, and bytes, can be indexed by a number of the program", node)
+
+
+def bin_op(c: Compiler, node: Any) -> Front:
+    left, right = c.expr(node.left), c.expr(node.right)
+    c.b.at = node
+    op = node.op.__class__.__name__
+    if isinstance(left, Const) and isinstance(right, Const):
+        return Const(_evaluate(c, op, left.obj, right.obj, node))
+    custom = getattr(left, "binary", None)
+    if custom is not None:
+        found = custom(c, op, right, node)
+        if found is not None:
+            return found  # type: ignore[no-any-return]
+    return binary(c, op, left, right, node)
+
+
+def _evaluate(c: Compiler, op: str, a: Any, b: Any, node: Any) -> Any:
+    import operator
+
+    function = {
+        "Add": operator.add, "Sub": operator.sub, "Mult": operator.mul, "Div": operator.truediv, "Mod": operator.mod,
+        "FloorDiv": operator.floordiv, "Pow": operator.pow, "LShift": operator.lshift, "RShift": operator.rshift,
+        "BitAnd": operator.and_, "BitOr": operator.or_, "BitXor": operator.xor, "MatMult": operator.matmul,
+    }[op]  # fmt: skip
+    try:
+        return function(a, b)
+    except (TypeError, ValueError, ArithmeticError) as error:
+        c.fail(f"{error.__class__.__name__}: {error}", node)
+
+
+def unary_op(c: Compiler, node: Any) -> Front:
+    op = node.op.__class__.__name__
+    if op == "Not":
+        return as_number(c, cond(c, node), node)
+    operand = c.expr(node.operand)
+    c.b.at = node
+    if isinstance(operand, Const):
+        try:
+            return Const({"USub": lambda x: -x, "UAdd": lambda x: +x, "Invert": lambda x: ~x}[op](operand.obj))
+        except TypeError as error:
+            c.fail(str(error), node)
+    return unary(c, op, operand, node)
+
+
+def compare(c: Compiler, node: Any) -> Front:
+    return as_number(c, cond(c, node), node)
+
+
+def bool_op(c: Compiler, node: Any) -> Front:
+    """`a or b` as a value is one of its operands, as in Python."""
+    if all(x.__class__.__name__ in ("Compare", "BoolOp") or _is_not(x) for x in node.values):
+        return as_number(c, cond(c, node), node)
+    states = []
+    conjunction = node.op.__class__.__name__ == "And"
+    for i, operand in enumerate(node.values):
+        front = c.expr(operand)
+        if i == len(node.values) - 1:
+            states.append((c.b.state, front))
+            break
+        from .conditions import truth
+
+        yes, no = truth(c, front, operand)
+        go_on, stop = (yes, no) if conjunction else (no, yes)
+        if stop is not None:
+            states.append((stop, front))
+        if go_on is None:
+            break
+        c.b.state = go_on
+    return select(c, states, node, "this expression")
+
+
+def _is_not(node: Any) -> bool:
+    return bool(node.__class__.__name__ == "UnaryOp" and node.op.__class__.__name__ == "Not")
+
+
+def select(c: Compiler, arms: list[tuple[Any, Front]], node: Any, what: str) -> Front:
+    """The value that came in over one of several ways."""
+    for state, front in arms:
+        state.env["$value"] = front
+    state = merge(c, [state for state, _ in arms], node)
+    assert state is not None
+    c.b.state = state
+    found: Front = state.env.pop("$value")
+    if isinstance(found, Conflict):
+        c.fail(found.reason.replace("$value", what), node)
+    return found
+
+
+def if_exp(c: Compiler, node: Any) -> Front:
+    yes, no = cond(c, node.test)
+    arms = []
+    for state, arm in ((yes, node.body), (no, node.orelse)):
+        if state is not None:
+            c.b.state = state
+            front = c.expr(arm)
+            arms.append((c.b.state, front))
+    return select(c, arms, node, "this expression")
+
+
+def tuple_(c: Compiler, node: Any) -> Front:
+    items = [c.expr(item) for item in node.elts]
+    if items and all(isinstance(i, Const) for i in items):
+        return Const(tuple(i.obj for i in items))  # type: ignore[attr-defined]
+    return Tuple(items)
+
+
+def set_(c: Compiler, node: Any) -> Front:
+    """A set display stands behind `in` only."""
+    return tuple_(c, node)
+
+
+def named_expr(c: Compiler, node: Any) -> Front:
+    value = c.expr(node.value)
+    c.state.env[node.target.id] = value
+    return value
+
+
+def call(c: Compiler, node: Any) -> Front:
+    from .calls import call as lower
+
+    return lower(c, node)
+
+
+EXPR = {
+    "Attribute": attribute,
+    "BinOp": bin_op,
+    "BoolOp": bool_op,
+    "Call": call,
+    "Compare": compare,
+    "Constant": constant,
+    "IfExp": if_exp,
+    "List": tuple_,
+    "Name": name,
+    "NamedExpr": named_expr,
+    "Set": set_,
+    "Subscript": subscript,
+    "Tuple": tuple_,
+    "UnaryOp": unary_op,
+}
+
+__all__ = ["EXPR", "Int", "is_number", "known", "select"]

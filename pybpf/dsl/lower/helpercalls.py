@@ -1,0 +1,309 @@
+"""Calling helpers: arguments by what the kernel wants of each, sizes of buffers filled in from their types."""
+
+from __future__ import annotations
+
+from ..objects.integers import value_of
+from ..objects.kernelfields import LOCK, Held
+from ..objects.layout import sizeof, type_name
+from ..objects.refs import Ref
+from ..objects.values import Const, Front, Int, span
+from ..ssa.build import S64_MAX, S64_MIN, limits
+from .bounds import bounded
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..ssa.ir import Value
+    from .compiler import Compiler
+
+FIELDS = {"lock": "a SpinLock field", "timer": "a Timer field", "kptr": "a Kptr[...] field"}
+MEMORY = frozenset(("mem", "fixed", "key", "value"))
+_RESULTS = {
+    "long": (S64_MIN, S64_MAX, "s64"),
+    "int": (-(1 << 31), (1 << 31) - 1, "s64"),
+    "s64": (S64_MIN, S64_MAX, "s64"),
+    "u64": (0, (1 << 64) - 1, "u64"),
+    "u32": (0, (1 << 32) - 1, "u32"),
+}
+
+
+class Helper:
+    """A helper by its name; `pybpf.helpers.<name>` is one."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.__name__ = name
+
+    def __repr__(self) -> str:
+        return f"helpers.{self.name}"
+
+    def __call__(self, *args: Any, **kw: Any) -> Any:
+        from ...errors import SpecError
+
+        raise SpecError(f"{self.name} is a helper of the kernel: it runs inside a program only")
+
+    def __bpf_call__(self, c: Compiler, args: list[Front], kw: dict[str, Front], node: Any) -> Front:
+        return call_helper(c, self.name, args, kw, node)
+
+
+def check_allowed(c: Compiler, name: str, number: int, node: Any) -> None:
+    """A helper that this kind of program may not call is refused, with the kinds that may."""
+    rules = c.unit.rules()
+    if number in rules.helpers:
+        return
+    from ...kernel import rules as rules_of
+    from ...kernel import since
+    from ...uapi import ProgType, named
+
+    table = rules_of(c.unit.kernel_name)
+    kinds = sorted({getattr(named(ProgType, key[0]), "name", str(key[0])) for key in table.programs_that_call(number)})
+    first = since("helper", number)
+    told = f" (helper since Linux {first})" if first else ""
+    if not kinds:
+        c.fail(f"Linux {table.version} has no helper {name}{told}", node)
+    c.fail(
+        f"{c.unit.kind.name} programs may not call {name}; these may on Linux {table.version}: {', '.join(kinds)}{told}",
+        node,
+    )
+
+
+def call_helper(c: Compiler, name: str, args: list[Front], kw: dict[str, Front], node: Any) -> Front:
+    from ...kernel import helper
+
+    rules = helper(name, c.unit.kind.prog_type)
+    check_allowed(c, name, rules.id, node)
+    given = fill(c, rules, args, kw, node)
+    if name in LOCKING:
+        LOCKING[name](c, node)
+    temporary: list[Value] = []
+    if name == "loop" and isinstance(given[0], Const) and given[0].obj == 0:
+        # The verifier never walks such a callback, removes it, and then misses it: "No program to jit" on Linux 6.18.
+        return result_of(c, rules, c.b.const(0), given, node)
+    values = [argument(c, rules, i, front, given, temporary, node) for i, front in enumerate(given)]
+    number = c.b.call("helper", rules.id, name, values)
+    for slot in temporary:
+        c.release(slot)
+    if rules.changes_packet:
+        c.b.clobber("place")
+    for front, arg in zip(given, rules.args, strict=False):
+        if arg.releases and (owner := getattr(front, "owner", None)) is not None:
+            c.state.owned.pop(owner, None)
+    return result_of(c, rules, number, given, node)
+
+
+def _take(c: Compiler, node: Any) -> None:
+    if LOCK in c.state.owned:
+        c.fail(f"{c.state.owned[LOCK]} is held here, and a program holds one at a time", node)
+
+
+def _give(c: Compiler, node: Any) -> None:
+    if c.state.owned.pop(LOCK, None) is None:
+        c.fail("no lock is held here", node)
+
+
+LOCKING = {"spin_lock": _take, "spin_unlock": _give}
+
+
+def result_of(c: Compiler, rules: Any, value: Value, given: list[Front], node: Any) -> Front:
+    if rules.name == "spin_lock":
+        held = c.state.owned[LOCK] = Held(f"the lock taken at line {c.source(node).line}")
+        held.base = given[0].ref.base  # type: ignore[attr-defined]
+    if rules.returns == "void":
+        return Const(None)
+    if rules.returns == "int":
+        from ..objects import scalars as types
+
+        lo, hi, kind = _RESULTS.get(rules.return_type, (S64_MIN, S64_MAX, "s64"))
+        value.lo, value.hi = lo, hi
+        if rules.name == "get_smp_processor_id":
+            value.hi = (1 << 16) - 1
+        if kind == "u32":
+            return Int(c.b.extend(c.b.retype(value, 0, (1 << 64) - 1), 32, False) if False else value, types.u32)
+        return Int(value, getattr(types, kind))
+    from ..objects.kernelrefs import result_pointer
+
+    return result_pointer(c, rules, value, given, node)
+
+
+def fill(c: Compiler, rules: Any, args: list[Front], kw: dict[str, Front], node: Any) -> list[Front]:
+    """All arguments in the kernel's order: sizes that follow a buffer may be left out, and trailing flags are 0."""
+    params = rules.args
+    names = [p.name for p in params]
+    for key in kw:
+        if key not in names:
+            c.fail(f"{rules.name} has no argument {key!r}; it has {', '.join(names) or 'none'}", node)
+    sizes = {i for i, p in enumerate(params) if p.memory_arg is not None and p.name not in kw}
+    slots: list[Front | None] = [kw.get(p.name) for p in params]
+    open_ = [i for i in range(len(params)) if slots[i] is None]
+    ctx_given = any(is_ctx(a) for a in args)
+    implied = {i for i, p in enumerate(params) if p.kind == "ctx" and i in open_} if not ctx_given else set()
+    # Given in full, each argument stands in its place; otherwise sizes (and the context) are filled in.
+    for skip in (set(), sizes, implied, sizes | implied):
+        places = [i for i in open_ if i not in skip]
+        optional = [i for i in places if names[i] in ("flags",) or names[i].startswith("arg")]
+        if len(args) == len(places) or (len(args) < len(places) and all(i in optional for i in places[len(args) :])):
+            if skip == set() and len(args) < len(places) and sizes and len(args) == len(places) - len(sizes):
+                continue
+            for i, front in zip(places, args, strict=False):
+                slots[i] = front
+            break
+    else:
+        wanted = ", ".join(n for i, n in enumerate(names) if i not in sizes)
+        c.fail(f"{rules.name} takes ({wanted}), {len(args) + len(kw)} given", node)
+    for i, p in enumerate(params):
+        if slots[i] is None:
+            if p.kind == "ctx":
+                slots[i] = c.context()
+            elif p.memory_arg is not None:
+                slots[i] = Const(None)
+            else:
+                slots[i] = Const(0)
+    return slots  # type: ignore[return-value]
+
+
+def is_ctx(front: Front) -> bool:
+    from ..objects.context import Context
+
+    return isinstance(front, Context)
+
+
+def argument(
+    c: Compiler, rules: Any, i: int, front: Front, given: list[Front], temporary: list[Value], node: Any
+) -> Value:
+    arg = rules.args[i]
+    kind = arg.kind
+    where = f"{arg.name} of {rules.name}"
+    if kind == "ctx":
+        if not is_ctx(front):
+            c.fail(f"{where} is the program's context", node)
+        return front.value  # type: ignore[attr-defined, no-any-return]
+    if arg.memory_arg is not None:
+        if isinstance(front, Const) and front.obj is None:
+            return c.b.const(buffer_size(c, given[arg.memory_arg], where, node))
+        n = front.number(c, node)
+        lo, hi = span(c, n)
+        if (lo < 0 or hi >= 1 << 29) and not c.lenient():
+            c.fail(f"{where} may be {lo}..{hi}: bound it first, for example min(n, {1 << 12})", node)
+        return bounded(c, value_of(c, n), hi, 1 if lo and arg.kind == "size" else 0)
+    if kind == "map":
+        pointer = getattr(front, "pointer_value", None)
+        if pointer is None:
+            c.fail(f"{where} is a map", node)
+        return pointer(c)  # type: ignore[no-any-return]
+    if kind in MEMORY:
+        return memory(c, rules, arg, front, given, temporary, where, node)
+    if kind in FIELDS:
+        if getattr(front, "kind", "") != kind:
+            c.fail(f"{where} is {FIELDS[kind]} in a map's value, not {front.what()}", node)
+        return front.address(c, node)  # type: ignore[attr-defined, no-any-return]
+    if kind in ("func",):
+        from .functions import callback
+
+        return callback(c, rules, front, given, node)
+    if kind in (
+        "stack",
+        "sock",
+        "socket",
+        "btf",
+        "record",
+        "dynptr",
+        "dynptr_new",
+        "dynptr_ringbuf",
+        "str",
+        "percpu_btf",
+    ):
+        return pointer_to(c, arg, front, where, node)
+    if kind == "alloc_size":
+        if not isinstance(front, Const):
+            c.fail(f"{where} is a constant number of bytes", node)
+        return c.b.const(int(front.obj))
+    # "any": a number, or the address of something.
+    if isinstance(front, Ref) and not front.is_number():
+        return front.pointer(c, node)
+    pointer = getattr(front, "pointer_value", None)
+    if pointer is not None:
+        return pointer(c)  # type: ignore[no-any-return]
+    if isinstance(front, Const) and front.obj is None:
+        return c.b.const(0)
+    n = front.number(c, node)
+    return value_of(c, n)
+
+
+def pointer_to(c: Compiler, arg: Any, front: Front, where: str, node: Any) -> Value:
+    if isinstance(front, Const) and front.obj in (None, 0):
+        if not arg.nullable and arg.kind not in ("stack",):
+            c.fail(f"{where} may not be None", node)
+        return c.b.const(0)
+    if isinstance(front, Ref):
+        return front.pointer(c, node)
+    pointer = getattr(front, "pointer_value", None)
+    if pointer is None:
+        c.fail(f"{where} is a reference ({arg.kind}), not {front.what()}", node)
+    return pointer(c)  # type: ignore[no-any-return]
+
+
+def buffer_size(c: Compiler, front: Front, where: str, node: Any) -> int:
+    if isinstance(front, Ref):
+        return sizeof(front.type)
+    if isinstance(front, Const):
+        if isinstance(front.obj, (bytes, str)):
+            return len(_raw(front.obj))
+        if front.obj is None:
+            return 0
+    c.fail(f"{where} cannot be told from {front.what()}: give it", node)
+
+
+def _raw(obj: Any) -> bytes:
+    return obj.encode() + b"\0" if isinstance(obj, str) else obj
+
+
+def memory(
+    c: Compiler, rules: Any, arg: Any, front: Front, given: list[Front], temporary: list[Value], where: str, node: Any
+) -> Value:
+    if isinstance(front, Const) and front.obj is None:
+        if not arg.nullable:
+            c.fail(f"{where} may not be None", node)
+        return c.b.const(0)
+    if arg.kind in ("key", "value"):
+        spec = next((f.spec for f, a in zip(given, rules.args, strict=False) if a.kind == "map"), None)  # type: ignore[attr-defined]
+        if spec is not None and spec.key is not None and spec.value is not None:
+            from ..objects.maps import value_pointer
+
+            return value_pointer(c, front, spec.key if arg.kind == "key" else spec.value, arg.kind, temporary, node)
+    if isinstance(front, Const) and isinstance(front.obj, (bytes, str)):
+        if arg.writes:
+            c.fail(f"{where} is written: give a buffer, such as char[16]()", node)
+        from ..objects.data import text
+
+        return text(c, _raw(front.obj)).pointer(c, node)
+    if isinstance(front, Ref):
+        if arg.writes and not front.writable:
+            c.fail(f"{where} is written, and {front.label or front.what()} is read-only", node)
+        size = given[arg.size_arg] if arg.size_arg is not None else None
+        if (
+            isinstance(size, Const)
+            and isinstance(size.obj, int)
+            and size.obj > sizeof(front.type)
+            and front.region != "kernel"
+        ):
+            c.fail(f"{where} has {sizeof(front.type)} bytes, and {size.obj} are asked for", node)
+        if isinstance(size, Int) and span(c, size)[1] > sizeof(front.type) and not c.lenient():
+            c.fail(
+                f"{where} has {sizeof(front.type)} bytes, and the size may be {span(c, size)[1]}: bound it first", node
+            )
+        return front.pointer(c, node)
+    if isinstance(front, Int) and not arg.writes:
+        address = c.borrow(front.type.size, front.type.size, arg.name)
+        temporary.append(address)
+        c.state.contents.pop(address, None)
+        c.b.store(address, 0, front.type.size, front.value, "stack")
+        given[given.index(front)] = Ref(address, 0, front.type, "stack")
+        return address
+    pointer = getattr(front, "pointer_value", None)
+    if pointer is not None:
+        return pointer(c)  # type: ignore[no-any-return]
+    c.fail(f"{where} is memory: give a reference, not {front.what()}", node)
+
+
+__all__ = ["Helper", "call_helper", "limits", "type_name"]

@@ -1,0 +1,506 @@
+"""`Ref`: a place in memory (stack, map value, packet, ring-buffer record, kernel object) seen through a type.
+
+A reference to a number behaves as a numpy scalar view does: reading gives the number, `ref += 1` changes memory.
+A reference may be None (`check` says how that is tested) until a branch has shown that it is not.
+"""
+
+from __future__ import annotations
+
+from ...declared import Global
+from ...fields import kernel_fields
+from ...types import Scalar
+from ..lower.bounds import bounded
+from ..ssa.build import limits
+from ..ssa.ir import Value
+from .integers import OPS, binary, convert, value_of
+from .layout import Field, alignof, as_array, fields, is_array, is_struct, normal, scalar_of, sizeof, type_name
+from .values import INT, Const, Front, Int, Tuple, native, span
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..lower.compiler import Compiler
+
+FIXED = frozenset(("ctx", "kernel"))
+"""Regions in which the kernel takes constant offsets only."""
+ATOMIC = {"Add": 0x00, "Sub": 0x00, "BitOr": 0x40, "BitAnd": 0x50, "BitXor": 0xA0}
+
+
+class Ref(Front):
+    """`type` at `base + off` in `region`."""
+
+    __slots__ = ("base", "check", "epoch", "label", "off", "origin", "owner", "region", "shared", "type", "writable")
+
+    def __init__(
+        self,
+        base: Value,
+        off: int,
+        type_: Any,
+        region: str,
+        *,
+        check: tuple[Any, ...] | None = None,
+        shared: bool = False,
+        writable: bool = True,
+        owner: Value | None = None,
+        epoch: int = 0,
+        label: str = "",
+        origin: Front | None = None,
+    ) -> None:
+        self.base = base
+        self.off = off
+        self.type = type_
+        self.region = region
+        self.check = check  # how None is told: ("null", pointer) or ("end", end of the view, end of the packet)
+        self.shared = shared  # other CPUs write it too: in-place operators are atomic
+        self.writable = writable
+        self.owner = owner  # the reservation that it belongs to
+        self.epoch = epoch  # of packet views: which placement of the packet
+        self.label = label
+        self.origin = origin  # the map that it lies in
+
+    def at(self, base: Value, off: int, type_: Any) -> Ref:
+        """Another place inside the same object."""
+        return Ref(
+            base, off, type_, self.region, check=self.check, shared=self.shared, writable=self.writable,
+            owner=self.owner, epoch=self.epoch, label=self.label, origin=self.origin,
+        )  # fmt: skip
+
+    def what(self) -> str:
+        return f"a reference to {type_name(self.type)}"
+
+    # -- the protocol of front-end values
+
+    def number(self, c: Compiler, node: Any) -> Int | Const:
+        if scalar_of(self.type) is None:
+            c.fail(f"{self.what()} is not a number: name a field or an index of it", node)
+        return self.load(c, node)
+
+    def attribute(self, c: Compiler, name: str, node: Any) -> Front:
+        if name == "value" and self.whole():
+            return self.load(c, node) if self.is_number() else self
+        return self.member(c, self.field(c, name, node), node)
+
+    def member(self, c: Compiler, field: Field, node: Any) -> Front:
+        inner = self.at(self.base, self.off + field.offset, field.type)
+        if field.width:
+            return inner.load_bits(c, field, node)
+        return inner.load(c, node) if scalar_of(field.type) is not None else part(inner)
+
+    def whole(self) -> bool:
+        """Whether `.value` is all of it: of numbers, and of global variables."""
+        if self.is_number():
+            return True
+        return isinstance(getattr(self.origin, "spec", None), Global) and not (
+            is_struct(self.type) and "value" in fields(self.type)
+        )
+
+    def field(self, c: Compiler, name: str, node: Any) -> Field:
+        if not is_struct(self.type):
+            c.fail(f"{self.what()} has no field {name!r}", node)
+        known = fields(self.type)
+        if name not in known:
+            c.fail(f"{type_name(self.type)} has no field {name!r}; it has {', '.join(known)}", node)
+        return known[name]
+
+    def assign(self, c: Compiler, name: str, value: Front, node: Any) -> None:
+        if name == "value" and self.whole():
+            return self.store(c, value, node)
+        field = self.field(c, name, node)
+        inner = self.at(self.base, self.off + field.offset, field.type)
+        if field.width:
+            return inner.store_bits(c, field, value, node)
+        return inner.store(c, value, node, f"{name} of {self.label or type_name(self.type)}")
+
+    def update(self, c: Compiler, op: str, name: str | None, value: Front, node: Any) -> None:
+        """`ref op= value`, or `ref.name op= value`, in place."""
+        if name is None:
+            return self.modify(c, op, value, node)
+        if name == "value" and self.is_number():
+            return self.modify(c, op, value, node)
+        field = self.field(c, name, node)
+        inner = self.at(self.base, self.off + field.offset, field.type)
+        if field.width:
+            old = inner.load_bits(c, field, node)
+            new = binary(c, op, old, value, node).number(c, node)
+            return inner.store_bits(c, field, cast_bits(c, new, field.width), node)
+        return inner.modify(c, op, value, node)
+
+    def element(self, c: Compiler, index: Front, node: Any) -> Ref:
+        if not is_array(self.type):
+            c.fail(f"{self.what()} cannot be indexed", node)
+        array = as_array(self.type)
+        element = (
+            normal(array.element) if array.element is not None and getattr(array.element, "name", "") != "char" else _u8
+        )
+        step = sizeof(element)
+        i = index.number(c, node)
+        lo, hi = span(c, i)
+        if lo < 0 or hi >= array.count:
+            shown = f"{lo}" if lo == hi else f"{lo}..{hi}"
+            if not c.lenient():
+                c.fail(
+                    f"the index may be {shown}, and {type_name(self.type)} has 0..{array.count - 1}: test it first",
+                    node,
+                )
+        value = value_of(c, i)
+        if value.op == "const":
+            return self.at(self.base, self.off + value.aux * step, element)
+        if self.region in FIXED:
+            c.fail(f"{self.label or self.what()} is indexed by a constant 0..{array.count - 1}", node)
+        value = bounded(c, value, array.count - 1)
+        scaled = c.b.arith("mul", value, c.b.const(step), 64, max(lo, 0) * step, max(hi, 0) * step)
+        moved = c.b.arith("add", self.base, scaled)
+        if self.region == "packet":
+            moved = self.again(c, moved, step, node)
+        return self.at(moved, self.off, element)
+
+    def again(self, c: Compiler, moved: Value, size: int, node: Any) -> Value:
+        """A pointer into the packet that a number was added to is compared with the packet's end once more: the verifier
+        knows nothing of it.  On the way that never is taken it is the pointer before."""
+        self.usable(c, node)
+        # A view that several ways brought is known to be there, and no more.
+        last = self.check[2] if self.check and self.check[0] == "end" else c.context().ends(c, node)[1]
+        outside, inside = c.b.branch(">", 64, c.b.arith("add", moved, c.b.const(self.off + size)), last)
+        block = c.b.graph.new_block()
+        for way in (inside, outside):
+            c.b.state = way
+            c.b.end("jump", block)
+        value = Value("phi", [moved, self.base], None, 64, *limits(64, False))
+        value.block = block
+        block.phis.append(value)
+        outside.block = block
+        c.b.state = outside
+        return value
+
+    def item(self, c: Compiler, index: Front, node: Any) -> Front:
+        inner = self.element(c, index, node)
+        return inner.load(c, node) if scalar_of(inner.type) is not None else part(inner)
+
+    def set_item(self, c: Compiler, index: Front, value: Front, node: Any) -> None:
+        self.element(c, index, node).store(c, value, node)
+
+    # -- memory
+
+    def usable(self, c: Compiler, node: Any) -> None:
+        """Refuse a reference that may be None, was released, or points into a packet that has moved."""
+        if self.check is not None and self.check not in c.state.facts:
+            c.fail(f"{self.label or 'this reference'} may be None here: test it with `is None` first", node)
+        if self.region == "packet" and self.epoch != c.state.memory.get("place", 0):
+            c.fail("the packet may have moved since this view was made: call ctx.packet(...) again", node)
+        if self.owner is not None and self.owner not in c.state.owned:
+            c.fail(f"{self.label or 'this record'} was already submitted or discarded", node)
+
+    def pointer(self, c: Compiler, node: Any) -> Value:
+        """Its address."""
+        self.usable(c, node)
+        return c.b.arith("add", self.base, c.b.const(self.off)) if self.off else self.base
+
+    def load(self, c: Compiler, node: Any) -> Int:
+        self.usable(c, node)
+        scalar = scalar_of(self.type)
+        assert scalar is not None
+        kind = native(scalar)
+        swapped = kind is not scalar and kind.size > 1
+        raw = self.raw_load(c, kind.size, kind.signed and not swapped)
+        if swapped:
+            lo, hi = limits(kind.bits, False)
+            raw = c.b.share("bswap", [raw], kind.bits, 64, lo, hi)
+            if kind.signed:
+                raw = c.b.extend(raw, kind.bits, True)
+        return Int(raw, kind)
+
+    def raw_load(self, c: Compiler, size: int, signed: bool) -> Value:
+        if self.aligned(size):
+            return c.b.load(self.base, self.off, size, signed, self.region)
+        value = c.b.const(0)
+        for i in range(size):
+            byte = c.b.load(self.base, self.off + i, 1, False, self.region)
+            value = c.b.arith("or", value, c.b.arith("shl", byte, c.b.const(8 * i), 64, 0, (1 << 8 * i + 8) - 1))
+        return c.b.extend(value, 8 * size, signed)
+
+    def aligned(self, size: int) -> bool:
+        """The stack is accessed at aligned addresses only, whatever the machine can do."""
+        return self.region != "stack" or self.base.op != "stack" or self.off % size == 0
+
+    def writes(self, c: Compiler, node: Any) -> None:
+        self.usable(c, node)
+        if not self.writable:
+            c.fail(f"{self.label or self.what()} is read-only here", node)
+
+    def store(self, c: Compiler, value: Front, node: Any, where: str = "") -> None:
+        self.writes(c, node)
+        scalar = scalar_of(self.type)
+        if scalar is None:
+            return self.fill(c, value, node)
+        where = where or self.label or "this place"
+        self.raw_store(c, scalar, convert(c, value, scalar, node, where))
+        return None
+
+    def raw_store(self, c: Compiler, scalar: Scalar, value: Value) -> None:
+        size = scalar.size
+        if native(scalar) is not scalar and size > 1:
+            value = swap(c, value, scalar.bits)
+        if self.aligned(size):
+            c.b.store(self.base, self.off, size, value, self.region)
+            return
+        for i in range(size):
+            byte = c.b.arith("shr", value, c.b.const(8 * i), 64, 0, (1 << 63) - 1) if i else value
+            c.b.store(self.base, self.off + i, 1, byte, self.region)
+
+    def modify(self, c: Compiler, op: str, value: Front, node: Any) -> None:
+        """In place, at the width of the place: atomic where other CPUs write too."""
+        scalar = scalar_of(self.type)
+        if scalar is None:
+            c.fail(f"{self.what()} has no in-place operators: name a field of it", node)
+        self.writes(c, node)
+        if self.shared and not self.locked(c):
+            return self.modify_atomic(c, op, scalar, value, node)
+        old = self.load(c, node)
+        new = binary(c, op, old, value, node).number(c, node)
+        lo, hi = span(c, new)
+        from .integers import cast
+
+        low, high = limits(scalar.bits, scalar.signed)
+        if not (low <= lo and hi <= high):
+            new = cast(c, native(scalar), new, node).number(c, node)
+        self.raw_store(c, scalar, value_of(c, new))
+        return None
+
+    def locked(self, c: Compiler) -> bool:
+        """Whether the spin lock of this value is held, so that nobody else changes it."""
+        held = c.state.owned.get("lock")
+        return held is not None and held.base is self.base
+
+    def modify_atomic(self, c: Compiler, op: str, scalar: Scalar, value: Front, node: Any) -> None:
+        if op not in ATOMIC or op not in OPS:
+            c.fail("this operator has no atomic form, and other CPUs write this map too: use a per-CPU map, "
+                   "or write the new value with m[key] = ...", node)  # fmt: skip
+        if scalar.size < 4 or native(scalar) is not scalar:
+            c.fail(f"atomic operators exist for 4- and 8-byte numbers in host order, and this one is {scalar}: "
+                   "use u32 or u64, or a per-CPU map", node)  # fmt: skip
+        n = value.number(c, node)
+        operand = value_of(c, n)
+        if op == "Sub":
+            operand = c.b.arith("sub", c.b.const(0), operand)
+        if op in ("BitOr", "BitAnd", "BitXor") and c.isa < 3:
+            c.fail(f"atomic {op} needs ISA v3 (Linux 5.12); this program is compiled for v{c.isa}", node)
+        c.b.emit("atomic", [self.base, operand], (self.off, scalar.size, ATOMIC[op]))
+        c.b.clobber(self.region)
+
+    # -- bit-fields
+
+    def load_bits(self, c: Compiler, field: Field, node: Any) -> Int:
+        self.usable(c, node)
+        scalar = scalar_of(field.type)
+        assert scalar is not None
+        first, shift, size = unit(field, scalar)
+        raw = self.at(self.base, self.off + first, field.type).raw_load(c, size, False)
+        if size > 1 and native(scalar) is not scalar:
+            raw = swap(c, raw, 8 * size)
+        if scalar.signed:
+            top = c.b.arith("shl", raw, c.b.const(64 - shift - field.width))
+            lo, hi = limits(field.width, True)
+            return Int(c.b.arith("sar", top, c.b.const(64 - field.width), 64, lo, hi), INT)
+        value = c.b.arith("shr", raw, c.b.const(shift), 64, 0, raw.hi >> shift)
+        mask = (1 << field.width) - 1
+        return Int(c.b.arith("and", value, c.b.const(mask), 64, 0, min(mask, raw.hi >> shift)), native(scalar))
+
+    def store_bits(self, c: Compiler, field: Field, value: Front, node: Any) -> None:
+        self.writes(c, node)
+        scalar = scalar_of(field.type)
+        assert scalar is not None
+        n = value.number(c, node)
+        lo, hi = span(c, n)
+        low, high = limits(field.width, scalar.signed)
+        if not (low <= lo and hi <= high) and not c.lenient():
+            c.fail(f"{field.name} has {field.width} bits and takes {low}..{high}; this number may be {lo}..{hi}: "
+                   f"write & {high}", node)  # fmt: skip
+        first, shift, size = unit(field, scalar)
+        place = self.at(self.base, self.off + first, field.type)
+        mask = ((1 << field.width) - 1) << shift
+        swapped = size > 1 and native(scalar) is not scalar
+        old = place.raw_load(c, size, False)
+        if swapped:
+            old = swap(c, old, 8 * size)
+        keep = c.b.arith("and", old, c.b.const(~mask & (1 << 8 * size) - 1), 64, 0, (1 << 8 * size) - 1)
+        bits = c.b.arith("shl", value_of(c, n), c.b.const(shift), 64, 0, (1 << 63) - 1)
+        if lo < 0:
+            bits = c.b.arith("and", bits, c.b.const(mask), 64, 0, mask)
+        new = c.b.arith("or", keep, bits, 64, 0, (1 << 8 * size) - 1)
+        c.b.store(self.base, self.off + first, size, swap(c, new, 8 * size) if swapped else new, self.region)
+
+    # -- whole objects
+
+    def fill(self, c: Compiler, value: Front, node: Any) -> None:
+        """Copy a structure or array of the same size into this place; bytes and text into a char array."""
+        size = sizeof(self.type)
+        if (mine := part(self)) is not self:
+            c.fail(f"{mine.what()} cannot be assigned: {mine.use()}", node)  # type: ignore[attr-defined]
+        if isinstance(value, Tuple):
+            from ..lower.calls import set_fields
+
+            return set_fields(c, self, value.items, {}, node)
+        if isinstance(value, Const):
+            raw = constant_bytes(c, value.obj, self.type, node)
+            for i, width in plain_pieces(self, size, chunk(self, size)):
+                c.b.store(
+                    self.base, self.off + i, width, c.b.const(int.from_bytes(raw[i : i + width], "little")), self.region
+                )
+            return None
+        if isinstance(value, Contents) and sizeof(value.type) == size:
+            return value.store(c, self, node)
+        if (
+            not isinstance(value, Ref)
+            or sizeof(value.type) != size
+            or (is_struct(self.type) and value.type is not self.type)
+        ):
+            c.fail(f"{type_name(self.type)} is set from a value of the same type, not from {value.what()}", node)
+        return copy(c, self, value, size, node)
+
+    def is_number(self) -> bool:
+        return scalar_of(self.type) is not None
+
+
+def cast_bits(c: Compiler, n: Int | Const, width: int) -> Front:
+    lo, hi = span(c, n)
+    mask = (1 << width) - 1
+    if lo >= 0 and hi <= mask:
+        return n
+    return Int(c.b.arith("and", value_of(c, n), c.b.const(mask), 64, 0, mask), INT)
+
+
+def unit(field: Field, scalar: Scalar) -> tuple[int, int, int]:
+    """The smallest part of a bit-field's storage that holds it: (first byte, shift, size)."""
+    first, last = field.shift // 8, (field.shift + field.width - 1) // 8
+    if first == last:
+        backwards = native(scalar) is not scalar
+        return (scalar.size - 1 - first if backwards else first), field.shift % 8, 1
+    return 0, field.shift, scalar.size
+
+
+def swap(c: Compiler, value: Value, bits: int) -> Value:
+    if value.op == "const":
+        return c.b.const(int.from_bytes((value.aux & (1 << bits) - 1).to_bytes(bits // 8, "big"), "little"))
+    if value.op == "bswap" and value.aux == bits and value.args[0].hi < 1 << bits and value.args[0].lo >= 0:
+        return value.args[0]
+    return c.b.share("bswap", [value], bits, 64, 0, (1 << bits) - 1)
+
+
+def chunk(ref: Ref, size: int) -> int:
+    """The widest step at which memory may be copied."""
+    step = 8
+    if ref.region == "stack":
+        step = ref.base.aux.align if ref.base.op == "stack" else min(alignof(ref.type), 8)
+    while ref.off % step:
+        step //= 2
+    return step
+
+
+def pieces(size: int, step: int) -> list[tuple[int, int]]:
+    """(offset, width) that cover `size` bytes with widths up to `step`."""
+    out = []
+    at = 0
+    while at < size:
+        while at + step > size:
+            step //= 2
+        out.append((at, step))
+        at += step
+    return out
+
+
+def plain_pieces(ref: Ref, size: int, step: int) -> list[tuple[int, int]]:
+    """As `pieces`, around the fields that belong to the kernel."""
+    out: list[tuple[int, int]] = []
+    at = 0
+    fields = [(field.offset, field.size) for field in kernel_fields(ref.type)]
+    for start, width in (*fields, (size, 0)):
+        while at < start:
+            wide = step
+            while at % wide or at + wide > start:
+                wide //= 2
+            out.append((at, wide))
+            at += wide
+        at = start + width
+    return out
+
+
+def part(ref: Ref) -> Front:
+    """A part of a structure; what belongs to the kernel has methods of its own."""
+    kind = "kptr" if hasattr(ref.type, "pointee") else KINDS.get(getattr(ref.type, "__name__", ""))
+    if kind is not None:
+        from .kernelfields import FIELDS
+
+        return FIELDS[kind](ref)  # type: ignore[no-any-return]
+    return ref
+
+
+KINDS = {"bpf_spin_lock": "spin_lock", "bpf_timer": "timer"}
+
+
+COPY_LIMIT = 256
+
+
+def copy(c: Compiler, to: Ref, source: Ref, size: int, node: Any) -> None:
+    to.writes(c, node)
+    source.usable(c, node)
+    if size > COPY_LIMIT:
+        c.fail(f"copying {size} bytes here would take {size // 8} loads: pass a reference on instead", node)
+    step = min(chunk(to, size), chunk(source, size))
+    for i, width in plain_pieces(to, size, step):
+        value = c.b.load(source.base, source.off + i, width, False, source.region)
+        c.b.store(to.base, to.off + i, width, value, to.region)
+
+
+class Contents(Front):
+    """What lay in a structure or array when it was read: `a.x, b.x = b.x, a.x` reads both before it writes."""
+
+    __slots__ = ("parts", "type")
+
+    def __init__(self, c: Compiler, ref: Ref, node: Any) -> None:
+        ref.usable(c, node)
+        self.type = ref.type
+        size = sizeof(ref.type)
+        if size > COPY_LIMIT // 4:
+            c.fail(
+                f"{size} bytes are too many to be assigned beside others: copy them by a statement of their own", node
+            )
+        self.parts = [
+            (at, width, c.b.load(ref.base, ref.off + at, width, False, ref.region))
+            for at, width in plain_pieces(ref, size, chunk(ref, size))
+        ]
+
+    def what(self) -> str:
+        return f"the contents of {type_name(self.type)}"
+
+    def store(self, c: Compiler, to: Ref, node: Any) -> None:
+        if is_struct(to.type) and to.type is not self.type:
+            c.fail(f"{type_name(to.type)} is set from a value of the same type, not from {self.what()}", node)
+        to.writes(c, node)
+        for at, width, value in self.parts:
+            step = min(width, chunk(to.at(to.base, to.off + at, to.type), width))
+            for i in range(0, width, step):
+                piece = c.b.arith("shr", value, c.b.const(8 * i), 64, 0, (1 << 64) - 1)
+                c.b.store(to.base, to.off + at + i, step, piece, to.region)
+
+
+def contents(c: Compiler, value: Front, node: Any) -> Front:
+    """A value that later stores do not change."""
+    if not isinstance(value, Ref):
+        return value
+    return value.number(c, node) if value.is_number() else Contents(c, value, node)
+
+
+def constant_bytes(c: Compiler, obj: Any, type_: Any, node: Any) -> bytes:
+    """A Python constant as the bytes of `type_`."""
+    from ...types import codec
+
+    try:
+        return codec(type_).pack(obj)
+    except (TypeError, ValueError, OverflowError) as error:
+        c.fail(f"{obj!r} is not a {type_name(type_)}: {error}", node)
+
+
+from . import scalars as _types  # noqa: E402
+
+_u8 = _types.u8
