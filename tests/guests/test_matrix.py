@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -49,25 +52,119 @@ def test_the_page(tmp_path, monkeypatch):
     assert "UNSPEC" not in page
 
 
-def test_what_passes_the_second_time_has_passed(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("runs", "asked", "well", "said"),
+    [
+        (["y", ""], 2, True, "tests/x.py::y: failed, and passed when run again"),
+        (["y z", "y", ""], 3, True, "tests/x.py::z: failed, and passed when run again"),
+        (["y z", "y", "y"], 3, False, "tests/x.py::y: failed 3 times of 3"),
+        (["y", "died", "died"], 3, True, "tests/x.py::y: failed 1 times of 3"),
+        (["y", "died", "y"], 3, True, "tests/x.py::y: failed 2 times of 3"),
+        ([" ".join(f"t{i}" for i in range(30))], 1, False, "tests/x.py::t29: failed 1 times of 3"),
+    ],
+)
+def test_what_fails_runs_again(runs, asked, well, said, tmp_path, monkeypatch):
+    """Each run of `runs` names the tests that fail in it."""
     monkeypatch.setattr(matrix, "RESULTS", tmp_path)
-    asked = []
+    calls = []
 
     def run(kernel, tests, seconds):
-        second = {"tests": {"passed": 1, "failed": 0, "skipped": 0}, "failed": [], "seen": {"command": [5]}}
-        row = result([XDP], [XDP]) | (second if asked else {})
-        asked.append(list(tests))
-        (tmp_path / f"{kernel}.json").write_text(json.dumps(row))
+        failed = runs[len(calls)]
+        calls.append(list(tests))
+        if failed == "died":
+            matrix.write(kernel, {"missing": "the guest died"})
+            return ""
+        names = [f"tests/x.py::{name}" for name in failed.split()]
+        counts = {"passed": 1, "failed": len(names), "skipped": 0}
+        seen = {"command": [len(calls)]}
+        matrix.write(kernel, result([], []) | {"tests": counts, "failed": names, "seen": seen})
         return ""
 
     monkeypatch.setattr(matrix, "run", run)
-    said = matrix.test("6.1", 1)
-    assert asked == [list(matrix.TESTS), ["tests/x.py::test_y"]]
-    assert "4 passed, 0 failed, 2 skipped" in said
-    assert "tests/x.py::test_y: passed the second time" in said
+    line = matrix.test("6.1", 1)
+    assert calls[0] == list(matrix.TESTS)
+    assert len(calls) == asked
+    assert said in line
     row = matrix.read("6.1")
-    assert matrix.well(row)
-    assert row["seen"] == {"command": [5], "program type": [XDP]}
+    assert matrix.well(row) == well
+    assert row["seen"]["command"] == [i + 1 for i in range(asked) if runs[i] != "died"]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "expected"),
+    [
+        (matrix.boot.Result(0, "ok", "", "", 1), "6.1: not run: it ended before the first test"),
+        (matrix.boot.Result(matrix.boot.DIED, "", "", "panic", 1), "6.1: not run: the guest died, 2 times: panic"),
+        (matrix.boot.Result(matrix.boot.LATE, "", "", "", 1), "6.1: not run: not over after 7 seconds"),
+        (matrix.images.ImageUnavailable("no mirror"), "6.1: not run: no mirror"),
+    ],
+)
+def test_a_guest_without_results(outcome, expected, tmp_path, monkeypatch):
+    """Only a guest that did not die must have left some."""
+    monkeypatch.setattr(matrix, "RESULTS", tmp_path)
+
+    def boot(*args, **options):
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    monkeypatch.setattr(matrix.boot, "run", boot)
+    assert matrix.test("6.1", 7).startswith(expected)
+    assert matrix.well(matrix.read("6.1")) == (getattr(outcome, "status", 1) != 0)
+
+
+def test_a_guest_that_dies_late_keeps_what_it_saw(tmp_path, monkeypatch):
+    monkeypatch.setattr(matrix, "RESULTS", tmp_path)
+
+    def boot(kernel, command, *, share, **options):
+        (share / "seen.json").write_text(json.dumps({**result([XDP], [XDP]), "failed": [], "whole": False}))
+        return matrix.boot.Result(matrix.boot.DIED, "", "", "Oops", 1)
+
+    monkeypatch.setattr(matrix.boot, "run", boot)
+    assert "(cut short: the guest died, 2 times: Oops)" in matrix.test("6.1", 1)
+    assert matrix.well(matrix.read("6.1"))
+
+
+PLUGIN_CASES = """
+import pytest
+
+@pytest.fixture
+def leaves_something():
+    yield
+    assert False
+
+def test_good():
+    pass
+
+def test_bad():
+    assert False
+
+def test_untidy(leaves_something):
+    pass
+"""
+
+
+@pytest.mark.kernel
+def test_whatever_fails_is_noted(tmp_path):
+    """In a test, after it, and while its file is read."""
+    (tmp_path / "test_cases.py").write_text(PLUGIN_CASES)
+    (tmp_path / "test_broken.py").write_text("import nothing_of_that_name")
+    options = [
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "tools.guests.seen",
+        "--continue-on-collection-errors",
+        "--seen",
+        "seen.json",
+    ]
+    command = [sys.executable, "-m", "pytest", *options, "--rootdir", ".", "-c", os.devnull]
+    environment = {**os.environ, "PYTHONPATH": str(matrix.ROOT)}
+    subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=False)
+    seen = json.loads((tmp_path / "seen.json").read_text())
+    failed = ["test_broken.py", "test_cases.py::test_bad", "test_cases.py::test_untidy"]
+    assert (seen["failed"], seen["tests"]["passed"]) == (failed, 1)
 
 
 def test_failures_are_listed(tmp_path, monkeypatch):
@@ -81,8 +178,10 @@ def test_failures_are_listed(tmp_path, monkeypatch):
     ("row", "expected"),
     [
         ({**result([], []), "failed": []}, True),
-        (result([], []), False),
+        (result([], []), True),
+        ({**result([], []), "runs": 3}, False),
         ({**result([], []), "failed": [], "whole": False}, False),
+        ({**result([], []), "failed": [], "whole": False, "why": "the guest died"}, True),
         ({"missing": "no mirror"}, True),
         (None, False),
     ],

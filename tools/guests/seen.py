@@ -79,12 +79,20 @@ class Plugin:
     def pytest_runtest_setup(self, item):
         self.watched.now.clear()
 
+    def pytest_collectreport(self, report):
+        if report.failed:
+            self.outcomes["failed"].append(report.nodeid)
+
     def pytest_runtest_logreport(self, report):
         if report.when == "call" or (report.when == "setup" and report.outcome != "passed"):
             self.outcomes[report.outcome].append(report.nodeid)
             if report.outcome == "passed":
                 self.seen |= self.watched.now
             self.write()
+        elif report.failed:  # what a fixture checks afterwards
+            for tests in self.outcomes.values():
+                tests[:] = (name for name in tests if name != report.nodeid)
+            self.outcomes["failed"].append(report.nodeid)
 
     def write(self, whole=False):
         seen: dict[str, list[int]] = {}
