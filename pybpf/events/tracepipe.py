@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from errno import ENOENT
 from typing import NamedTuple
 
@@ -51,18 +52,24 @@ def parse(line: str) -> TraceLine | None:
 class TracePipe(Fd):
     """Reads the trace pipe; a line goes to one reader only, so no other program should read it meanwhile.
 
+    What programs print from now on is in it: the kernel switches their trace event on when one that prints is loaded,
+    but (since Linux 6.18 and its stable brothers) some time after the load, so opening the pipe does so too.
     tracefs is mounted where it is not, and `logging` tells.  NotSupportedError when the kernel has none, SyscallError
     when it may not be mounted or read.
     """
 
     def __init__(self, directory: str | None = None) -> None:
-        path = f"{directory or tracefs.directory()}/trace_pipe"
+        directory = directory or tracefs.directory()
+        path = f"{directory}/trace_pipe"
         try:
             fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError as error:
             hint = "reading the trace pipe takes root" if isinstance(error, PermissionError) else ""
             raise SyscallError(error.errno or ENOENT, "open", path, hint) from None
         super().__init__(fd)
+        # __set_printk_clr_event runs in a workqueue; before Linux 5.9 there was no such event.
+        with suppress(OSError), open(f"{directory}/events/bpf_trace/bpf_trace_printk/enable", "w") as switch:
+            switch.write("1")
         self._partial = b""
         self._waiter: Waiter | None = None
 

@@ -12,6 +12,7 @@ import pytest
 from pybpf import NotSupportedError, ProgramSpec, SyscallError, asm, load
 from pybpf.events import TracePipe
 from pybpf.events.tracepipe import parse
+from pybpf.syscall import tracefs
 
 
 @pytest.mark.parametrize(
@@ -69,6 +70,16 @@ def test_what_a_program_prints(pipe):
         while not found and time.monotonic() < deadline:
             found = [line for line in pipe.poll(1) if mark in line]
         assert parse(found[0]).text.strip("\0 ") == mark
+
+
+@pytest.mark.kernel
+def test_opening_switches_the_event_on(pipe):
+    """The kernel does it after a load, too late for what runs at once."""
+    switch = f"{tracefs.directory()}/events/bpf_trace/bpf_trace_printk/enable"
+    with open(switch, "w") as file:
+        file.write("0")
+    with TracePipe(), open(switch) as file:
+        assert file.read() == "1\n"
 
 
 @pytest.mark.kernel

@@ -149,17 +149,8 @@ def test_whatever_fails_is_noted(tmp_path):
     """In a test, after it, and while its file is read."""
     (tmp_path / "test_cases.py").write_text(PLUGIN_CASES)
     (tmp_path / "test_broken.py").write_text("import nothing_of_that_name")
-    options = [
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "-p",
-        "tools.guests.seen",
-        "--continue-on-collection-errors",
-        "--seen",
-        "seen.json",
-    ]
-    command = [sys.executable, "-m", "pytest", *options, "--rootdir", ".", "-c", os.devnull]
+    plugin = ["-p", "tools.guests.seen", "--seen", "seen.json", "--continue-on-collection-errors"]
+    command = [sys.executable, "-m", "pytest", "-q", *plugin, "--rootdir", ".", "-c", os.devnull]
     environment = {**os.environ, "PYTHONPATH": str(matrix.ROOT)}
     subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=False)
     seen = json.loads((tmp_path / "seen.json").read_text())
