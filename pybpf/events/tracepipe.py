@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from contextlib import suppress
-from errno import ENOENT
+from errno import EACCES, EBUSY, ENOENT, EPERM
 from typing import NamedTuple
 
 from ..errors import SyscallError
@@ -21,6 +21,10 @@ _LINE = re.compile(
     r"^\s*(?P<task>.*?)-(?P<pid>\d+)\s+(?:\(\s*[\d-]+\)\s+)?\[(?P<cpu>\d+)\]\s+(?P<flags>\S+)\s+"
     r"(?P<seconds>[\d.]+):\s+(?:bpf_trace_printk|0x[0-9a-f]+|\S+):\s?(?P<text>.*)$"
 )
+_HINTS: dict[int | None, str] = {
+    **dict.fromkeys((EACCES, EPERM), "reading the trace pipe takes root"),
+    EBUSY: "another program reads it, and it has one reader at a time",
+}
 
 
 class TraceLine(NamedTuple):
@@ -64,8 +68,7 @@ class TracePipe(Fd):
         try:
             fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError as error:
-            hint = "reading the trace pipe takes root" if isinstance(error, PermissionError) else ""
-            raise SyscallError(error.errno or ENOENT, "open", path, hint) from None
+            raise SyscallError(error.errno or ENOENT, "open", path, _HINTS.get(error.errno, "")) from None
         super().__init__(fd)
         # __set_printk_clr_event runs in a workqueue; before Linux 5.9 there was no such event.
         with suppress(OSError), open(f"{directory}/events/bpf_trace/bpf_trace_printk/enable", "w") as switch:

@@ -78,8 +78,15 @@ def test_opening_switches_the_event_on(pipe):
     switch = f"{tracefs.directory()}/events/bpf_trace/bpf_trace_printk/enable"
     with open(switch, "w") as file:
         file.write("0")
+    pipe.close()
     with TracePipe(), open(switch) as file:
         assert file.read() == "1\n"
+
+
+@pytest.mark.kernel
+def test_it_has_one_reader(pipe):
+    with pytest.raises(SyscallError, match=r"EBUSY .*another program reads it"):
+        TracePipe()
 
 
 @pytest.mark.kernel
