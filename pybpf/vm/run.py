@@ -52,7 +52,8 @@ class Run:
         packet = ctx.packet
         data = -2 if packet is None else -1 if packet.slots is None else packet.slots[0]
         # What a translation depends on: how large the context is, and where it holds pointers.
-        self.shape = (len(ctx.data), frozenset(ctx.pointers), data)
+        # Loads of narrow fields count among them, so that only the interpreter makes such a load.
+        self.shape = (len(ctx.data), frozenset((*ctx.pointers, *ctx.narrow)), data)
 
     # --- memory, the context included --------------------------------------------------------------
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
+
 import pytest
 
-from pybpf import VM, Array, BpfError, ProgramSpec, SpecError, SyscallError, VerifierError, load, u64
+from pybpf import VM, Array, BpfError, ProgramSpec, SpecError, SyscallError, VerifierError, load, u64, verify
 from pybpf.asm import Insn
 from pybpf.uapi import AttachType, ProgType, bpf_sk_lookup, xdp_md
 from pybpf.uapi import __sk_buff as sk_buff
@@ -19,7 +22,8 @@ TYPES = (
     ProgType.LWT_XMIT,
     ProgType.XDP,
 )
-POINTERS = {ProgType.XDP: {0, 4, 8}}
+POINTERS = {ProgType.XDP: {0, 4, 8}, ProgType.SK_LOOKUP: {0}}
+SIZES = {ProgType.XDP: 24, ProgType.SK_LOOKUP: 72}
 SKB_POINTERS = {76, 80, 140, 144, 168}
 
 
@@ -30,43 +34,99 @@ def given() -> sk_buff:
     return ctx
 
 
-def reader(prog_type: ProgType, offset: int, opcode: int) -> ProgramSpec:
-    """Loads a field and returns it, the high half folded in (one bit for cgroup programs, which may return no more)."""
-    fold = [Insn(0xBF, 1, 0), Insn(0x77, 1, imm=32), Insn(0xAF, 0, 1)]
-    attach = None
-    if prog_type == ProgType.CGROUP_SKB:
-        fold, attach = [Insn(0x57, 0, imm=1)], AttachType.CGROUP_INET_INGRESS
-    return ProgramSpec([Insn(opcode, 0, 1, offset), *fold, Insn(0x95)], prog_type, expected_attach_type=attach)
+LOADS = {1: 0x71, 2: 0x69, 4: 0x61, 8: 0x79}
+STORES = {1: 0x72, 2: 0x6A, 4: 0x62, 8: 0x7A}
 
 
-def outcome(run, frame, ctx):
+def options(prog_type: ProgType) -> dict:
+    attach = {ProgType.CGROUP_SKB: AttachType.CGROUP_INET_INGRESS, ProgType.SK_LOOKUP: AttachType.SK_LOOKUP}
+    return {"expected_attach_type": attach.get(prog_type)}
+
+
+@functools.cache
+def allowed(prog_type: ProgType) -> list[tuple[int, int]]:
+    """(offset, size) of every load from the context that gives a number; the kernel is asked below."""
+    out = []
+    for offset in range(SIZES.get(prog_type, 192)):
+        for size, opcode in LOADS.items():
+            code = [Insn(opcode, 0, 1, offset), Insn(0x57, 0, imm=0), Insn(0x95)]
+            if verify(ProgramSpec(code, prog_type, **options(prog_type))).ok:
+                out.append((offset, size))
+    pointers = POINTERS.get(prog_type, SKB_POINTERS)
+    return [(offset, size) for offset, size in out if offset not in pointers]
+
+
+def reader(prog_type: ProgType, before: list[Insn]) -> ProgramSpec:
+    """Loads everything that may be loaded, each in every size, and puts it into the array `seen`."""
+    loads = allowed(prog_type)
+    code = [Insn(0xBF, 6, 1), *before, Insn(0x18, 8, 2, 0, 0, 0, symbol="seen")]
+    for n, (offset, size) in enumerate(loads):
+        code += [Insn(LOADS[size], 7, 6, offset), Insn(0x7B, 8, 7, 8 * n)]
+    code += [Insn(0xB7, 0, imm=1), Insn(0x95)]
+    seen = Array(8 * len(loads), max_entries=1, name="seen")
+    return ProgramSpec(code, prog_type, maps={"seen": seen}, **options(prog_type))
+
+
+def loaded(machine, prog_type: ProgType) -> dict[tuple[int, int], str]:
+    raw = bytes(machine["seen"][0])
+    return {place: raw[8 * n : 8 * n + 8][::-1].hex() for n, place in enumerate(allowed(prog_type))}
+
+
+def outcome(run, data=None, ctx=None):
     try:
-        result = run(data=frame, ctx=ctx)
+        result = run(data=data, ctx=ctx)
     except (SpecError, SyscallError):
         return "refused"
     return hex(result.retval), result.data.hex(), None if ctx is None else bytes(result.ctx).hex()
 
 
+def inputs(prog_type: ProgType, frame: bytes) -> list[dict]:
+    if prog_type == ProgType.XDP:
+        return [{"data": frame}, {"data": frame, "ctx": {"ingress_ifindex": 1, "data": 4}}]
+    if prog_type == ProgType.SK_LOOKUP:
+        first = bpf_sk_lookup(family=2, protocol=6, remote_ip4=0x0100007F, remote_port=0x1234, local_port=0x5678)
+        other = bpf_sk_lookup(family=10, protocol=17, remote_port=0x1234, local_port=0xABCD, local_ip4=9)
+        other.remote_ip6[:], other.local_ip6[:] = (1, 2, 3, 0x01020304), (5, 6, 7, 0x11121314)
+        return [{"ctx": first}, {"ctx": other}]
+    return [{"data": frame, "ctx": None}, {"data": frame, "ctx": given()}]
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("prog_type", [*TYPES, ProgType.SK_LOOKUP], ids=str)
+def test_every_field_in_every_size(prog_type, frame):
+    """Also the halves and bytes of fields that the kernel keeps in fewer bits: it does not shift what fits."""
+    spec = reader(prog_type, [])
+    assert len(allowed(prog_type)) >= (1 if prog_type in SIZES else 100)
+    with load(spec) as prog:
+        for one in inputs(prog_type, frame):
+            expected = outcome(prog.test_run, **one)
+            for engine in ("interpreter", "translator"):
+                vm = VM(spec, engine=engine)
+                assert outcome(vm.run, **one) == expected
+                if expected != "refused":
+                    assert loaded(vm, prog_type) == loaded(prog, prog_type)
+
+
 @pytest.mark.kernel
 @pytest.mark.parametrize("prog_type", TYPES, ids=str)
-def test_every_field(prog_type, frame):
-    compared = 0
-    for offset in range(0, 24 if prog_type == ProgType.XDP else 192, 4):
-        if offset in POINTERS.get(prog_type, SKB_POINTERS):
-            continue
-        for opcode in (0x61, 0x79, 0x69, 0x71):
-            spec = reader(prog_type, offset, opcode)
-            if opcode == 0x79 and offset % 8:
+def test_every_field_that_may_be_written(prog_type):
+    """What a program stored is what it loads again, in every size, and what comes back."""
+    frame = bytes(12) + b"\x88\xb5" + bytes(50)
+    written = 0
+    for offset in range(SIZES.get(prog_type, 192)):
+        for (size, opcode), number in itertools.product(STORES.items(), (0x1A2B3C4D, 0xFFFF, 0xFFFE)):
+            store = [Insn(0xBF, 6, 1), Insn(opcode, 6, 0, offset, number)]
+            if not verify(ProgramSpec([*store, Insn(0xB7, 0), Insn(0x95)], prog_type, **options(prog_type))).ok:
                 continue
-            try:
-                prog = load(spec)
-            except VerifierError:
-                continue
-            with prog:
-                for ctx in (None, given()) if prog_type != ProgType.XDP else (None,):
-                    assert outcome(VM(spec).run, frame, ctx) == outcome(prog.test_run, frame, ctx), (offset, opcode)
-                    compared += 1
-    assert compared > 0
+            spec = reader(prog_type, store)
+            written += 1
+            with load(spec) as prog:
+                for one in inputs(prog_type, frame):
+                    expected = outcome(prog.test_run, **one)
+                    vm = VM(spec)
+                    assert outcome(vm.run, **one) == expected, (offset, size, number)
+                    assert loaded(vm, prog_type) == loaded(prog, prog_type), (offset, size, number)
+    assert written or prog_type == ProgType.XDP
 
 
 @pytest.mark.kernel

@@ -22,16 +22,23 @@ _LARGEST_BUFFER = 0xFFFF
 class Context:
     """Fields as bytes in the layout that user space knows, and pointers where a field stands for one.
 
-    `data` is the bytes; `pointers` maps an offset to the address that a load there gives, however narrow the field is.
+    `data` is the bytes; `pointers` maps an offset to the address that a load there gives, however narrow the field is;
+    `narrow` says where loads are of a field that is narrower in the kernel (see `narrow_fields`).
     """
 
     packet: Any = None
 
     def __init__(
-        self, data: bytearray, pointers: dict[int, int] | None = None, name: str = "the context", layout: Any = None
+        self,
+        data: bytearray,
+        pointers: dict[int, int] | None = None,
+        name: str = "the context",
+        layout: Any = None,
+        narrow: dict[int, tuple[int, int]] | None = None,
     ) -> None:
         self.data = data
         self.layout = layout
+        self.narrow = narrow or {}
         self.pointers = pointers if pointers is not None else {}
         self.name = name
         self.owned: list[int] = []
@@ -44,6 +51,9 @@ class Context:
         pointer = self.pointers.get(offset)
         if pointer is not None:
             return pointer
+        begin, width = self.narrow.get(offset, (0, 9))
+        if size >= width:
+            return int.from_bytes(self.data[begin : begin + 4], "little")
         return int.from_bytes(self.data[offset : offset + size], "little")
 
     def store(self, offset: int, size: int, value: int) -> None:
@@ -52,6 +62,7 @@ class Context:
             raise VmFault(f"write of {size} bytes at offset {offset} of {self.name}, which has {len(self.data)}")
         if offset in self.pointers:
             raise VmFault(f"write of {size} bytes at offset {offset} of {self.name}: a pointer cannot be stored there")
+        size = min(size, self.narrow[offset][1]) if offset in self.narrow else size
         self.data[offset : offset + size] = (value & ((1 << 8 * size) - 1)).to_bytes(size, "little")
 
     def output(self) -> bytes:
@@ -92,6 +103,17 @@ def structure(layout: Any, given: Any, mem: Memory) -> Any:
         raise InputError(E2BIG, f"{len(raw)} bytes given for {layout.__name__}, which has {ctypes.sizeof(layout)}")
     ctypes.memmove(ctypes.addressof(made), raw, min(len(raw), ctypes.sizeof(layout)))
     return made
+
+
+def narrow_fields(layout: Any, widths: dict[str, int], written: tuple[str, ...] = ()) -> dict[int, tuple[int, int]]:
+    """Offsets in 32-bit fields that the kernel keeps in so many bytes -> (beginning, bytes).
+
+    The kernel loads its own field whole and shifts and masks only for what is narrower than that one
+    (`convert_ctx_accesses`): a load of the upper half of a field kept in 16 bits gives the lower one.  Loads at the
+    beginning are as usual; of `written` fields it is there as well, since a store there keeps fewer bytes.
+    """
+    starts = ((offset_of(layout, name), width, name not in written) for name, width in widths.items())
+    return {start + i: (start, width) for start, width, first in starts for i in range(first, 4)}
 
 
 def offset_of(layout: Any, field: str) -> int:

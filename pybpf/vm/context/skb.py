@@ -7,7 +7,7 @@ from errno import EINVAL
 from ...errors import InputError
 from ...uapi import ProgType
 from ...uapi import __sk_buff as sk_buff
-from .base import Context, device, offset_of, structure
+from .base import Context, device, narrow_fields, offset_of, structure
 from .packet import ETH_HLEN, Packet
 
 TYPE_CHECKING = False
@@ -52,15 +52,44 @@ _ETH_P_IP, _ETH_P_IPV6 = 0x0800, 0x86DD
 _AF_INET, _AF_INET6 = 2, 10
 _DATA, _DATA_END, _DATA_META, _SK = (offset_of(sk_buff, f) for f in ("data", "data_end", "data_meta", "sk"))
 LAYOUT = sk_buff
+_NARROW = narrow_fields(
+    sk_buff,
+    {
+        "pkt_type": 1,
+        **dict.fromkeys(
+            (
+                "queue_mapping",
+                "protocol",
+                "vlan_tci",
+                "vlan_proto",
+                "tc_index",
+                "tc_classid",
+                "family",
+                "remote_port",
+                "local_port",
+                "gso_segs",
+                "gso_size",
+            ),
+            2,
+        ),
+    },
+    written=("queue_mapping", "tc_index", "tc_classid"),
+)
+_QUEUE = offset_of(sk_buff, "queue_mapping")
+_NO_QUEUE = 0xFFFF  # NO_QUEUE_MAPPING
 
 
 class SkbContext(Context):
     """A socket buffer: the fields a program sees, and the packet."""
 
     def __init__(self, fields: Any, packet: Packet, given: Any) -> None:
-        super().__init__(bytearray(bytes(fields)), {}, "struct __sk_buff", sk_buff)
+        super().__init__(bytearray(bytes(fields)), {}, "struct __sk_buff", sk_buff, _NARROW)
         self.packet = packet
         self.given = given
+
+    def store(self, offset: int, size: int, value: int) -> None:
+        if offset != _QUEUE or value < _NO_QUEUE:  # no such queue: the kernel leaves the field as it is
+            super().store(offset, size, value)
 
     def refresh(self) -> None:
         """Let `len` follow the packet after a helper changed its size."""

@@ -19,7 +19,7 @@ from ...uapi import (
     sk_reuseport_md,
 )
 from ...uapi import __sk_buff as sk_buff
-from .base import Context, offset_of, structure
+from .base import Context, narrow_fields, offset_of, structure
 from .packet import ETH_HLEN, Packet
 
 TYPE_CHECKING = False
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 _PAGE = 4096
 _AF_INET, _AF_INET6 = 2, 10
+_NARROW = narrow_fields(bpf_sk_lookup, dict.fromkeys(("family", "protocol", "local_port"), 2))
 _WITH_PACKET: dict[int, tuple[Any, str, str, str]] = {
     ProgType.SK_MSG: (sk_msg_md, "data", "data_end", "size"),
     ProgType.SK_REUSEPORT: (sk_reuseport_md, "data", "data_end", "len"),
@@ -133,6 +134,6 @@ def sk_lookup(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data
     seen.protocol &= 0xFFFF
     for name in ("remote_ip6", "local_ip6") if fields.family == _AF_INET else ("remote_ip4", "local_ip4"):
         set_field(seen, name, bytes(16))
-    made = LookupContext(bytearray(bytes(seen)), name="struct bpf_sk_lookup", layout=bpf_sk_lookup)
+    made = LookupContext(bytearray(bytes(seen)), {}, "struct bpf_sk_lookup", bpf_sk_lookup, _NARROW)
     made.given = fields
     return made
