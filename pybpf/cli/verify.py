@@ -54,12 +54,12 @@ def _write(reports: list[Report], args: argparse.Namespace) -> None:
     if args.json:
         print(dumps([report.to_json() for report in reports], indent=2))
     elif args.sarif:
-        from ..verifier.sarif import document
+        from ..verifier.reports.sarif import document
 
         print(dumps(document(reports), indent=2))
     else:
         if args.html:
-            from ..verifier.html import pages
+            from ..verifier.reports.html import pages
 
             Path(args.html).write_text(pages(reports), encoding="utf-8")
         for report in reports:

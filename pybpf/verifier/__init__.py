@@ -12,6 +12,6 @@ from __future__ import annotations
 from .api import verify
 from .context import Env
 from .reject import CATEGORIES
-from .report import Finding, Report
+from .reports.report import Finding, Report
 
 __all__ = ("CATEGORIES", "Env", "Finding", "Report", "verify")

@@ -9,8 +9,8 @@ from ..spec import NO_SPEC, ProgramSpec
 from .check import check
 from .context import as_env
 from .reject import Reject
-from .report import Finding, Report, describe_state, path_of
-from .warn import warnings_of
+from .reports.report import Finding, Report, describe_state, path_of
+from .reports.warn import warnings_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

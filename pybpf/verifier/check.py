@@ -7,10 +7,10 @@ from typing import NamedTuple
 from ..asm.opcodes import LD_IMM64, Pseudo
 from ..kernel.capabilities import BPF, for_type
 from . import depth
+from .calls.functions import entry_registers
 from .cfg import Cfg
 from .context import Setting
 from .explore import Run
-from .functions import entry_registers
 from .maps import check_definition
 from .program import MAX_INSNS, Program
 from .reject import Reject, Unsure

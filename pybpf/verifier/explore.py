@@ -10,21 +10,21 @@ from functools import cached_property, lru_cache
 
 from ..btf.fields import Special, fields_of_type
 from ..kernel import helper
-from . import checkpoint as checkpoints
-from . import precision
-from .alu import compile_alu
 from .attach import target_returns_void
-from .calls import check_resources
+from .calls.functions import Function, describe
+from .calls.subprograms import check_resources
 from .cfg import Cfg
-from .checkpoint import Checkpoint
-from .compile import compile_step
-from .functions import Function, describe
-from .jumps import compile_jump
-from .liveness import Registers, Stack
+from .numbers.tnum import U32
 from .program import CALL, MAX_INSNS, TAIL_CALL
+from .pruning import checkpoint as checkpoints
+from .pruning import precision
+from .pruning.checkpoint import Checkpoint
+from .pruning.liveness import Registers, Stack
 from .reject import Reject
 from .state import Frame, State
-from .tnum import U32
+from .steps.alu import compile_alu
+from .steps.compile import compile_step
+from .steps.jumps import compile_jump
 from .values import ANY, CTX, SCALAR, STACK, UNINIT, Reg
 
 TYPE_CHECKING = False
@@ -33,11 +33,11 @@ if TYPE_CHECKING:
 
     from ..btf import Btf
     from ..kernel import HelperRules
-    from .alu import Step
     from .context import Setting
-    from .num import Num
+    from .numbers.num import Num
     from .program import Program
     from .state import Access, Linked
+    from .steps.alu import Step
 
 MAX_DEPTH = 8192
 """Paths that may wait to be explored."""

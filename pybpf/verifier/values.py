@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from . import num as numbers
-from .num import Num
+from .numbers import num as numbers
+from .numbers.num import Num
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

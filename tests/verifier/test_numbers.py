@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pybpf.asm.opcodes import Alu, Jmp
-from pybpf.verifier import arith, compare, num, tnum
-from pybpf.verifier.num import Num
+from pybpf.verifier.numbers import arith, compare, num, tnum
+from pybpf.verifier.numbers.num import Num
 
 OPS = [op for op in arith._WIDE if op not in arith._SHIFTS]
 SHIFTS = sorted(arith._SHIFTS)

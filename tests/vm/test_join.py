@@ -15,8 +15,9 @@ from pybpf import VM, ProgramSpec, verify
 from pybpf.asm import Insn
 from pybpf.asm.opcodes import Alu, Class, Jmp, Mode, Size
 from pybpf.uapi import MapType, ProgType
-from pybpf.verifier import alu, explore
-from pybpf.verifier.num import const
+from pybpf.verifier import explore
+from pybpf.verifier.numbers.num import const
+from pybpf.verifier.steps import alu
 from pybpf.verifier.values import CTX, MAP_PTR, MAP_VALUE, MAYBE_NULL, NOT_INIT, PKT, PKT_END, SCALAR, STACK
 from pybpf.vm import memory
 

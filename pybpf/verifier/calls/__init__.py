@@ -1,0 +1,1 @@
+"""Calls: of own functions, helpers and kernel functions; what must hold of the arguments, and what comes back."""

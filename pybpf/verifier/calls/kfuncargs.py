@@ -1,0 +1,297 @@
+"""The arguments of a kernel function: what must hold of each kind, and what they tell of the call (`Call`)."""
+
+from __future__ import annotations
+
+from ...btf.kinds import Kind
+from ...errors import BtfError
+from ...kernel.kfuncs import KERNEL_CONTEXTS
+from ..memory.btfwalk import begins_with
+from ..memory.buffers import check_memory
+from ..memory.pointers import check_unmodified
+from ..memory.special import change_lock, check_dynptr, check_timer, make_dynptr
+from ..numbers.tnum import U32
+from ..reject import Reject, Unsure
+from ..state import RES_LOCK, State
+from ..values import (
+    ALLOC,
+    BTF_ID,
+    CTX,
+    FUNC,
+    KIND,
+    MAP_PTR,
+    MAP_VALUE,
+    MAYBE_NULL,
+    NON_OWN,
+    RCU,
+    SCALAR,
+    SOCKETS,
+    TRUSTED,
+    UNTRUSTED,
+    Reg,
+    type_name,
+)
+from . import critical, iterators, objects
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ...btf.fields import Special
+    from ...kernel.kfuncs import Kfunc
+    from ..explore import Run
+    from ..state import Frame
+
+    Check = Callable[[Run, State, "Call", int, str], None]
+
+
+class Call:
+    """What the arguments of a call told."""
+
+    __slots__ = (
+        "certain",
+        "dynptr",
+        "iterator",
+        "kfunc",
+        "pushed",
+        "release",
+        "root",
+        "size",
+        "struct",
+        "subprog",
+    )
+
+    def __init__(self, rules: Kfunc) -> None:
+        self.kfunc = rules
+        self.release = 0
+        self.size = 0
+        self.dynptr: Reg | None = None
+        self.iterator: tuple[Frame, int, int] | None = None  # frame, its number, first slot
+        self.struct = ""  # of the object that the call makes
+        self.certain = False  # the result is no NULL, whatever the table says
+        self.root: Special | None = None  # the list or tree
+        self.pushed = 0  # the reference that the list or tree takes over
+        self.subprog = -1
+
+
+def not_known(name: str, when: str = "") -> None:
+    text = f"calls of the kernel function {name} {when}".rstrip()
+    raise Unsure(f"{text} are not modelled", hint="load the program to ask the kernel")
+
+
+def _number(run: Run, state: State, call: Call, index: int, of: str) -> None:
+    if state.frames[-1].regs[index + 1].type != SCALAR:
+        raise Reject("argument", f"R{index + 1} is not a scalar", hint="a number is expected", regs=(index + 1,))
+
+
+def _anything(run: Run, state: State, call: Call, index: int, of: str) -> None:
+    pass
+
+
+def _map(run: Run, state: State, call: Call, index: int, of: str) -> None:
+    regno = index + 1
+    reg = state.frames[-1].regs[regno]
+    if reg.type == MAP_PTR:
+        check_unmodified(reg, regno)
+        return
+    _object(run, state, call, index, "bpf_map")
+
+
+def _memory(run: Run, state: State, call: Call, index: int, of: str) -> None:
+    """Memory of a fixed size, or of the size that the next argument tells."""
+    regno = index + 1
+    regs = state.frames[-1].regs
+    if of:
+        size = int(of)
+    else:
+        number = regs[regno + 1]
+        if number.type != SCALAR:
+            raise Reject("argument", f"R{regno + 1} is not a scalar", regs=(regno + 1,))
+        if number.num.smin < 0 or number.num.umax >= 1 << 29:
+            raise Reject("argument", f"arg#{index} arg#{index + 1} memory, len pair leads to invalid memory access")
+        size = number.num.umax
+        run.mark_precise(state, regno + 1)
+    if regs[regno].null and not size:
+        return
+    if regs[regno].type & MAYBE_NULL:
+        raise Reject("null", f"R{regno} may be NULL", regs=(regno,))
+    check_memory(run, state, regno, size, write=False, zero_ok=not of)
+    check_memory(run, state, regno, size, write=True, zero_ok=not of)
+
+
+def _lock(kind: int, taken: bool) -> Check:
+    def check(run: Run, state: State, call: Call, index: int, of: str) -> None:
+        reg = state.frames[-1].regs[index + 1]
+        if reg.type not in (MAP_VALUE, BTF_ID | ALLOC):
+            raise Reject("lock", f"arg#{index} doesn't point to map value or allocated object", regs=(index + 1,))
+        change_lock(run, state, reg, index + 1, taken=taken, kind=kind)
+
+    return check
+
+
+def _work_queue(run: Run, state: State, call: Call, index: int, of: str) -> None:
+    reg = state.frames[-1].regs[index + 1]
+    if reg.type != MAP_VALUE:
+        raise Reject("argument", f"arg#{index} doesn't point to a map value", regs=(index + 1,))
+    check_timer(reg, index + 1, "wq")
+
+
+def _callback(run: Run, state: State, call: Call, index: int, of: str) -> None:
+    reg = state.frames[-1].regs[index + 1]
+    if reg.type != FUNC:
+        raise Reject("argument", f"arg{index} expected pointer to func", regs=(index + 1,))
+    call.subprog = reg.data
+
+
+def _kernel_type(run: Run, state: State, call: Call, index: int, of: str) -> None:
+    """The id of a type in the kernel's BTF."""
+    regno = index + 1
+    reg = state.frames[-1].regs[regno]
+    if not reg.const:
+        raise Reject("argument", f"R{regno} must be a known constant", regs=(regno,))
+    run.mark_precise(state, regno)
+    try:
+        found = run.setting.kernel_btf().type(reg.num.value).stripped
+    except BtfError:
+        raise Reject("argument", f"Unknown type ID {reg.num.value} passed to kfunc {call.kfunc.name}") from None
+    if found.kind in (Kind.STRUCT, Kind.UNION):
+        call.struct = found.name
+    elif found.kind != Kind.VOID or not run.setting.at_least("6.17"):
+        raise Reject("argument", "kfunc bpf_rdonly_cast type ID argument must be of a struct or void", regs=(regno,))
+
+
+def _context(run: Run, state: State, call: Call, index: int, of: str) -> None:
+    regno = index + 1
+    reg = state.frames[-1].regs[regno]
+    behind = KERNEL_CONTEXTS.get(of)
+    if reg.type in (BTF_ID | TRUSTED, BTF_ID | RCU) and behind is not None and reg.data == ("kernel", behind):
+        return
+    if reg.type != CTX:
+        text = f"arg#{index} expected pointer to ctx, but got {type_name(reg.type)}"
+        raise Reject("argument", text, regs=(regno,))
+    check_unmodified(reg, regno)
+
+
+def _object(run: Run, state: State, call: Call, index: int, of: str, *, rcu: bool = False) -> Reg:
+    """A pointer to a kernel object that is certainly valid."""
+    regno = index + 1
+    reg = state.frames[-1].regs[regno]
+    if reg.null or reg.type & MAYBE_NULL:
+        raise Reject(
+            "null",
+            f"Possibly NULL pointer passed to trusted arg{index}",
+            hint="compare the pointer with NULL before the call",
+            regs=(regno,),
+        )
+    kind = reg.type & KIND
+    if kind in SOCKETS:
+        not_known(call.kfunc.name, "with a socket")
+    if kind != BTF_ID:
+        raise Reject("argument", f"arg#{index} is {type_name(reg.type)}, expected a struct {of}", regs=(regno,))
+    if not (reg.ref and not reg.type & NON_OWN) and not (reg.type & TRUSTED and not reg.type & UNTRUSTED):
+        if not rcu:
+            raise Reject("argument", f"R{regno} must be referenced or trusted", regs=(regno,))
+        if not reg.type & RCU:
+            raise Reject("argument", f"R{regno} must be a rcu pointer", regs=(regno,))
+    if reg.off:
+        not_known(call.kfunc.name, "with a pointer into a structure")
+    check_unmodified(reg, regno)
+    _check_struct(run, call, reg, index, of)
+    return reg
+
+
+def _check_struct(run: Run, call: Call, reg: Reg, index: int, of: str) -> None:
+    space, have = reg.data
+    if have == of and space == "kernel" and not reg.off:
+        return
+    text = f"kernel function {call.kfunc.name} args#{index} expected pointer to STRUCT {of} but R{index + 1} has {have}"
+    strict = "acquire" in call.kfunc.effects or any(kind == "own" for kind, _ in call.kfunc.args)
+    if not strict and begins_with(run, reg.data, of, reg.off):
+        return
+    raise Reject("argument", text, regs=(index + 1,))
+
+
+def _rcu_object(run: Run, state: State, call: Call, index: int, of: str) -> None:
+    _object(run, state, call, index, of, rcu=True)
+
+
+def _trusted_object(run: Run, state: State, call: Call, index: int, of: str) -> None:
+    _object(run, state, call, index, of)
+
+
+def _owned_object(run: Run, state: State, call: Call, index: int, of: str) -> None:
+    reg = _object(run, state, call, index, of)
+    if not reg.ref:
+        text = f"release kernel function {call.kfunc.name} expects refcounted PTR_TO_BTF_ID"
+        raise Reject("reference", text, hint="only what this program acquired can be released", regs=(index + 1,))
+    call.release = reg.ref
+
+
+def _dynptr(run: Run, state: State, call: Call, index: int, of: str) -> None:
+    call.dynptr = check_dynptr(run, state, state.frames[-1].regs[index + 1], index + 1, False)
+
+
+def _new_dynptr(kind: str) -> Check:
+    def check(run: Run, state: State, call: Call, index: int, of: str) -> None:
+        make_dynptr(run, state, state.frames[-1].regs[index + 1], index + 1, kind)
+
+    return check
+
+
+def _clone_dynptr(run: Run, state: State, call: Call, index: int, of: str) -> None:
+    assert call.dynptr is not None
+    make_dynptr(run, state, state.frames[-1].regs[index + 1], index + 1, call.dynptr.data, call.dynptr.ref)
+
+
+def _slice(run: Run, state: State, call: Call, index: int, of: str) -> None:
+    regno = index + 1
+    regs = state.frames[-1].regs
+    size = regs[regno + 1]
+    if size.type != SCALAR:
+        not_known(call.kfunc.name, "with a size that is not a number")
+    if not regs[regno].null:
+        if regs[regno].type & MAYBE_NULL or regs[regno].type & KIND == BTF_ID:
+            not_known(call.kfunc.name, f"with a buffer of type {type_name(regs[regno].type)}")
+        if size.num.smin < 0:
+            raise Reject("argument", f"R{regno + 1} min value is negative, either use unsigned or 'var &= const'")
+        if size.num.umax >= 1 << 29:
+            raise Reject("argument", f"R{regno + 1} unbounded memory access, use 'var &= const'", regs=(regno + 1,))
+        check_memory(run, state, regno, size.num.umax, write=False, zero_ok=True)
+        check_memory(run, state, regno, size.num.umax, write=True, zero_ok=True)
+        run.mark_precise(state, regno + 1)
+    if not size.const:
+        raise Reject("argument", f"R{regno + 1} must be a known constant", regs=(regno + 1,))
+    call.size = size.num.value & U32
+
+
+CHECKS = {
+    "num": _number,
+    "size": _anything,  # looked at together with its buffer
+    "any": _anything,
+    "ctx": _context,
+    "trusted": _trusted_object,
+    "rcu": _rcu_object,
+    "own": _owned_object,
+    "iter.new": iterators.begin,
+    "iter.next": iterators.initialised,
+    "iter.end": iterators.end,
+    "dynptr": _dynptr,
+    "dynptr.skb": _new_dynptr("skb"),
+    "dynptr.xdp": _new_dynptr("xdp"),
+    "dynptr.clone": _clone_dynptr,
+    "slice": _slice,
+    "irq.save": critical.save_irq,
+    "irq.restore": critical.restore_irq,
+    "map": _map,
+    "mem": _memory,
+    "wq": _work_queue,
+    "func": _callback,
+    "type": _kernel_type,
+    "new": objects.constant_type,
+    "drop": objects.owned,
+    "counted": objects.counted,
+    "root": objects.root,
+    "node": objects.node,
+    "linked": objects.linked,
+    "lock": _lock(RES_LOCK, True),
+    "unlock": _lock(RES_LOCK, False),
+}

@@ -1,0 +1,1 @@
+"""What may be read and written, and through which pointers."""

@@ -1,0 +1,1 @@
+"""What came of a check, as text, JSON, SARIF and HTML; and warnings."""
