@@ -124,6 +124,13 @@ CASES = [
         f"{MASK}; r1 = 0; r2 = r6; !bpf_cpumask_set_cpu; r1 = r6; !bpf_cpumask_first; {UNMASK}; out: {OUT}",
         None,
     ),
+    ("context as memory", SYSCALL, f"r2 = 8; r3 = 0; r4 = 0; !bpf_copy_from_user_str; {OUT}", None),
+    (
+        "context as memory too large",
+        SYSCALL,
+        f"r2 = 65537; r3 = 0; r4 = 0; !bpf_copy_from_user_str; {OUT}",
+        "ctx-access",
+    ),
     ("cpumask leaks", SYSCALL, f"{MASK}; out: {OUT}", "reference"),
     (
         "cpumask acquired",
