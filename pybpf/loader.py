@@ -91,7 +91,11 @@ class Program(Object):
     @classmethod
     def _opened(cls, fd: int) -> Program:
         prog = cls(fd, ProgramSpec((), 0), {}, {})
-        info = prog.info
+        try:
+            info = prog.info
+        except BaseException:
+            prog.close()
+            raise
         prog.spec = ProgramSpec((), info.type, name=info.name.decode(errors="replace"), ifindex=info.ifindex)
         return prog
 

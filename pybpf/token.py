@@ -29,11 +29,10 @@ class Token(Fd):
         SyscallError: EINVAL when that is no bpffs, EOPNOTSUPP in the first user namespace, where nothing is delegated,
         ENOENT when the bpffs delegates nothing, EPERM when it belongs to another user namespace or CAP_BPF is missing.
         """
-        root = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            return cls(token_create(root))
-        finally:
-            os.close(root)
+        from .links.net import open_path
+
+        with open_path(path, "bpffs", os.O_DIRECTORY) as root:
+            return cls(token_create(root.fileno()))
 
     @property
     def info(self) -> TokenInfo:

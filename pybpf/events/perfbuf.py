@@ -53,10 +53,13 @@ class _Ring:
         self.cpu = cpu
         attr = _ATTR.pack(_SOFTWARE, _ATTR.size, _BPF_OUTPUT, 1, _SAMPLE_RAW, 0, 0, wakeup)
         self.fd = Fd(perf_event_open(attr, -1, cpu, what=f"the perf buffer of CPU {cpu}"))
+        self._memory: Any = None
         try:
             self._memory = mmap.mmap(self.fd.fileno(), mmap.PAGESIZE * (1 + pages))
-            perf_ioctl(self.fd.fileno(), ENABLE)
+            perf_ioctl(self.fd.fileno(), ENABLE, what=f"the perf buffer of CPU {cpu}")
         except BaseException:
+            if self._memory is not None:
+                self._memory.close()
             self.fd.close()
             raise
         self.size = mmap.PAGESIZE * pages

@@ -33,10 +33,18 @@ class Waiter:
     def __init__(self, fds: Iterable[int]) -> None:
         self._pid = os.getpid()
         self._lock = RLock()  # a signal handler may close while its own thread waits
-        self._event = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._epoll = select.epoll()
-        for fd in (self._event, *fds):
-            self._epoll.register(fd, select.EPOLLIN)
+        try:
+            self._event = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        except BaseException:
+            self._epoll.close()
+            raise
+        try:
+            for fd in (self._event, *fds):
+                self._epoll.register(fd, select.EPOLLIN)
+        except BaseException:
+            self.close()
+            raise
 
     def wait(self, timeout: float | None) -> list[int]:
         """The descriptors that are readable within `timeout` seconds (None: for ever); none when it is woken."""

@@ -6,6 +6,7 @@ from errno import EBADF, ENODEV, ENOENT
 from os import close, dup
 
 from ..errors import SyscallError
+from ..syscall.fd import Fd
 from ..syscall.progs import prog_attach, prog_detach
 from .base import Link
 
@@ -26,21 +27,21 @@ class Attachment(Link):
     def __init__(
         self, what: str, target_fd: int, prog: Any, attach_type: int, flags: int = 0, replace_fd: int = 0
     ) -> None:
-        prog_attach(target_fd, prog.fileno(), attach_type, flags, replace_fd, what=what)
-        super().__init__(what)
         # Copies, since the caller may close both before the link.
-        self._fds = dup(target_fd), dup(prog.fileno())
+        with Fd(dup(target_fd)) as target, Fd(dup(prog.fileno())) as program:
+            prog_attach(target_fd, prog.fileno(), attach_type, flags, replace_fd, what=what)
+            super().__init__(what)
+            self._fds = Fd(target.detach()).keep_quiet(), Fd(program.detach()).keep_quiet()
         self._attach_type = attach_type
 
     def _release(self) -> None:
-        try:
-            prog_detach(*self._fds, self._attach_type)
-        except SyscallError as error:
-            if error.errno not in _GONE:  # someone else detached it, or replaced it
-                raise
-        finally:
-            for fd in self._fds:
-                close(fd)
+        target, program = self._fds
+        with target, program:
+            try:
+                prog_detach(target.fileno(), program.fileno(), self._attach_type)
+            except SyscallError as error:
+                if error.errno not in _GONE:  # someone else detached it, or replaced it
+                    raise
 
 
 def detach_all(target_fd: int, attach_type: int) -> int:

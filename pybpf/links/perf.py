@@ -99,11 +99,9 @@ def bind(prog: Any, event: int, what: str, cookie: int = 0) -> Link:
 
     Either way it ends with the process.  NotSupportedError for a cookie on a kernel without such links.
     """
-    from os import close
-
     from ..syscall.objects import link_create
 
-    try:
+    with Link(what, event) as holder:
         try:
             link: Link = BpfLink(what, link_create(prog.fileno(), event, _PERF_EVENT, 0, pack("=Q", cookie), what))
         except SyscallError as error:
@@ -117,14 +115,13 @@ def bind(prog: Any, event: int, what: str, cookie: int = 0) -> Link:
                     features.have_link_type, LinkType.PERF_EVENT, hint="without it no cookie="
                 ) from None
             perf_ioctl(event, SET_BPF, prog.fileno(), what)
+            link = Link(what, holder.detach())
+        try:
             perf_ioctl(event, ENABLE, 0, what)
-            return Link(what, event)
-        perf_ioctl(event, ENABLE, 0, what)
-    except BaseException:
-        close(event)
-        raise
-    close(event)  # the link keeps it
-    return link
+        except BaseException:
+            link.close()
+            raise
+    return link  # which keeps the event
 
 
 def pmu_type(name: str) -> int:

@@ -80,7 +80,11 @@ def describe(spec: MapSpec, token_fd: int = 0) -> tuple[Fd, int, int] | None:
             return None
         raw = bytes(spec.btf)
         made = load_btf(raw, token_fd)
-        _remember(raw, made)
+        try:
+            _remember(raw, made)
+        except BaseException:
+            made.close()
+            raise
         return made, spec.btf_key, spec.btf_value
     if spec.value is None and spec.key is None:
         return None
@@ -106,7 +110,12 @@ class BtfObject(Fd):
 
     def __init__(self, fd: int) -> None:
         super().__init__(fd)
-        self.id, self._size, self.name, self.of_kernel = btf_info(fd)
+        self.id, self.name = 0, ""
+        try:
+            self.id, self._size, self.name, self.of_kernel = btf_info(fd)
+        except BaseException:
+            self.close()
+            raise
 
     @classmethod
     def from_id(cls, id_: int) -> BtfObject:

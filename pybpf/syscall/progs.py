@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from errno import EINVAL, ENOSPC
+from errno import EINVAL, EMFILE, ENFILE, ENOMEM, ENOSPC
 from struct import Struct
 
 from ..errors import VerifierError
@@ -35,6 +35,10 @@ _LOG = Struct("=IIQ")
 _U32 = Struct("=I")
 # A buffer below 128 bytes is EINVAL; above 16 MB - 1 it was until Linux 5.15 (bpf_verifier_log_attr_valid).
 _LOG_SIZES = (1 << 16, 1 << 20, (1 << 24) - 1, 1 << 28, (1 << 30) - 1)
+
+
+# Refusals after the verifier's approval, which the log tells, too.
+_NOT_ABOUT_THE_PROGRAM = (ENOMEM, EMFILE, ENFILE)
 
 
 def prog_load(
@@ -120,7 +124,7 @@ def prog_load(
     if result >= 0:
         return result, log
     what = f"program {name!r}" if name else "the program"
-    if not log.strip():
+    if -result in _NOT_ABOUT_THE_PROGRAM or not log.strip():
         raise failure(-result, PROG_LOAD, what)
     from .log import parse
 
