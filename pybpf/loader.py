@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 from .asm.codec import encode
-from .errors import SpecError, VerifierError
+from .errors import SpecError, SyscallError, VerifierError
 from .maps.create import create
 from .spec import NO_SPEC, MapSpec, ProgramSpec
 from .syscall.fd import Object
@@ -406,8 +406,12 @@ def _load(spec: ProgramSpec, pool: _Pool, log_level: int) -> Program:
             token_fd=pool.token_fd,
             **options,
         )
-    except VerifierError as error:
-        _locate(error, spec)
+    except SyscallError as error:
+        if isinstance(error, VerifierError):
+            _locate(error, spec)
+        from .features import refusal
+
+        refusal.of_program(spec, error)
         raise
     finally:
         for one in opened:

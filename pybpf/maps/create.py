@@ -126,18 +126,24 @@ def _described(spec: MapSpec, token_fd: int, **options: int) -> int:
 
 
 def _create(spec: MapSpec, **options: int) -> int:
-    return map_create(
-        spec.map_type,
-        spec.key_size,
-        spec.value_size,
-        spec.max_entries,
-        create_flags(spec),
-        name=spec.name,
-        numa_node=spec.numa_node or 0,
-        ifindex=spec.ifindex,
-        map_extra=spec.map_extra,
-        **options,
-    )
+    try:
+        return map_create(
+            spec.map_type,
+            spec.key_size,
+            spec.value_size,
+            spec.max_entries,
+            create_flags(spec),
+            name=spec.name,
+            numa_node=spec.numa_node or 0,
+            ifindex=spec.ifindex,
+            map_extra=spec.map_extra,
+            **options,
+        )
+    except SyscallError as error:
+        from ..features import refusal
+
+        refusal.of_map(spec.map_type, error)
+        raise
 
 
 def create_flags(spec: MapSpec) -> int:

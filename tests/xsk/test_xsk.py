@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from pybpf import NotSupportedError, SpecError, SyscallError, XdpAction, XskMap, XskSocket, load, xdp
+from pybpf import NotSupportedError, SpecError, SyscallError, XdpAction, XskMap, XskSocket, load, xdp, xdp_frags
 from pybpf.syscall.fd import ClosedError
 
 pytestmark = pytest.mark.kernel
@@ -156,3 +156,112 @@ def test_closed_and_too_long(cable):
     xsk.close()
     with pytest.raises(ClosedError):
         xsk.receive()
+
+
+@pytest.fixture
+def wide(cable):
+    """The cable, for frames of 9000 bytes."""
+    for name in cable:
+        subprocess.run(["ip", "link", "set", name, "mtu", "9000"], check=True)
+    yield cable
+    for name in cable:
+        subprocess.run(["ip", "link", "set", name, "mtu", "1500"], check=True)
+
+
+@xdp_frags
+def take_whole(ctx):
+    return sockets.redirect(ctx.rx_queue_index, XdpAction.PASS)
+
+
+def test_frames_of_several_buffers(wide):
+    """Both ways: what is sent in parts, and what arrives in parts."""
+    near, far = wide
+    sent = [*frames(3, 60), *frames(5, 6000), *frames(2, 2048), *frames(2, 2049), *frames(3, 9000)]
+    with opened(near, frames=64, sg=True) as out, opened(far, frames=256, sg=True) as xsk, load(take_whole) as prog:
+        prog[sockets][0] = xsk
+        with prog.attach(far, mode="generic"):
+            assert out.send(sent, timeout=5) == len(sent)
+            assert collect(xsk, len(sent)) == sent
+            assert out.send(sent * 10, timeout=5) == len(sent) * 10
+            xsk.receive(0.1)
+            assert out.statistics["tx_invalid_descs"] == 0
+
+
+def test_a_frame_is_not_cut_by_a_limit(wide):
+    near, far = wide
+    sent = frames(4, 6000)
+    with opened(near, frames=64, sg=True) as out, opened(far, frames=64, sg=True) as xsk, load(take_whole) as prog:
+        prog[sockets][0] = xsk
+        with prog.attach(far, mode="generic"):
+            out.send(sent)
+            assert [xsk.receive(timeout=1, limit=1) for _ in range(4)] == [[frame] for frame in sent]
+
+
+def test_without_sg_large_frames_are_dropped_and_counted(wide):
+    near, far = wide
+    with opened(near, frames=64, sg=True) as out, opened(far, frames=64) as xsk, load(take_whole) as prog:
+        prog[sockets][0] = xsk
+        with prog.attach(far, mode="generic"):
+            out.send([*frames(3, 6000), *frames(2)])
+            assert collect(xsk, 2) == frames(2)
+            assert xsk.statistics["rx_dropped"] == 3
+
+
+@pytest.mark.parametrize("options", [{"need_wakeup": True}, {"busy_poll": 20}, {"need_wakeup": True, "busy_poll": 20}])
+def test_ways_to_be_woken(cable, options):
+    near, far = cable
+    sent = frames(300)
+    with opened(near, frames=32, **options) as out, opened(far, frames=32, **options) as xsk, load(take) as prog:
+        prog[sockets][0] = xsk
+        with prog.attach(far):
+            found = []
+            for i in range(0, len(sent), 20):
+                assert out.send(sent[i : i + 20]) == 20
+                found += collect(xsk, 20)
+            assert found == sent
+            assert not out.zero_copy
+
+
+def test_sockets_of_two_interfaces_share_memory(cable):
+    near, far = cable
+    there = frames(100)
+    back = [frame[::-1] for frame in frames(100)]
+    with opened(near, frames=128, sharers=1) as first:
+        try:
+            second = XskSocket(far, share=first)
+        except NotSupportedError as error:
+            pytest.skip(str(error))
+        with second, load(take) as prog:
+            prog[sockets][0] = second
+            with prog.attach(far):
+                assert first.send(there) == 100
+                assert collect(second, 100) == there
+            prog[sockets][0] = first
+            with prog.attach(near):
+                assert second.send(back) == 100
+                assert collect(first, 100) == back
+            with pytest.raises(SpecError, match="room for 2 sockets: make the first with sharers="):
+                XskSocket(far, 1, share=first)
+        with XskSocket(far, share=first) as third:  # the place of the one that was closed
+            assert third.send(frames(3)) == 3
+    first.close()
+
+
+def test_shared_memory_outlives_its_first_socket(cable):
+    near, far = cable
+    first = opened(near, frames=32, sharers=1)
+    try:
+        second = XskSocket(far, share=first)
+    except NotSupportedError as error:
+        first.close()
+        pytest.skip(str(error))
+    first.close()
+    with second:
+        assert second.send(frames(3)) == 3
+    with pytest.raises(ClosedError):
+        XskSocket(far, share=first)
+
+
+def test_a_queue_is_not_shared(cable):
+    with opened(cable[0], sharers=1) as xsk, pytest.raises(SpecError, match="a queue has one socket"):
+        XskSocket(cable[0], share=xsk)
