@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import os
 from ctypes import sizeof
+from errno import ENOENT
 
+from .syscall.door import failure
 from .syscall.fd import Fd
 from .syscall.objects import obj_info, token_create
 
@@ -29,9 +31,11 @@ class Token(Fd):
         SyscallError: EINVAL when that is no bpffs, EOPNOTSUPP in the first user namespace, where nothing is delegated,
         ENOENT when the bpffs delegates nothing, EPERM when it belongs to another user namespace or CAP_BPF is missing.
         """
-        from .links.net import open_path
-
-        with open_path(path, "bpffs", os.O_DIRECTORY) as root:
+        try:
+            root = Fd(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+        except OSError as error:
+            raise failure(error.errno or ENOENT, "open", f"bpffs {path!r}") from None
+        with root:
             return cls(token_create(root.fileno()))
 
     @property

@@ -151,3 +151,8 @@ def test_no_token_in_the_first_namespace(tmp_path):
         pytest.skip("no tokens before Linux 6.9")
     with pytest.raises(SyscallError, match=r"BPF_TOKEN_CREATE.*\n.*not the root of a bpffs"):
         Token.from_bpffs(str(tmp_path))
+
+
+def test_a_place_that_is_not_there():
+    with pytest.raises(SyscallError, match="open of bpffs '/nowhere' failed: ENOENT"):
+        Token.from_bpffs("/nowhere")
