@@ -5,6 +5,8 @@ from __future__ import annotations
 from ..asm.opcodes import LD_IMM64, Alu, Call, Class, Jmp, Pseudo, Src
 from ..errors import SpecError, VmFault
 from ..uapi import ProgType
+from .arena import arena_slots
+from .maps import Arena
 from .memory import FRAME_SIZE, FUNC, MAX_FRAMES
 
 TYPE_CHECKING = False
@@ -62,8 +64,10 @@ class Image:
         self.starts = sorted(s for s in starts if 0 <= s < len(self.code) and self.code[s] is not None)
         self.depths = {start: self._stack_depth(start) for start in self.starts}
         self.probes = spec.prog_type in _PROBES
+        self.arena = next((found for found in self.maps.values() if isinstance(found, Arena)), None)
+        self.arena_slots = arena_slots(self.code)
         self.executed = 0
-        self.refused = False
+        self.refused = bool(self.arena_slots)  # they are interpreted
         self.surprises = 0
         self.sound: set[int] = set()  # slots of instructions that were found well formed
         self.functions: dict[Any, dict[int, Callable[..., int]]] = {}

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from ..asm.opcodes import LD_IMM64, SIZE_BYTES, Alu, Atomic, Call, Class, Jmp, Mode, Pseudo, Src
 from ..errors import VmFault
+from . import arena
 from .helpers.table import VARIADIC
 from .image import CALL, EXIT
-from .isa import ALU, ATOMICS, JUMPS, SIGNED_ALU, SIGNED_JUMPS, defect, signed, swap
+from .isa import ALU, ATOMICS, JUMPS, SIGNED_ALU, SIGNED_JUMPS, Registers, defect, signed, swap
+from .isa import read_register as _read
 from .memory import CTX, MASK32, MASK64
 
 TYPE_CHECKING = False
@@ -26,8 +28,6 @@ _LD, _LDX, _ST, _ALU, _JMP, _JMP32, _ALU64 = map(
     int, (Class.LD, Class.LDX, Class.ST, Class.ALU, Class.JMP, Class.JMP32, Class.ALU64)
 )
 _MOV, _END, _JA, _JCOND, _X, _ATOMIC = map(int, (Alu.MOV, Alu.END, Jmp.JA, Jmp.JCOND, Src.X, Mode.ATOMIC))
-
-Registers = list["int | None"]
 
 
 def execute(run: Run, image: Image, pc: int, regs: Registers) -> int:
@@ -54,7 +54,9 @@ def execute(run: Run, image: Image, pc: int, regs: Registers) -> int:
             cls = opcode & 7
             if opcode == EXIT:
                 return _read(regs, 0)
-            if cls == _ALU64:
+            if pc in image.arena_slots:
+                arena.step(image.arena, insn, regs)
+            elif cls == _ALU64:
                 _alu(insn, regs, 64)
             elif cls == _ALU:
                 _alu(insn, regs, 32)
@@ -82,13 +84,6 @@ def execute(run: Run, image: Image, pc: int, regs: Registers) -> int:
         if fault.insn is None:
             fault.insn, fault.source = pc, image.source(pc)
         raise
-
-
-def _read(regs: Registers, number: int) -> int:
-    value = regs[number]
-    if value is None:
-        raise VmFault(f"r{number} is read before it holds a value")
-    return value
 
 
 def _alu(insn: Insn, regs: Registers, bits: int) -> None:

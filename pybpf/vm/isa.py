@@ -6,7 +6,8 @@ every case through both.
 
 from __future__ import annotations
 
-from ..asm.opcodes import LD_IMM64, SIZE_BYTES, Alu, Atomic, Class, Jmp, Mode, Src
+from ..asm.opcodes import ADDR_SPACE_CAST, LD_IMM64, SIZE_BYTES, Alu, Atomic, Class, Jmp, Mode, Src
+from ..errors import VmFault
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,11 +15,21 @@ if TYPE_CHECKING:
 
     from ..asm.insn import Insn
 
+Registers = list["int | None"]
+
 
 def signed(value: int, bits: int) -> int:
     """The two's complement reading of the low `bits` of `value`."""
     value &= (1 << bits) - 1
     return value - (1 << bits) if value >> (bits - 1) else value
+
+
+def read_register(regs: Registers, number: int) -> int:
+    """What a register holds.  VmFault when it holds nothing."""
+    value = regs[number]
+    if value is None:
+        raise VmFault(f"r{number} is read before it holds a value")
+    return value
 
 
 def _sdiv(a: int, b: int, bits: int) -> int:
@@ -132,6 +143,8 @@ def _rules() -> dict[int, tuple[bool, bool, frozenset[int] | None, frozenset[int
 
 
 RULES = _rules()
+_MOV64 = Class.ALU64 | Alu.MOV | Src.X
+_CAST = (False, False, frozenset((int(ADDR_SPACE_CAST),)), frozenset((1, 1 << 16)))
 
 
 def defect(insn: Insn) -> str | None:
@@ -140,7 +153,8 @@ def defect(insn: Insn) -> str | None:
     rule = RULES.get(opcode)
     if rule is None:
         return f"unknown opcode 0x{opcode:02x}"
-    no_dst, no_src, offs, imms = rule
+    cast = opcode == _MOV64 and off == ADDR_SPACE_CAST
+    no_dst, no_src, offs, imms = _CAST if cast else rule
     if dst > 10 or src > 10:
         return f"register r{max(dst, src)} does not exist"
     if (no_dst and dst) or (no_src and src) or (offs is not None and off not in offs):

@@ -8,7 +8,7 @@ from ..errors import KindError, SpecError, SyscallError
 from ..mapview import HashView, View, view
 from ..spec import MapSpec, ProgramSpec
 from ..uapi import MapType
-from .maps import KINDS, Bloom, OfflineMap, PerfEvents, Queue, References, RingBuffer, Storage, UserRingBuffer
+from .maps import KINDS, Arena, Bloom, OfflineMap, PerfEvents, Queue, References, RingBuffer, Storage, UserRingBuffer
 from .sockets import PseudoSocket, socket_address
 
 TYPE_CHECKING = False
@@ -228,6 +228,36 @@ class UserRingView(View):
         return f"<UserRingView {self.spec.name!r}>"
 
 
+class ArenaView(View):
+    """An arena: `memory` is all its pages, as of the live map."""
+
+    def __init__(self, spec: MapSpec, raw: Raw) -> None:
+        self.spec = spec
+        self.raw = raw
+
+    @property
+    def _arena(self) -> Arena:
+        found = self.raw.map  # type: ignore[attr-defined]
+        assert isinstance(found, Arena)
+        return found
+
+    @property
+    def memory(self) -> memoryview:
+        """A mutable buffer of all pages.  A page where this side wrote something other than zeros has come to be."""
+        return self._arena.memory
+
+    @property
+    def address(self) -> int:
+        """Where the arena begins: pointers in it hold this and more, on both sides."""
+        return self._arena.start
+
+    def __setitem__(self, offset: int, raw: bytes) -> None:
+        self._arena.write(offset, raw)
+
+    def __repr__(self) -> str:
+        return f"<ArenaView {self.spec.name!r}>"
+
+
 def make_view(vm: VM, found: OfflineMap) -> View:
     """The view of an offline map."""
     raw = Raw(found)
@@ -235,6 +265,8 @@ def make_view(vm: VM, found: OfflineMap) -> View:
         return EventView(found.spec, raw)
     if isinstance(found, UserRingBuffer):
         return UserRingView(found.spec, raw)
+    if isinstance(found, Arena):
+        return ArenaView(found.spec, raw)
     if isinstance(found, References):
         return ReferenceView(found.spec, raw, vm)
     if isinstance(found, Storage):

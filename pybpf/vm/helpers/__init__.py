@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...errors import NotSupportedError, VmFault
 from . import (  # noqa: F401 (each fills the table)
+    arena,
     checksum,
     control,
     cpumasks,

@@ -11,6 +11,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..run import Run
+
     Model = Callable[..., "int | None"]
 
 MODELS: dict[str, Model] = {}
@@ -88,10 +90,18 @@ def model(function: Model) -> Model:
 
 
 def kfunc(arity: int) -> Callable[[Model], Model]:
-    """Enter a kfunc, which takes `arity` arguments."""
+    """Enter a kfunc, which takes `arity` arguments.
+
+    Those that fail with a negative number return an `int`, whose 32 bits leave the upper half of r0 zero; helpers
+    return 64 bits.
+    """
 
     def enter(function: Model) -> Model:
-        KFUNCS[function.__name__] = (arity, function)
+        def call(run: Run, *args: int) -> int:
+            value = function(run, *args) or 0
+            return value if value >= 0 else value & 0xFFFFFFFF
+
+        KFUNCS[function.__name__] = (arity, call)
         return function
 
     return enter

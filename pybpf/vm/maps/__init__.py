@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...errors import NotSupportedError
 from ...uapi import MapType, named
+from .arena import Arena
 from .array import Array, ArrayOfMaps, CpuMap, HashedTable, HashOfMaps, PerCpuArray, References, Table
 from .base import OfflineMap
 from .hash import Hash, LpmTrie, LruHash, LruPerCpuHash, PerCpuHash
@@ -48,6 +49,7 @@ KINDS: dict[int, type[OfflineMap]] = {
     MapType.BLOOM_FILTER: Bloom,
     MapType.USER_RINGBUF: UserRingBuffer,
     MapType.CGRP_STORAGE: Storage,
+    MapType.ARENA: Arena,
 }
 
 
@@ -64,6 +66,7 @@ def make(spec: MapSpec, mem: Memory, env: Environment, id: int) -> OfflineMap:
 
 __all__ = (
     "KINDS",
+    "Arena",
     "Bloom",
     "CgroupStorage",
     "LruHash",
