@@ -26,9 +26,9 @@ others = HashMap(u32, u64, max_entries=512)  # calls without a program of their 
 
 @raw_tracepoint("sys_enter")
 def dispatch(ctx):
-    number = ctx.args[1]
+    number = u32(ctx.args[1])
     table.tail_call(ctx, number)  # comes back only when there is no program for this call
-    others[u32(number)] += 1
+    others[number] += 1
 
 
 def announce(what):

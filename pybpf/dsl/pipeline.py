@@ -6,9 +6,10 @@ from .backend.emit import assemble
 from .lower.bounds import bounded
 from .lower.compiler import Compiler, Frame, Unit
 from .objects.context import Context
-from .objects.values import Const, Front, Int, span
+from .objects.values import INT, Const, Front, Int, span
 from .parse import parse
 from .program import version
+from .ssa.build import S64_MAX, S64_MIN
 from .ssa.ir import Graph, Value
 from .ssa.passes import optimise
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from ..spec import MapSpec
     from .program import Function
     from .ssa.build import State
+
+
+STRUCT_OPS = 27  # whose functions return what the structure's member does
 
 
 class Compiled:
@@ -150,8 +154,11 @@ def result(c: Compiler, front: Front, node: Any) -> Value:
     if allowed is not None and not (allowed[0] <= lo and hi <= allowed[1]):
         shown = f"{lo}" if lo == hi else f"{lo}..{hi}"
         c.fail(f"a {c.unit.kind.name} program returns {allowed[0]}..{allowed[1]}, and this may be {shown}", node)
-    if isinstance(n, Const) and not -(1 << 31) <= lo < 1 << 32:
-        c.fail(f"a program returns 32 bits, and {lo} has more", node)
+    # A sum whose growth in a loop is not known is no 64-bit number that somebody declared.
+    counted = isinstance(n, Int) and n.type is INT and (lo == S64_MIN or hi == S64_MAX)
+    if not ((lo >= -(1 << 31) and hi < 1 << 32) or counted) and c.unit.kind.prog_type != STRUCT_OPS:
+        shown = f"{lo} has more" if lo == hi else f"this may be {lo}..{hi}: write u32(...) or s32(...) to wrap it"
+        c.fail(f"a program returns 32 bits, and {shown}", node)
     value = value_of(c, n)
     return bounded(c, value, allowed[1]) if allowed is not None and lo >= 0 else value
 

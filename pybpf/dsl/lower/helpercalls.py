@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from ..objects.integers import value_of
+from ..objects import scalars as types
+from ..objects.integers import convert, value_of
 from ..objects.kernelfields import LOCK, Held
 from ..objects.layout import sizeof, type_name
 from ..objects.refs import Ref
 from ..objects.values import Const, Front, Int, span
 from ..ssa.build import S64_MAX, S64_MIN, limits
 from .bounds import bounded
+from .joins import is_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,12 +22,16 @@ if TYPE_CHECKING:
 FIELDS = {"lock": "a SpinLock field", "timer": "a Timer field", "kptr": "a Kptr[...] field"}
 MEMORY = frozenset(("mem", "fixed", "key", "value"))
 _RESULTS = {
-    "long": (S64_MIN, S64_MAX, "s64"),
+    "long": (-(1 << 31), (1 << 31) - 1, "s64"),  # a code, a length or a negative errno
     "int": (-(1 << 31), (1 << 31) - 1, "s64"),
     "s64": (S64_MIN, S64_MAX, "s64"),
     "u64": (0, (1 << 64) - 1, "u64"),
     "u32": (0, (1 << 32) - 1, "u32"),
 }
+_BEYOND = {"btf_find_by_name_kind": (S64_MIN, S64_MAX), "csum_diff": (-(1 << 31), (1 << 32) - 1)}
+"""Helpers whose results their types do not tell: an id beside a descriptor, a sum beside an errno."""
+NARROW = {"u16": types.u16, "u32": types.u32, "s32": types.s32, "int": types.s32}
+"""Arguments of which a helper looks at fewer than 64 bits."""
 
 
 class Helper:
@@ -112,14 +118,10 @@ def result_of(c: Compiler, rules: Any, value: Value, given: list[Front], node: A
     if rules.returns == "void":
         return Const(None)
     if rules.returns == "int":
-        from ..objects import scalars as types
-
         lo, hi, kind = _RESULTS.get(rules.return_type, (S64_MIN, S64_MAX, "s64"))
-        value.lo, value.hi = lo, hi
+        value.lo, value.hi = _BEYOND.get(rules.name, (lo, hi))
         if rules.name == "get_smp_processor_id":
             value.hi = (1 << 16) - 1
-        if kind == "u32":
-            return Int(c.b.extend(c.b.retype(value, 0, (1 << 64) - 1), 32, False) if False else value, types.u32)
         return Int(value, getattr(types, kind))
     from ..objects.kernelrefs import result_pointer
 
@@ -219,6 +221,9 @@ def argument(
             c.fail(f"{where} is a constant number of bytes", node)
         return c.b.const(int(front.obj))
     # "any": a number, or the address of something.
+    narrow = NARROW.get(arg.type)
+    if narrow is not None and is_number(front) and not (isinstance(front, Const) and -(1 << 31) <= front.obj < 0):
+        return convert(c, front, narrow, node, where)
     if isinstance(front, Ref) and not front.is_number():
         return front.pointer(c, node)
     pointer = getattr(front, "pointer_value", None)

@@ -3,9 +3,10 @@
 What type does `a op b` have?
 - `u32`, `s32`, `u64`, `s64` are fixed: with themselves and with literals that fit they keep their type and wrap, as
   numpy's scalars do.
-- 8- and 16-bit numbers, bit-fields, booleans and literals have no width of their own: they compute exactly, in 64 signed bits.
+- 8- and 16-bit numbers, bit-fields, booleans and literals have no width of their own: they compute exactly, in 64 signed bits
+  (or unsigned ones that nothing signed fits); what may need more than 64 is refused, and a cast says where to wrap.
 - Mixed widths and signs give the 64-bit type that holds both.  `u64` beside a number that may be negative has none
-  where the sign matters (comparison, division, shifts), and is refused there.
+  where the sign matters (comparison, `*`, `//`, `|`), and is refused there.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from ..ssa.dominance import Facts
     from ..ssa.ir import Value
 
+U64_MAX = (1 << 64) - 1
 u32: Scalar
 u32, u64, s32, s64 = types.u32, types.u64, types.s32, types.s64
 
@@ -40,7 +42,12 @@ NEGATED = {"==": "!=", "!=": "==", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 
 
 def value_of(c: Compiler, number: Int | Const) -> Value:
-    return c.b.const(int(number.obj)) if isinstance(number, Const) else number.value
+    if not isinstance(number, Const):
+        return number.value
+    n = int(number.obj)
+    if not S64_MIN <= n <= U64_MAX:
+        c.fail(f"{n} has more than 64 bits")
+    return c.b.const(n)
 
 
 def rank(type_: Scalar) -> Scalar:
@@ -57,7 +64,7 @@ def common(c: Compiler, a: Int | Const, b: Int | Const) -> Scalar:
     if ta is INT or tb is INT:
         fixed, other = (tb, a) if ta is INT else (ta, b)
         if fixed.bits == 64:
-            return fixed
+            return u64 if span(c, other)[1] > S64_MAX else fixed
         return fixed if fits(*span(c, other), fixed) else INT
     if u64 in (ta, tb):
         return u64
@@ -80,21 +87,40 @@ def binary(c: Compiler, name: str, a: Front, b: Front, node: Any) -> Front:
     if op in ("div", "mod"):
         return divide(c, op, type_, a, b, node)
     va, vb = value_of(c, a), value_of(c, b)
-    if type_ is u64 and op in ("or", "xor") and min(alo, blo) < 0 and not c.lenient():
+    if type_ is u64 and op in ("or", "xor", "mul") and min(alo, blo) < 0 and not c.lenient():
         c.fail(f"{SIGN[name]} of u64 and a number that may be negative: write u64(...) around it", node)
-    return result(c, op, va, vb, type_, interval(op, alo, ahi, blo, bhi))
+    exact = interval(op, alo, ahi, blo, bhi)
+    if type_ is INT and not fits(*exact, INT):
+        type_, exact = widened(c, name, exact, (alo, ahi, blo, bhi), node)
+    return result(c, op, va, vb, type_, exact)
+
+
+def widened(
+    c: Compiler, name: str, exact: tuple[int, int], ends: tuple[int, ...], node: Any
+) -> tuple[Scalar, tuple[int, int]]:
+    """The type of a result of plain numbers that may leave 64 signed bits; `ends` are those of the operands.
+
+    One of which nothing is known has grown in a loop.  It is taken to stay within 64 bits: to count out of them takes years.
+    """
+    lo, hi = exact
+    if S64_MAX in ends or S64_MIN in ends:
+        lo, hi = max(lo, S64_MIN), min(hi, S64_MAX)
+        return INT, (lo, hi) if lo <= hi and name in ("Add", "Sub") else limits(64, True)
+    if lo >= 0 and hi <= U64_MAX:
+        return u64, exact
+    if not c.lenient():
+        c.fail(
+            f"this {SIGN[name]} may need more than 64 bits: write u64(...) or s64(...) around an operand to wrap there",
+            node,
+        )
+    return INT, limits(64, True)
 
 
 def result(c: Compiler, op: str, va: Value, vb: Value, type_: Scalar, exact: tuple[int, int]) -> Int | Const:
     low, high = limits(type_.bits, type_.signed)
     lo, hi = exact
     if not (low <= lo and hi <= high):
-        if type_ is INT and op in ("add", "sub"):
-            lo, hi = max(lo, low), min(hi, high)  # leaving 64 signed bits takes centuries of counting
-            if lo > hi:
-                lo, hi = low, high
-        else:
-            lo, hi = low, high
+        lo, hi = low, high
     if type_ is s32:
         value = (
             c.b.arith(op, va, vb, 64, *exact) if exact[0] >= S64_MIN and exact[1] <= S64_MAX else c.b.arith(op, va, vb)
@@ -155,8 +181,6 @@ def divide(c: Compiler, op: str, type_: Scalar, a: Int | Const, b: Int | Const, 
 
 def shift(c: Compiler, op: str, a: Int | Const, b: Int | Const, node: Any) -> Int | Const:
     type_ = INT if isinstance(a, Const) else rank(a.type)
-    if type_ is INT and isinstance(b, Int) and isinstance(a, Const) and op == "shl" and b.type is u64:
-        type_ = u64  # 1 << n counts bits of a 64-bit word
     bits = type_.bits
     (alo, ahi), (blo, bhi) = span(c, a), span(c, b)
     if blo < 0 or bhi >= bits:
@@ -171,7 +195,10 @@ def shift(c: Compiler, op: str, a: Int | Const, b: Int | Const, node: Any) -> In
     va, vb = value_of(c, a), value_of(c, b)
     if op == "shl":
         corners = (alo << blo, alo << bhi, ahi << blo, ahi << bhi)
-        return result(c, "shl", va, vb, type_, (min(corners), max(corners)))
+        exact = min(corners), max(corners)
+        if type_ is INT and not fits(*exact, INT):
+            type_, exact = widened(c, "LShift", exact, (alo, ahi), node)
+        return result(c, "shl", va, vb, type_, exact)
     corners = (alo >> blo, alo >> bhi, ahi >> blo, ahi >> bhi)
     unsigned = alo >= 0
     value = c.b.arith("shr" if unsigned else "sar", va, vb, 32 if type_ is u32 else 64, min(corners), max(corners))
@@ -190,7 +217,7 @@ def unary(c: Compiler, name: str, a: Front, node: Any) -> Front:
         return Int(c.b.arith("xor", value_of(c, a), mask, 64, *((~hi, ~lo) if type_.signed else (low, high))), type_)
     if not type_.signed:
         c.fail(f"-x of an unsigned number would wrap: write s64(x) first, or 0 - x to wrap in {type_}", node)
-    return result(c, "sub", c.b.const(0), value_of(c, a), type_, (-hi, -lo))
+    return result(c, "sub", c.b.const(0), value_of(c, a), type_, (-hi, min(-lo, S64_MAX) if type_ is INT else -lo))
 
 
 def divide_signed(c: Compiler, op: str, a: Front, b: Front, node: Any) -> Front:
@@ -254,6 +281,9 @@ def compare(c: Compiler, test: str, a: Front, b: Front, node: Any) -> tuple[str,
     (alo, ahi), (blo, bhi) = span(c, na), span(c, nb)
     certain = decide(test, alo, ahi, blo, bhi)
     if certain is not None:
+        for n, (_, other) in ((na, (blo, bhi)), (nb, (alo, ahi))):
+            if test in ("==", "!=") and other < 0 and isinstance(n, Int) and n.type in (u32, u64):
+                c.fail(f"a {n.type} never equals a negative number: write s{n.type.bits}(...) around it", node)
         return certain
     signed = min(alo, blo) < 0
     if signed and max(ahi, bhi) > S64_MAX:

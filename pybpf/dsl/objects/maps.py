@@ -533,9 +533,8 @@ def _taker(name: str, number: int) -> Any:
 
 def tail_call(c: Compiler, m: MapRef, node: Any, first: Front, second: Front | None = None) -> Front:
     """Go on in another program; returns only when there is none at that index."""
-    index = second if second is not None else first
-    n = index.number(c, node)
-    m.call(c, "tail_call", 12, [c.context().value, m.pointer_value(c), value_of(c, n)])
+    index = convert(c, second if second is not None else first, types.u32, node, "the index of a program")
+    m.call(c, "tail_call", 12, [c.context().value, m.pointer_value(c), index])
     return Const(None)
 
 
@@ -547,7 +546,7 @@ def _redirect(c: Compiler, m: MapRef, node: Any, key: Front, flags: Front = ZERO
         name = ("msg" if message else "sk") + ("_redirect_map" if kind == SOCKMAP else "_redirect_hash")
         number = {"sk_redirect_map": 52, "msg_redirect_map": 60, "msg_redirect_hash": 71, "sk_redirect_hash": 72}[name]
         if kind == SOCKMAP:
-            place = value_of(c, key.number(c, node))
+            place = convert(c, key, types.u32, node, "the key of a socket")
             result = m.call(c, name, number, [c.context().value, m.pointer_value(c), place, extra])
         else:
             temporary: list[Value] = []
@@ -556,8 +555,8 @@ def _redirect(c: Compiler, m: MapRef, node: Any, key: Front, flags: Front = ZERO
             for slot in temporary:
                 c.release(slot)
     else:
-        n = key.number(c, node)
-        result = m.call(c, "redirect_map", 51, [m.pointer_value(c), value_of(c, n), extra])
+        place = convert(c, key, types.u32, node, "the key of a target")
+        result = m.call(c, "redirect_map", 51, [m.pointer_value(c), place, extra])
     result.lo, result.hi = -(1 << 31), (1 << 31) - 1
     return Int(result, types.s64)
 

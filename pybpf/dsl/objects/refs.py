@@ -121,9 +121,13 @@ class Ref(Front):
         field = self.field(c, name, node)
         inner = self.at(self.base, self.off + field.offset, field.type)
         if field.width:
+            scalar = scalar_of(field.type)
+            assert scalar is not None
+            value = operand(c, op, field.width, scalar.signed, value, f"{name}, which has {field.width} bits,", node)
             old = inner.load_bits(c, field, node)
             new = binary(c, op, old, value, node).number(c, node)
             return inner.store_bits(c, field, cast_bits(c, new, field.width), node)
+        inner.label = f"{name} of {inner.label or type_name(self.type)}"
         return inner.modify(c, op, value, node)
 
     def element(self, c: Compiler, index: Front, node: Any) -> Ref:
@@ -254,6 +258,7 @@ class Ref(Front):
         if scalar is None:
             c.fail(f"{self.what()} has no in-place operators: name a field of it", node)
         self.writes(c, node)
+        value = operand(c, op, scalar.bits, scalar.signed, value, self.label or f"this {scalar}", node)
         if self.shared and not self.locked(c):
             return self.modify_atomic(c, op, scalar, value, node)
         old = self.load(c, node)
@@ -360,6 +365,22 @@ class Ref(Front):
 
     def is_number(self) -> bool:
         return scalar_of(self.type) is not None
+
+
+def operand(c: Compiler, op: str, bits: int, signed: bool, value: Front, where: str, node: Any) -> Front:
+    """The right side of `place op= value`: the result wraps at the width of the place, and what is added to it fits there."""
+    n = value.number(c, node)
+    lo, hi = span(c, n)
+    low = -(1 << bits - 1) if op in ("Add", "Sub", "BitAnd") or signed else 0
+    if op in ("LShift", "RShift") or (low <= lo and hi < 1 << bits) or c.lenient():
+        return n
+    shown = f"{lo}" if lo == hi else f"{lo}..{hi}"
+    wrap = (
+        f"write {'s' if signed else 'u'}{bits}(...) around it"
+        if bits in (8, 16, 32, 64)
+        else f"write & {(1 << bits) - 1}"
+    )
+    c.fail(f"{where} is changed by a number that may be {shown}: {wrap}", node)
 
 
 def cast_bits(c: Compiler, n: Int | Const, width: int) -> Front:
