@@ -252,7 +252,7 @@ NARROWING = [
     ("return u32(p.u64 + (1 << 64))", "has more than 64 bits"),
     ("return u32(p.u64 % (1 << 64))", "has more than 64 bits"),
     ("return -p.u32", "would wrap"),
-    ("return 1 if p.u64 == -1 else 0", "never equals a negative number: write s64(...) around it"),
+    ("return 1 if p.u64 == -1 else 0", "a u64 is never negative: write s64(...) around it"),
     ("return 1 if s64(p.u64) == -1 else 0", None),
     ("return 1 if p.u32 in (-1, 3) else 0", "write s32(...)"),
     ("t = p.u64 if p.u8 else p.s64\nreturn 0", "may be negative on another"),

@@ -144,7 +144,7 @@ def second(index: u32, total):
 
 
 def first(index: u32, total):
-    total.value += bpf.loop(total.inner, second, total)
+    total.value += bpf.loop(u32(total.inner), second, total)
     return 1 if index == 2 else 0
 
 

@@ -2,8 +2,8 @@
 
 - `@tracepoint("cat/name")`: fields by name, from the event's format (`kernel.trace_events`).
 - `@tp_btf`, `@fentry`, `@fexit`, `@lsm`: arguments by name and type from the kernel's BTF, `ctx.retval` in
-  fexit; readable field by field.
-- `@raw_tracepoint`, `@kprobe`: the same names, but fields are read with probe_read.  `@kretprobe`: `ctx.retval`.
+  fexit (or the parameter behind the arguments); readable field by field.
+- `@raw_tracepoint`, `@kprobe`: the same names, but fields are read with probe_read.  `@kretprobe`: `ctx.retval`, typed likewise.
 
 - `@struct_ops("structure/member")`: the arguments of that function, by position.
 - `@usdt`: `ctx.args[i]`, numbers, and `ctx.cookie` (see `usdt`).
@@ -133,6 +133,8 @@ def parameter(c: Compiler, context: Any, i: int, node: Any) -> Front:
     if kind.prog_type == KPROBE:
         return probed(c, context, i, node)
     params = signature(c, node) if c.unit.attach_to is not None else []
+    if kind.attach_type == FEXIT and i == len(params):
+        return returned(c, context, node)
     if kind.prog_type not in (RAW_TRACEPOINT, RAW_WRITABLE) and i >= len(params):
         c.fail(f"{c.unit.attach_to} has {len(params)} arguments, and this is number {i + 1}", node)
     value = c.b.load(context.value, 8 * i, 8, False, "ctx")
@@ -144,13 +146,15 @@ def parameter(c: Compiler, context: Any, i: int, node: Any) -> Front:
 
 
 def returned(c: Compiler, context: Any, node: Any) -> Front:
-    kind = c.unit.kind
-    if kind.prog_type == KPROBE:
-        return Int(c.b.load(context.value, machine(c, node)[1], 8, False, "ctx"), types.u64)
+    """What the function gave, as its declaration says; 64 bits where none is known."""
     from .kernelrefs import typed
 
-    params = signature(c, node)
-    value = c.b.load(context.value, 8 * len(params), 8, False, "ctx")
+    kind = c.unit.kind
+    if kind.name == "kretprobe" and (function := _quiet_function(c)) is not None and str(function.ret) != "void":
+        return typed(c, c.b.load(context.value, machine(c, node)[1], 8, False, "ctx"), function.ret, direct=False)
+    if kind.prog_type == KPROBE:
+        return Int(c.b.load(context.value, machine(c, node)[1], 8, False, "ctx"), types.u64)
+    value = c.b.load(context.value, 8 * len(signature(c, node)), 8, False, "ctx")
     from ...btf import Btf
 
     ret = Btf.kernel().find(str(c.unit.attach_to), 12).ret  # type: ignore[attr-defined]
@@ -205,13 +209,17 @@ def probed(c: Compiler, context: Any, i: int, node: Any) -> Front:
 
 def _quiet_signature(c: Compiler) -> list[tuple[str, Any]]:
     """As `signature`, but nothing when the kernel has no BTF for the function: arguments are plain numbers then."""
+    function = _quiet_function(c)
+    return [(name or f"arg{i}", type_) for i, (name, type_) in enumerate(function.params)] if function else []
+
+
+def _quiet_function(c: Compiler) -> Any:
     from ...btf import Btf
 
     try:
-        function = Btf.kernel().find(str(c.unit.attach_to), 12)
-        return [(name or f"arg{i}", type_) for i, (name, type_) in enumerate(function.params)]  # type: ignore[attr-defined]
+        return Btf.kernel().find(str(c.unit.attach_to), 12)
     except (BtfError, OSError):
-        return []
+        return None
 
 
 def read_kernel(c: Compiler, address: Value, size: int, signed: bool) -> Value:

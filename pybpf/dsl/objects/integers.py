@@ -281,9 +281,9 @@ def compare(c: Compiler, test: str, a: Front, b: Front, node: Any) -> tuple[str,
     (alo, ahi), (blo, bhi) = span(c, na), span(c, nb)
     certain = decide(test, alo, ahi, blo, bhi)
     if certain is not None:
-        for n, (_, other) in ((na, (blo, bhi)), (nb, (alo, ahi))):
-            if test in ("==", "!=") and other < 0 and isinstance(n, Int) and n.type in (u32, u64):
-                c.fail(f"a {n.type} never equals a negative number: write s{n.type.bits}(...) around it", node)
+        for n, other in ((na, bhi), (nb, ahi)):
+            if isinstance(n, Int) and n.type in (u32, u64) and test in ("==", "!=") and other < 0:
+                c.fail(f"a {n.type} is never negative: write s{n.type.bits}(...) around it", node)
         return certain
     signed = min(alo, blo) < 0
     if signed and max(ahi, bhi) > S64_MAX:

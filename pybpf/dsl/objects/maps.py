@@ -416,7 +416,8 @@ def _delete(c: Compiler, m: MapRef, node: Any, key: Front) -> Front:
 
 
 def status(value: Value) -> Int:
-    """What a helper says of its success: 0, or a negative errno."""
+    """What a helper says of its success: 0 (or an id), or a negative errno."""
+    value.lo, value.hi = -(1 << 31), (1 << 31) - 1
     return Int(value, types.s64)
 
 
@@ -557,8 +558,7 @@ def _redirect(c: Compiler, m: MapRef, node: Any, key: Front, flags: Front = ZERO
     else:
         place = convert(c, key, types.u32, node, "the key of a target")
         result = m.call(c, "redirect_map", 51, [m.pointer_value(c), place, extra])
-    result.lo, result.hi = -(1 << 31), (1 << 31) - 1
-    return Int(result, types.s64)
+    return status(result)
 
 
 def _stack_id(c: Compiler, m: MapRef, node: Any, flags: Front = ZERO) -> Front:
