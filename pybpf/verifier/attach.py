@@ -16,11 +16,18 @@ if TYPE_CHECKING:
     from .context import Setting
 
 
+WITH_RESULT = frozenset((AttachType.TRACE_FEXIT, AttachType.MODIFY_RETURN, AttachType.LSM_CGROUP))
+"""Where the context has what the function gave behind its arguments."""
+
+
 def parameters(btf: Btf, prog_type: int, attach_type: int, target: str) -> tuple[tuple[str, Type], ...]:
     """The names and types of the arguments that a program at `target` finds in its context."""
-    params = _prototype(btf, prog_type, attach_type, target).params
+    prototype = _prototype(btf, prog_type, attach_type, target)
+    params = list(prototype.params)
     if prog_type == ProgType.TRACING and attach_type == AttachType.TRACE_RAW_TP:
         params = params[1:]  # behind the tracepoint's own data
+    if attach_type in WITH_RESULT and prototype.type_id:
+        params.append(("", prototype.ret))  # btf_ctx_access: argument number nr_args
     return tuple(params)
 
 

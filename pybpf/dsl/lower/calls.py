@@ -31,6 +31,9 @@ def call(c: Compiler, node: Any) -> Front:
     if func.__class__.__name__ == "Attribute":
         owner = c.expr(func.value)
         if not isinstance(owner, Const):
+            written = getattr(owner, "written", None)
+            if written is not None and written(c, func.attr, node):
+                return Const(None)
             args, kw = arguments(c, node)
             c.b.at = node
             return owner.method(c, func.attr, args, kw, node)
@@ -82,7 +85,7 @@ def apply(c: Compiler, target: Any, args: list[Front], kw: dict[str, Front], nod
         return builtin(c, args, kw, node)
     if is_struct(target) or isinstance(target, Array) or is_array(target):
         return make(c, target, args, kw, node)
-    if isinstance(target, FunctionType) and not hasattr(target, "__bpf_pure__"):
+    if isinstance(target, FunctionType) and not pure(target):
         return inline(c, target, args, kw, node)
     if isinstance(target, type) and scalar_of(target) is not None and issubclass(target, (int, ctypes._SimpleCData)):
         only = single(c, args, kw, node, Const(0))

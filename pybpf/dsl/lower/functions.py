@@ -412,15 +412,29 @@ def _number(v: Value, kind: Any) -> Int:
 
 
 class DynptrArgument(Front):
-    """A dynptr that a callback was given."""
+    """The record that a callback of `drain` was given (a dynptr): `record.data(T)` is a view of it, or None if it is shorter."""
 
     __slots__ = ("value",)
 
     def __init__(self, value: Value) -> None:
         self.value = value
 
+    def what(self) -> str:
+        return "a record (a dynptr)"
+
     def pointer_value(self, c: Compiler) -> Value:
         return self.value
+
+    def method(self, c: Compiler, name: str, args: list[Front], kw: dict[str, Front], node: Any) -> Front:
+        from ..objects.layout import normal, sizeof
+
+        at = kw.pop("at", Const(0))
+        if name != "data" or len(args) != 1 or kw or not isinstance(args[0], Const):
+            c.fail(f"{self.what()} has the method data(T, at=0) and is an argument of helpers, not {name}", node)
+        offset = convert(c, at, types.u32, node, "at")
+        found = c.b.call("helper", 203, "dynptr_data", [self.value, offset, c.b.const(sizeof(args[0].obj))])
+        found.lo, found.hi = limits(64, False)
+        return Ref(found, 0, normal(args[0].obj), "mem", check=("null", found), writable=False, label="the record")
 
 
 __all__ = ["Kfunc", "Subprogram", "callback", "kfunc", "subprogram", "value_of"]

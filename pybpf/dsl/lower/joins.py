@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from ...types import Scalar
     from .compiler import Compiler
 
+FRESH = -1
+"""The epoch of a view that each way brought of the place where its packet is: `merge` gives it that of their meeting."""
+
 
 def merge(c: Compiler, states: list[State], node: Any) -> State | None:
     """The state in which all of `states` go on; each one's block is closed with a jump.  None when there are none."""
@@ -33,22 +36,24 @@ def merge(c: Compiler, states: list[State], node: Any) -> State | None:
             odd = next(iter(state.owned.keys() ^ owned.keys()))
             ref = state.owned.get(odd) or owned.get(odd)
             c.fail(f"{ref} is released on one way to this point and not on another", node)
-    # Numbers from references are loaded at the end of their own block, before it is closed.
-    env = states[0].env.copy()
-    odd_names = {name: None for state in states[1:] for name, f in state.env.items() if env.get(name) is not f}
-    odd_names |= {name: None for state in states[1:] for name in env if name not in state.env}
-    for name in odd_names:
-        env[name] = join(c, block, states, [state.env.get(name) for state in states], name)
-    for state in states:
-        c.b.state = state
-        c.b.end("jump", block)
-    c.b.state = before
     memory = dict(states[0].memory)
     for state in states[1:]:
         for region, version in state.memory.items():
             if memory.get(region) != version:
                 c.b.version += 1
                 memory[region] = c.b.version
+    # Numbers from references are loaded at the end of their own block, before it is closed.
+    env = states[0].env.copy()
+    odd_names = {name: None for state in states[1:] for name, f in state.env.items() if env.get(name) is not f}
+    odd_names |= {name: None for state in states[1:] for name in env if name not in state.env}
+    for name in odd_names:
+        env[name] = front = join(c, block, states, [state.env.get(name) for state in states], name)
+        if isinstance(front, Ref) and front.epoch == FRESH:
+            front.epoch = memory.get("place", 0)
+    for state in states:
+        c.b.state = state
+        c.b.end("jump", block)
+    c.b.state = before
     joined = State(block, env, states[0].facts.known, memory)
     joined.contents = {
         place: value
@@ -203,10 +208,17 @@ def join_refs(c: Compiler, block: Block, states: list[State], fronts: list[Any])
         return fronts[0]
     first = refs[0]
     for r in refs:
-        if (r.type, r.region, r.shared, r.owner, r.epoch, r.writable) != (
-            first.type, first.region, first.shared, first.owner, first.epoch, first.writable,
+        if (r.type, r.region, r.shared, r.owner, r.writable) != (
+            first.type, first.region, first.shared, first.owner, first.writable,
         ):  # fmt: skip
             return None
+    epoch = first.epoch
+    if first.region == "packet":
+        places = [state.memory.get("place", 0) for state in states]
+        if all(not isinstance(f, Ref) or f.epoch == place for f, place in zip(fronts, places, strict=True)):
+            epoch = epoch if len(set(places)) == 1 else FRESH
+        elif any(r.epoch != epoch for r in refs):
+            return Conflict("the packet may have moved since this view was made: call ctx.packet(...) again")
     if first.owner is not None or first.region == "stack":
         return (
             None
@@ -236,7 +248,7 @@ def join_refs(c: Compiler, block: Block, states: list[State], fronts: list[Any])
     )
     return Ref(
         base, 0, first.type, first.region, check=("null", base), shared=first.shared, writable=first.writable,
-        owner=first.owner, epoch=first.epoch, label=first.label,
+        owner=first.owner, epoch=epoch, label=first.label,
         origin=first.origin if all(r.origin is first.origin or _same_map(r, first) for r in refs) else None,
     )  # fmt: skip
 

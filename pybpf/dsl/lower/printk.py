@@ -18,8 +18,14 @@ _WIDE = (5, 16)  # bpf_trace_vprintk, and any number of arguments
 
 
 def lower(c: Compiler, node: Any) -> Front:
+    send(c, *parts_of(c, node, "printk"), node)
+    return Const(None)
+
+
+def parts_of(c: Compiler, node: Any, name: str) -> tuple[str, list[Value]]:
+    """The format and the arguments of a call with one text."""
     if len(node.args) != 1 or node.keywords:
-        c.fail('printk takes one text: printk(f"pid {pid}")', node)
+        c.fail(f'{name} takes one text: {name}(f"pid {{pid}}")', node)
     text = node.args[0]
     kind = text.__class__.__name__
     parts = text.values if kind == "JoinedStr" else [text]
@@ -39,8 +45,7 @@ def lower(c: Compiler, node: Any) -> Front:
                 c.fail("printk takes a text known at compile time", node)
             out.append(_literal(c, front.obj, part))
     c.b.at = node
-    send(c, "".join(out), args, node)
-    return Const(None)
+    return "".join(out), args
 
 
 def _literal(c: Compiler, text: str, node: Any) -> str:
@@ -102,11 +107,33 @@ def send(c: Compiler, text: str, args: list[Value], node: Any) -> None:
         return
     if c.unit.kernel < _WIDE:
         c.fail(f"printk with {len(args)} values needs Linux 5.16; older kernels take 3", node)
+    with_array(c, args, node, lambda place, size: c.b.call(
+        "helper", 177, "trace_vprintk", [fmt, c.b.const(len(raw)), place, size]
+    ))  # fmt: skip
+
+
+def to_file(c: Compiler, seq: Value, node: Any) -> None:
+    """`ctx.printf(f"...")` of an iterator: a text in the file that is read (seq_printf)."""
+    from ..objects.data import text as constant
+
+    text, args = parts_of(c, node, "printf")
+    raw = text.encode() + b"\0"
+    fmt = constant(c, raw).pointer(c, node)
+    with_array(c, args, node, lambda place, size: c.b.call(
+        "helper", 126, "seq_printf", [seq, fmt, c.b.const(len(raw)), place, size]
+    ))  # fmt: skip
+
+
+def with_array(c: Compiler, args: list[Value], node: Any, call: Any) -> None:
+    """Call with the values as an array on the stack and its size."""
     if len(args) > 12:
-        c.fail(f"printk takes 12 values at most, {len(args)} given", node)
+        c.fail(f"a text takes 12 values at most, {len(args)} given", node)
+    if not args:
+        call(c.b.const(0), c.b.const(0))
+        return
     place = c.borrow(8 * len(args), 8, "printk")
     c.state.contents.pop(place, None)
     for i, value in enumerate(args):
         c.b.store(place, 8 * i, 8, value, "stack")
-    c.b.call("helper", 177, "trace_vprintk", [fmt, c.b.const(len(raw)), place, c.b.const(8 * len(args))])
+    call(place, c.b.const(8 * len(args)))
     c.release(place)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..lower.compiler import Compiler
     from ..ssa.ir import Value
 
+ITERATOR = 28  # BPF_TRACE_ITER
 MAX_OFFSET = 0xFFFF  # the verifier follows packet offsets below this (MAX_PACKET_OFF)
 _INT = {1: types.u8, 2: types.u16, 4: types.u32, 8: types.u64}
 
@@ -287,6 +288,16 @@ class Context(Front):
             index = convert(c, n, types.u32, node, "the offset")
             value = c.b.emit("ldind", [self.value, index], (0, size), 64, *limits(size * 8, False))
         return Int(value, _INT[size])
+
+    def written(self, c: Compiler, name: str, node: Any) -> bool:
+        """`ctx.printf(f"...")` of iterators, which takes the text before it is evaluated."""
+        if name != "printf" or c.unit.kind.attach_type != ITERATOR:
+            return False
+        from ..lower.printk import to_file
+
+        meta: Any = self.attribute(c, "meta", node)
+        to_file(c, meta.attribute(c, "seq", node).pointer_value(c), node)
+        return True
 
     def method(self, c: Compiler, name: str, args: list[Front], kw: dict[str, Front], node: Any) -> Front:
         if name == "packet":

@@ -263,6 +263,8 @@ class Kernel(Pointer):
         return Int(self.pointer_value(c), types.u64)
 
     def attribute(self, c: Compiler, name: str, node: Any) -> Front:
+        if name not in self.struct and name.endswith("_"):
+            name = name[:-1]  # `state.in_`: Python keeps the word `in` for itself
         if name not in self.struct:
             known = ", ".join(m.name for m in self.struct.fields() if m.name)
             c.fail(f"struct {self.struct.name} of this kernel has no field {name!r}; it has {known[:600]}", node)

@@ -241,7 +241,8 @@ class MapRef(Front):
             return jump(c, "==", 64, result, c.b.const(0))
         from ..lower.conditions import is_none
 
-        none, some = is_none(c, self.lookup(c, item, node), node)
+        found = _get_any(c, self, node, item) if self.spec.map_type in _TARGETS else self.lookup(c, item, node)
+        none, some = is_none(c, found, node)
         return some, none
 
     def update_item(self, c: Compiler, op: str, index: Front, value: Front, node: Any) -> None:
@@ -286,12 +287,16 @@ class MapRef(Front):
         c.b.state = merge(c, [c.b.state, full], node)  # type: ignore[assignment]
 
     def method(self, c: Compiler, name: str, args: list[Front], kw: dict[str, Front], node: Any) -> Front:
+        from ..lower.helpercalls import is_ctx
+
         row = OPERATIONS.get(name)
         if row is None or self.spec.map_type not in row[0]:
             c.fail(
                 f"{self.what()} ({type(self.spec).__name__}) has no method {name}; it has {', '.join(self.methods())}",
                 node,
             )
+        if args and is_ctx(args[0]):
+            args = args[1:]  # as in C: methods that need the context find it themselves
         if kw:
             names = row[1].__code__.co_varnames[3 : row[1].__code__.co_argcount]
             defaults = row[1].__defaults__ or ()
@@ -466,8 +471,6 @@ class Record(Ref):
 
 
 def _output(c: Compiler, m: MapRef, node: Any, value: Front, flags: Front = ZERO) -> Front:
-    from ..lower.helpercalls import is_ctx
-
     temporary: list[Value] = []
     event = getattr(m.spec, "event", None)
     if event is not None and not (isinstance(value, Ref) and sizeof(value.type) == sizeof(normal(event))):
@@ -482,8 +485,6 @@ def _output(c: Compiler, m: MapRef, node: Any, value: Front, flags: Front = ZERO
         address, size = text(c, raw).pointer(c, node), len(raw)
     else:
         c.fail(f"the record is a structure or an array, not {value.what()}: declare the map with its type", node)
-    if isinstance(value, Ref) and value.region == "stack" and is_struct(value.type):
-        pass  # made zeroed, so its padding tells nothing
     if m.spec.map_type == PERF:
         where = (
             value_of(c, flags.number(c, node))
@@ -498,7 +499,6 @@ def _output(c: Compiler, m: MapRef, node: Any, value: Front, flags: Front = ZERO
         )
     for slot in temporary:
         c.release(slot)
-    _ = is_ctx
     return status(result)
 
 
@@ -532,10 +532,10 @@ def _taker(name: str, number: int) -> Any:
     return take
 
 
-def tail_call(c: Compiler, m: MapRef, node: Any, first: Front, second: Front | None = None) -> Front:
+def tail_call(c: Compiler, m: MapRef, node: Any, index: Front) -> Front:
     """Go on in another program; returns only when there is none at that index."""
-    index = convert(c, second if second is not None else first, types.u32, node, "the index of a program")
-    m.call(c, "tail_call", 12, [c.context().value, m.pointer_value(c), index])
+    place = convert(c, index, types.u32, node, "the index of a program")
+    m.call(c, "tail_call", 12, [c.context().value, m.pointer_value(c), place])
     return Const(None)
 
 
@@ -573,6 +573,13 @@ def _for_each(
     from ..lower.helpercalls import call_helper
 
     return call_helper(c, "for_each_map_elem", [m, callback, context, flags], {}, node)
+
+
+def _drain(c: Compiler, m: MapRef, node: Any, callback: Front, context: Front = NOTHING, flags: Front = ZERO) -> Front:
+    """Call `callback(record, context)` for each record from user space; its number, or a negative errno (Linux 6.1)."""
+    from ..lower.helpercalls import call_helper
+
+    return call_helper(c, "user_ringbuf_drain", [m, callback, context, flags], {}, node)
 
 
 def _under(c: Compiler, m: MapRef, node: Any, index: Front) -> Front:
@@ -638,6 +645,7 @@ def _delete_any(c: Compiler, m: MapRef, node: Any, key: Front) -> Front:
     return _delete(c, m, node, key)
 
 
+_TARGETS = frozenset((DEVMAP, DEVMAP_HASH, CPUMAP, XSKMAP))
 _GETTABLE = KEYED | _STORAGES | {ARRAY_OF_MAPS, HASH_OF_MAPS, SOCKMAP, SOCKHASH, DEVMAP, DEVMAP_HASH, CPUMAP, XSKMAP}
 OPERATIONS: dict[str, tuple[frozenset[int], Any]] = {
     "get": (frozenset(_GETTABLE), _get_any),
@@ -653,6 +661,7 @@ OPERATIONS: dict[str, tuple[frozenset[int], Any]] = {
     "tail_call": (frozenset((PROG_ARRAY,)), tail_call),
     "redirect": (frozenset((DEVMAP, DEVMAP_HASH, CPUMAP, XSKMAP, SOCKMAP, SOCKHASH)), _redirect),
     "stack_id": (frozenset((STACK_TRACE,)), _stack_id),
+    "drain": (frozenset((USER_RINGBUF,)), _drain),
     "contains_current": (frozenset((CGROUP_ARRAY,)), _under),
     "local": (frozenset((CGROUP_STORAGE, PERCPU_CGROUP_STORAGE)), _cgroup_storage),
 }

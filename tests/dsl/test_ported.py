@@ -1,0 +1,41 @@
+"""Programs written for other toolkits, ported: our verifier takes each, and so does the kernel where it can load it.
+
+`PYBPF_PORTED=all` loads the kinds that this kernel's configuration lacks as well (in an emulated one).
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from pybpf import load, verify
+from pybpf.dsl.program import Function
+from pybpf.verifier import Env
+
+from .ported import network, tracing
+
+PROGRAMS = [
+    pytest.param(found, id=f"{module.__name__.rpartition('.')[2]}-{name}")
+    for module in (network, tracing)
+    for name, found in vars(module).items()
+    if isinstance(found, Function)
+]
+ELSEWHERE = frozenset((2, 26, 29))
+"""KPROBE, TRACING, LSM: not every kernel is configured for them."""
+
+
+@pytest.fixture(scope="module")
+def env():
+    return Env.here()
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("spec", PROGRAMS)
+def test_ported_programs_are_taken(spec, env):
+    report = verify(spec, env=env)
+    assert report.ok, report
+    iterator = spec.expected_attach_type == 28
+    if spec.prog_type not in ELSEWHERE or iterator or os.environ.get("PYBPF_PORTED") == "all":
+        with load(spec):
+            pass
