@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ..asm.insn import Insn
     from .emit import Emitter, Value
 
-_INPLACE = {Atomic.ADD: "+", Atomic.OR: "|", Atomic.AND: "&", Atomic.XOR: "^"}
+_IN_PLACE = {int(Atomic.ADD): "ADD", int(Atomic.OR): "OR", int(Atomic.AND): "AND", int(Atomic.XOR): "XOR"}
 
 
 def load(e: Emitter, insn: Insn) -> None:
@@ -26,13 +26,7 @@ def load(e: Emitter, insn: Insn) -> None:
         at = base[1] + off
         if at in e.shape.pointers:
             e.uses.add("CP")
-            if at == e.shape.data:
-                e.uses.add("PK")
-                e.put("PK = S.ctx.packet.view")
-                value = ("p", 0)
-            else:
-                value = FULL
-            e.set(d, f"CP[{at}]", value)
+            e.assign(d, f"CP[{at}]", ("p", 0) if at == e.shape.data else FULL)
             return
         if not 0 <= at <= e.shape.size - size:
             e.put(SURPRISE)
@@ -44,26 +38,30 @@ def load(e: Emitter, insn: Insn) -> None:
         text, value = stack_load(e, base[1] + off, size)
     elif kind == "p" and base[1] + off >= 0:
         at = base[1] + off
+        e.uses.add("PK")
         text = f"PK[{at}]" if size == 1 else f"U{size}(PK, {at})[0]"
-    else:
+    elif e.in_loop:
         window, offset = place(e, s, off, "W")
         text = f"{window}[{offset}]" if size == 1 else f"U{size}({window}, {offset})[0]"
+    else:
+        text = f"LD{size}({address(e, s, off)})"
     if opcode & 0xE0 == Mode.MEMSX:
         half = 1 << (size * 8 - 1)
         text, value = f"({text} ^ {half}) - {half}", (-half, half - 1)
-    e.set(d, text, value)
+    e.assign(d, text, value)
+
+
+def address(e: Emitter, base: int, off: int) -> str:
+    """The address of an access as text."""
+    e.clean(base)
+    text = e.text(base)
+    return text if not off else f"{text} + {off}" if off > 0 else f"{text} - {-off}"
 
 
 def place(e: Emitter, base: int, off: int, table: str) -> tuple[str, str]:
-    """(region, offset) as text for an access through any pointer."""
-    e.clean(base)
-    if off >= 0:
-        # Offset and window cannot wrap here: an end beyond the window is beyond the region too.
-        plus = f" + {off}" if off else ""
-        low = f"(r{base} & {M32})" if off else f"r{base} & {M32}"
-        return f"{table}[r{base} >> 32]", f"{low}{plus}"
-    e.put(f"a = r{base} - {-off}")
-    return f"{table}[a >> 32]", f"a & {M32}"
+    """(region, offset) as text for an access through any pointer: what `LD` and `ST` do, without a call."""
+    at = address(e, base, off)
+    return f"{table}[{at} >> 32]", f"{at} & {M32}"
 
 
 def stack_load(e: Emitter, at: int, size: int) -> tuple[str, Value]:
@@ -76,9 +74,7 @@ def stack_load(e: Emitter, at: int, size: int) -> tuple[str, Value]:
         e.put(SURPRISE)
         return "0", FULL
     if index % size or size == 1:
-        e.uses.add("S1")
         return (f"S1[{index}]" if size == 1 else f"U{size}(S1, {index})[0]"), value
-    e.uses.add(f"S{size}")
     return f"S{size}[{index // size}]", value
 
 
@@ -91,14 +87,14 @@ def store_register(e: Emitter, insn: Insn) -> None:
     value = e.use(s)
     if size == 8:
         e.clean(s)
-        text = f"r{s}"
+        text = e.text(s)
         value = e.state[s]
     else:
         low, high = e.number(s)
         if low >= 0 and high <= TOP[size][1]:
-            text, value = f"r{s}", (low, high)
+            text, value = e.text(s), (low, high)
         else:
-            text, value = f"r{s} & {TOP[size][1]}", TOP[size]
+            text, value = f"{e.text(s)} & {TOP[size][1]}", TOP[size]
     store(e, insn, size, text, value)
 
 
@@ -123,10 +119,14 @@ def store(e: Emitter, insn: Insn, size: int, text: str, value: Value) -> None:
             e.put(SURPRISE)
     elif kind == "p" and base[1] + off >= 0:
         at = base[1] + off
+        e.uses.add("PK")
         e.put(f"PK[{at}] = {text}" if size == 1 else f"P{size}(PK, {at}, {text})")
     else:
-        window, offset = place(e, d, off, "WW")
-        e.put(f"{window}[{offset}] = {text}" if size == 1 else f"P{size}({window}, {offset}, {text})")
+        if e.in_loop:
+            window, offset = place(e, d, off, "WW")
+            e.put(f"{window}[{offset}] = {text}" if size == 1 else f"P{size}({window}, {offset}, {text})")
+        else:
+            e.put(f"ST{size}({address(e, d, off)}, {text})")
         e.forget_stack()
 
 
@@ -141,10 +141,8 @@ def stack_store(e: Emitter, at: int, size: int, text: str, value: Value) -> None
         e.put(SURPRISE)
         return
     if index % size or size == 1:
-        e.uses.add("S1")
         e.put(f"S1[{index}] = {text}" if size == 1 else f"P{size}(S1, {index}, {text})")
     else:
-        e.uses.add(f"S{size}")
         e.put(f"S{size}[{index // size}] = {text}")
     kept = {o: v for o, v in slots.items() if o + v[0] <= at or o >= at + size}
     kept[at] = (size, value)
@@ -159,40 +157,35 @@ def atomic(e: Emitter, insn: Insn) -> None:
         return
     e.use(s)
     e.use(d)
-    if imm == Atomic.STORE_REL:
-        e.clean(s)
-        text = f"r{s}" if size == 8 else f"r{s} & {TOP[size][1]}"
-        store(e, insn, size, text, TOP[size])
-        return
     e.clean(s)
-    operation = _INPLACE.get(imm)  # type: ignore[call-overload]
-    if operation and off >= 0:
-        window, offset = place(e, d, off, "WW")
-        e.put(f"a = {window}; b = {offset}")
-        e.put(f"P{size}(a, b, (U{size}(a, b)[0] {operation} r{s}) & {TOP[size][1]})")
+    if imm == Atomic.STORE_REL:
+        store(e, insn, size, e.text(s) if size == 8 else f"{e.text(s)} & {TOP[size][1]}", TOP[size])
+        return
+    if imm in _IN_PLACE and insn[0] & 0x18 in (0x00, 0x18):
+        e.put(f"{_IN_PLACE[imm]}{size}({address(e, d, off)}, {e.text(s)})")
     else:
-        e.clean(d)
+        expected = "0"
         if imm == Atomic.CMPXCHG:
             e.clean(0)
-        result = "r0" if imm == Atomic.CMPXCHG else f"r{s}" if imm & Atomic.FETCH else "a"
-        expected = "r0" if imm == Atomic.CMPXCHG else "0"
-        e.put(f"{result} = AT(S, r{d} + {off}, {size}, {imm}, r{s}, {expected})")
-        if result != "a":
-            e.know(int(result[1:]), TOP[size])
+            expected = e.text(0)
+        text = f"AT(S, {address(e, d, off)}, {size}, {imm}, {e.text(s)}, {expected})"
+        if imm == Atomic.CMPXCHG:
+            e.assign(0, text, TOP[size])
+        elif imm & Atomic.FETCH:
+            e.assign(s, text, TOP[size])
+        else:
+            e.put(text)
     e.forget_stack()
 
 
 def packet_load(e: Emitter, insn: Insn) -> None:
     size = SIZE[insn[0] & 0x18]
     imm = insn[4]
-    base = e.use(6)
-    if base != ("c", 0):
-        e.real(6)
-        e.put(f"if r6 != {CTX << 32}: {SURPRISE}")
-    leave = "S.insns = n + {}; return 0"
+    if e.use(6) != ("c", 0):
+        e.put(f"if {e.text(6)} != {CTX << 32}: {SURPRISE}")
     if insn[0] & 0xE0 == Mode.ABS and imm >= 0 and e.shape.data != NO_PACKET:
-        e.uses.add("PL")
-        e.put(f"if PL < {imm + size}: {leave}")
+        e.uses.add("PK")
+        e.put(f"if len(PK) < {imm + size}: return 0, {{}}")
         text = f"PK[{imm}]" if size == 1 else f"B{size}(PK, {imm})[0]"
     else:
         offset = str(imm)
@@ -200,7 +193,7 @@ def packet_load(e: Emitter, insn: Insn) -> None:
             low, _ = e.low32(insn[2])
             offset = f"({low} + {imm} & {M32} ^ {S32}) - {S32}"
         e.put(f"a = S.packet_load({offset}, {size})")
-        e.put(f"if a is None: {leave}")
+        e.put("if a is None: return 0, {}")
         text = "a"
-    e.set(0, text, TOP[size])
-    clobber(e, 0)
+    e.assign(0, text, TOP[size])
+    clobber(e)

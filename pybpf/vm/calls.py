@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..asm.opcodes import Call
-from .emit import SIGNED_RESULT, SURPRISE
+from .emit import NO_PACKET, SIGNED_RESULT, SURPRISE
 from .flow import helper_arity
 from .helpers.table import KFUNCS, MODELS, QUIET, VARIADIC, name_of
 from .memory import FRAME_SIZE
@@ -12,8 +12,8 @@ from .ranges import FULL, SLOTS
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..asm.insn import Insn
-    from .emit import Emitter
-    from .flow import Block
+    from .emit import Emitter, Value
+
 _CLEAN_RESULT = frozenset(
     [
         "map_lookup_elem",
@@ -31,39 +31,37 @@ _CALLS_BACK = frozenset(("loop", "for_each_map_elem", "user_ringbuf_drain"))
 _KFUNCS_CALL_BACK = frozenset(("bpf_throw", "bpf_rbtree_add_impl"))  # and what ends the program inside
 
 
-def clobber(e: Emitter, live: int) -> None:
+def clobber(e: Emitter) -> None:
     """r1 to r5 hold nothing after a call; those that the program reads all the same are emptied."""
     for reg in range(1, 6):
-        e.know(reg, None)
-        if live >> reg & 1:
+        if reg in e.texts:
+            e.forget(reg)
+        if e.live >> reg & 1:
+            e.release(reg)
             e.put(f"r{reg} = None")
+        e.state[reg] = None
 
 
-def call(e: Emitter, insn: Insn, block: Block) -> None:
+def call(e: Emitter, insn: Insn) -> None:
     kind, imm = insn[2], insn[4]
-    written, read = block.behind.get(e.slot, (0, 0))
-    live = block.live & ~written | read
     if kind == Call.LOCAL:
         local_call(e, e.slot + imm + 1)
     elif kind == Call.KFUNC:
         kfunc(e, insn)
     else:
         helper(e, imm)
-    clobber(e, live)
+    clobber(e)
 
 
-def arguments(e: Emitter, arity: int) -> list[str]:
-    if arity == VARIADIC:
-        for reg in (1, 2):
-            e.use(reg)
-        for reg in range(1, 6):
-            if e.state[reg] is not None:
-                e.clean(reg)
-        return [f"r{reg}" if e.state[reg] is not None else "0" for reg in range(1, 6)]
-    for reg in range(1, arity + 1):
+def arguments(e: Emitter, arity: int) -> str:
+    """The run and the arguments of a call as text."""
+    registers = range(1, 6) if arity == VARIADIC else range(1, arity + 1)
+    for reg in registers if arity != VARIADIC else (1, 2):
         e.use(reg)
-        e.clean(reg)
-    return [f"r{reg}" for reg in range(1, arity + 1)]
+    for reg in registers:
+        if e.state[reg] is not None:
+            e.clean(reg)
+    return ", ".join(["S", *(e.text(reg) if e.state[reg] is not None else "0" for reg in registers)])
 
 
 def helper(e: Emitter, number: int) -> None:
@@ -76,18 +74,15 @@ def helper(e: Emitter, number: int) -> None:
     if number == 1 and plain and lookup(e):
         return
     touches = any(e.state[r] is not None and e.state[r][0] == "f" for r in range(1, 6))
-    args = ", ".join(["S", *arguments(e, helper_arity(number))])
+    args = arguments(e, helper_arity(number))
     if name == "tail_call":
         e.put(f"a = H{number}({args})")
-        e.put("if a is None: S.insns = n + {}; return S.enter_tail(r1)")
-        e.put("r0 = a")
-        e.know(0, SIGNED_RESULT)
+        e.put(f"if a is None: S.insns += {{}}; return S.enter_tail({e.text(1)}), 0")
+        e.assign(0, "a", SIGNED_RESULT)
     elif name in _CALLS_BACK:
-        synchronised(e, f"r0 = H{number}({args})")
-        e.know(0, SIGNED_RESULT)
+        synchronised(e, f"H{number}({args})", SIGNED_RESULT)
     else:
-        e.put(f"r0 = H{number}({args})")
-        e.know(0, FULL if plain and name in _CLEAN_RESULT else SIGNED_RESULT)
+        e.assign(0, f"H{number}({args})", FULL if plain and name in _CLEAN_RESULT else SIGNED_RESULT)
     if touches or not plain or name not in QUIET:
         e.forget_stack()
     if not plain or name not in QUIET:
@@ -104,10 +99,7 @@ def lookup(e: Emitter) -> bool:
     if fast is None or not 0 <= start <= FRAME_SIZE - fast[0]:
         return False
     size, is_dict = fast
-    e.uses.add("S1")
-    e.put(f"r0 = L{map_[1]}(B{size}s(S1, {start})[0]{', 0' if is_dict else ''})")
-    e.uses.add(f"B{size}s")
-    e.know(0, FULL)
+    e.assign(0, f"L{map_[1]}(B{size}s(S1, {start})[0]{', 0' if is_dict else ''})", FULL)
     return True
 
 
@@ -120,19 +112,21 @@ def local_call(e: Emitter, target: int) -> None:
     for reg in range(1, 6):
         if e.state[reg] is not None:
             e.clean(reg)
-        args.append(f"r{reg}")
+        args.append(e.text(reg))
     e.calls.setdefault(target, []).append([e.state[reg] for reg in range(1, 6)])
-    synchronised(e, f"r0 = S.call(IMAGE, {target}, ({', '.join(args)}))")
-    e.know(0, FULL)
+    synchronised(e, f"S.call(IMAGE, {target}, ({', '.join(args)}))", FULL)
     e.forget_stack()
     packet_moved(e)
 
 
-def synchronised(e: Emitter, text: str) -> None:
-    """A call that executes program code: the count of instructions goes in and comes out."""
-    e.put("S.insns = n + {}")
-    e.put(text)
-    e.put("n = S.insns - {}")
+def synchronised(e: Emitter, text: str, value: Value) -> None:
+    """A call that executes program code: what was counted so far goes in, and counting begins anew."""
+    e.uses.add("n")
+    e.put("S.insns += {}")
+    e.assign(0, text, value)
+    e.put("n -= {}")
+    if e.loops:
+        e.put("B = S.budget - S.insns")
 
 
 def kfunc(e: Emitter, insn: Insn) -> None:
@@ -142,13 +136,11 @@ def kfunc(e: Emitter, insn: Insn) -> None:
         e.know(0, FULL)
         return
     arity = VARIADIC if name in e.shape.replaced else KFUNCS[name][0]
-    args = ", ".join(["S", *arguments(e, arity)])
-    text = f"r0 = H{e.slot}k({args})"
+    text = f"H{e.slot}k({arguments(e, arity)})"
     if name in _KFUNCS_CALL_BACK:
-        synchronised(e, text)
+        synchronised(e, text, SIGNED_RESULT)
     else:
-        e.put(text)
-    e.know(0, SIGNED_RESULT)
+        e.assign(0, text, SIGNED_RESULT)
     e.forget_stack()
     packet_moved(e)
 
@@ -161,5 +153,5 @@ def packet_moved(e: Emitter) -> None:
             e.state[reg] = FULL
     slots = e.state[SLOTS].items()
     e.state[SLOTS] = {at: (size, FULL if value[0] == "p" else value) for at, (size, value) in slots}
-    if "PL" in e.uses:
-        e.put("PK = S.ctx.packet.view; PL = len(PK)")
+    if e.shape.data != NO_PACKET:
+        e.put("PK = S.ctx.packet.view")

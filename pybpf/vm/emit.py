@@ -1,6 +1,6 @@
 """What is known about each register and stack slot while a block is written, and what follows for the text.
 
-Registers are Python locals `r0`..`r10` that hold unsigned 64-bit numbers.  What is known decides what has to be
+Registers are Python locals `r0`..`r9` that hold unsigned 64-bit numbers.  What is known decides what has to be
 written:
 
     None            may hold nothing: the first use checks
@@ -8,13 +8,16 @@ written:
     matters ("c", offset)   the context plus offset           ("f", offset)  the frame pointer plus offset
     ("p", offset)   the packet's data plus offset     ("m", slot)    the map that the wide load at `slot` names
 
+Python compiles a line in two microseconds and more, so what need not be written is not: a constant, or a copy of
+another register, has no local until one is needed (`texts` stands for it), and what nobody reads is left out.
+
 Whatever cannot be written plainly raises, and the interpreter takes over at that instruction (see `translate.py`).
 """
 
 from __future__ import annotations
 
 from ..asm.opcodes import Src
-from .memory import MASK32, MASK64
+from .memory import CTX, MASK32, MASK64
 from .ranges import FULL, SLOTS
 
 TYPE_CHECKING = False
@@ -23,8 +26,8 @@ if TYPE_CHECKING:
 
     Value = Any  # one of the forms above
     State = list[Any]  # r0..r10, and at index 11 what is known of stack slots: offset from r10 -> (size, value)
-    # Text, its slot, the instructions executed before it in this block, and the registers that are virtual there.
-    Line = tuple[str, int, int, "dict[int, Value] | None"]
+    # Where a line comes from: its slot, the instructions executed before it in its block, and `Emitter.texts` there.
+    Place = tuple[int, int, "dict[int, str]"]
 
 NO_PACKET = -2
 NOWHERE = -(1 << 40)  # the slot of text that belongs to no instruction
@@ -35,6 +38,7 @@ SIGNED_RESULT = (-S64, MASK64)
 SIZE = {0x00: 4, 0x08: 2, 0x10: 1, 0x18: 8}
 TOP = {1: (0, 0xFF), 2: (0, 0xFFFF), 4: (0, MASK32), 8: FULL}
 X = int(Src.X)
+NAMES = tuple(f"r{reg}" for reg in range(11))
 _LARGEST = 1 << 190  # dirty numbers are cut before they grow beyond this
 
 
@@ -72,35 +76,47 @@ class Emitter:
         self.promoted = promoted
         self.uses: set[str] = set()
         self.calls: dict[int, list[list[Value]]] = {}
-        self.lines: list[Line] = []
-        self.state: State = []
-        # Registers that hold a constant pointer (stack, map) which no text has needed yet: they have no local so far.
-        self.virtual: dict[int, Value] = {}
+        self.loops = False
+        self.begin([], False)
+
+    def begin(self, state: State, in_loop: bool) -> None:
+        """A new block, entered with `state`."""
+        self.lines: list[str] = []
+        self.places: list[Place] = []
+        self.state = state
+        self.in_loop = in_loop
+        # Expressions that stand for registers which have no local so far: a constant, or another register's local with
+        # a number added.  Never changed in place: lines remember it.
+        self.texts: dict[int, str] = {}
         self.dirty = 0  # registers beyond 64 bits, as a bit mask (bits may be stale)
-        self.copied = (-1, -1)  # (number of lines, register) after a plain copy into that register was written
         self.slot = 0
         self.count = 0
+        self.live = 0  # registers that are read behind this instruction
 
     def put(self, text: str) -> None:
-        self.lines.append((text, self.slot, self.count, self.virtual.copy() if self.virtual else None))
+        self.lines.append(text)
+        self.places.append((self.slot, self.count, self.texts))
 
-    def know(self, reg: int, value: Value, *, virtual: bool = False) -> None:
-        """From here on the register holds `value`; when `virtual`, without a local."""
-        self.state[reg] = value
-        if value is not None and (value is SIGNED_RESULT or self.dirty):
-            self.dirty |= 1 << reg
-        if virtual:
-            self.virtual[reg] = value
-        elif self.virtual:
-            self.virtual.pop(reg, None)
+    # --- reading registers ------------------------------------------------------------------------------
 
-    def real(self, reg: int) -> None:
-        """Give a virtual register its local."""
-        if reg in self.virtual:
-            kind, at = self.virtual.pop(reg)
-            self.put(
-                f"r{reg} = K{at}" if kind == "m" else f"r{reg} = r10 + {at}" if at >= 0 else f"r{reg} = r10 - {-at}"
-            )
+    def text(self, reg: int) -> str:
+        """A register as an operand; binds no looser than `+`."""
+        return self.texts.get(reg) or NAMES[reg]
+
+    def atom(self, reg: int) -> str:
+        """A register as an operand that binds tightly."""
+        text = self.texts.get(reg)
+        return NAMES[reg] if text is None else self.local(reg) if " " in text else text
+
+    def local(self, reg: int) -> str:
+        """Give a register its local; the name of it."""
+        if reg in self.texts:
+            self.put(f"r{reg} = {self.texts[reg]}")
+            self.forget(reg)
+        return NAMES[reg]
+
+    def forget(self, reg: int) -> None:
+        self.texts = {r: t for r, t in self.texts.items() if r != reg}
 
     def use(self, reg: int) -> Value:
         """The value of a register that is about to be read; one that may hold nothing is checked first."""
@@ -113,8 +129,6 @@ class Emitter:
     def number(self, reg: int) -> tuple[int, int]:
         """The range of a register that is about to be read as a number."""
         value = self.use(reg)
-        if reg in self.virtual:
-            self.real(reg)
         return FULL if type(value[0]) is str else value
 
     def clean(self, reg: int) -> tuple[int, int]:
@@ -130,16 +144,90 @@ class Emitter:
         """Text for the low 32 bits of a register, and their largest value."""
         low, high = self.number(reg)
         if low >= 0 and high <= MASK32:
-            return f"r{reg}", high
-        return f"(r{reg} & {M32})", MASK32
+            return self.text(reg), high
+        return f"({self.text(reg)} & {M32})", MASK32
+
+    # --- writing registers ------------------------------------------------------------------------------
+
+    def release(self, reg: int) -> None:
+        """The local of `reg` is about to change: what stands for others must not read it any more."""
+        name = NAMES[reg]
+        for other, text in self.texts.items():
+            if other == reg or text == name or text.startswith(name + " "):
+                if other != reg and self.live >> other & 1:
+                    self.local(other)
+                else:
+                    self.forget(other)
+
+    def stand(self, reg: int, text: str, value: Value) -> None:
+        """From here on `text` stands for the register, which holds `value`."""
+        if self.texts:
+            self.release(reg)
+        self.texts = {**self.texts, reg: text}
+        self.state[reg] = value
+
+    def know(self, reg: int, value: Value) -> None:
+        """The local of the register was written, or it holds nothing."""
+        self.state[reg] = value
+        if value is SIGNED_RESULT:
+            self.dirty |= 1 << reg
+
+    def assign(self, reg: int, text: str, value: Value) -> None:
+        """A register becomes `text`, which may raise."""
+        if self.texts:
+            self.release(reg)
+        self.put(f"r{reg}, = {text[:-3]}" if text[-4:] == ")[0]" else f"r{reg} = {text}")
+        self.state[reg] = value
+        if value is not None and (low := value[0]).__class__ is int and (low < 0 or value[1] > MASK64):
+            self.dirty |= 1 << reg
+
+    def set(self, reg: int, text: str, value: Value) -> None:
+        """A register becomes `text`, a mere calculation."""
+        if self.settled(reg, value):
+            self.assign(reg, text, value)
+            self.limit(reg, value)
+
+    def change(self, reg: int, operator: str, operand: str, value: Value) -> None:
+        """A register changes by a binary operation; `operand` binds no looser than `+`."""
+        text = self.texts.get(reg)
+        if text is not None:
+            self.set(reg, f"{text} {operator} {operand}", value)
+        elif self.settled(reg, value):
+            if self.texts:
+                self.release(reg)
+            self.put(f"r{reg} {operator}= {operand}")
+            self.state[reg] = value
+            self.limit(reg, value)
+
+    def settled(self, reg: int, value: Value) -> bool:
+        """Whether a calculated value has to be written; one that is a constant, or is not read, need not."""
+        low, high = value
+        if low == high:
+            constant = low & MASK64
+            self.stand(reg, str(constant), (constant, constant))
+            return False
+        if not self.live >> reg & 1:
+            if self.texts:
+                self.release(reg)
+            self.state[reg] = None
+            return False
+        return True
+
+    def limit(self, reg: int, value: Value) -> None:
+        low, high = value
+        if type(low) is int and (low < 0 or high > MASK64):
+            if high > _LARGEST or low < -_LARGEST:
+                self.put(f"r{reg} &= {M64}")
+                self.state[reg] = FULL
+            else:
+                self.dirty |= 1 << reg
 
     def settle(self, live: int) -> None:
         """Bring registers into their plain form at the end of a block, those that are still needed."""
-        for reg in list(self.virtual):
+        for reg in self.texts:
             if live >> reg & 1:
-                self.real(reg)
+                self.local(reg)
             else:
-                del self.virtual[reg]
                 self.state[reg] = None
         if not self.dirty:
             return
@@ -156,23 +244,6 @@ class Emitter:
                     self.state[reg] = FULL
                 else:
                     self.state[reg] = None
-
-    def set(self, reg: int, text: str, value: Value) -> None:
-        if self.virtual:
-            self.virtual.pop(reg, None)
-        if self.copied == (len(self.lines), reg) and text.startswith(f"r{reg} ") and text.count(f"r{reg}") == 1:
-            # `r3 = r1` followed by `r3 = r3 + 42` is one line.
-            text = self.lines.pop()[0].partition("= ")[2] + text[len(f"r{reg}") :]
-            self.copied = (-1, -1)  # once: a third operation would bind tighter, or looser, than the second
-        self.put(f"r{reg} = {text}")
-        low = value[0]
-        if type(low) is int and (low < 0 or value[1] > MASK64):
-            if value[1] > _LARGEST or low < -_LARGEST:
-                self.put(f"r{reg} &= {M64}")
-                value = FULL
-            else:
-                self.dirty |= 1 << reg
-        self.state[reg] = value
 
     def forget_stack(self) -> None:
         """What the stack holds may have changed."""

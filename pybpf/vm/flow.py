@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _JA, _JAL, _MAY_GOTO = Class.JMP | Jmp.JA, Class.JMP32 | Jmp.JA, Class.JMP | Jmp.JCOND
 _CLOBBERED = 0b111110
+_ALL = 0b11111111111
 _ARITY: dict[int, int] = {}
 
 
@@ -25,11 +26,11 @@ class Block:
 
     `fall` and `jump` are the first slots of the next blocks, None for none.  `broken` marks a block whose end runs
     out of the function: whoever gets there is sent to the interpreter, which raises the fault.  `live` are the registers
-    that are read behind the block, `written` those that it writes, `behind` what the rest of it writes, and reads first,
-    behind each call.
+    that are read behind the block; `behind`, for each instruction, those that the rest of the block writes, and reads
+    before.
     """
 
-    __slots__ = ("behind", "broken", "code", "fall", "first", "jump", "live", "next", "written")
+    __slots__ = ("behind", "broken", "code", "fall", "first", "jump", "live", "next")
 
     def __init__(self, first: int) -> None:
         self.first = first
@@ -38,8 +39,7 @@ class Block:
         self.jump: int | None = None
         self.broken: int | None = None
         self.live = 0
-        self.written = 0
-        self.behind: dict[int, tuple[int, int]] = {}
+        self.behind: list[tuple[int, int]] = []
         self.next: tuple[int, ...] = ()
 
 
@@ -205,19 +205,17 @@ def effect(insn: Insn) -> tuple[int, int]:
     return writes, reads
 
 
-def liveness(blocks: dict[int, Block], sequence: list[int]) -> None:
-    """Set `live`, `written` and `behind` of each block."""
-    if len(sequence) == 1 and all(insn[0] != CALL for _, insn in blocks[sequence[0]].code):
-        return
+def liveness(blocks: dict[int, Block], sequence: list[int]) -> int:
+    """Set `live` and `behind` of each block; gives the registers that are read from the first block on."""
     summary = {}
     for first in sequence:
         block = blocks[first]
         written = read = 0
-        for slot, insn in reversed(block.code):
+        behind = block.behind
+        for _, insn in reversed(block.code):
+            behind.append((written, read))
             role = _PLAIN.get(insn[0])
             if role is None:
-                if insn[0] == CALL:
-                    block.behind[slot] = (written, read)
                 writes, reads = effect(insn)
             else:
                 dst = 1 << insn[1]
@@ -225,7 +223,7 @@ def liveness(blocks: dict[int, Block], sequence: list[int]) -> None:
                 reads = (dst if role & 1 else 0) | (1 << insn[2] if role & 2 else 0)
             written |= writes
             read = read & ~writes | reads
-        block.written = written
+        behind.reverse()
         summary[first] = (written, read)
     entry = dict.fromkeys(sequence, 0)
     changed = True
@@ -233,14 +231,13 @@ def liveness(blocks: dict[int, Block], sequence: list[int]) -> None:
         changed = False
         for first in reversed(sequence):
             block = blocks[first]
-            live = 0
-            if block.fall is not None:
-                live |= entry[block.fall]
-            if block.jump is not None:
-                live |= entry[block.jump]
+            live = 0 if block.broken is None else _ALL  # the interpreter may go on anywhere
+            for target in block.next:
+                live |= entry[target]
             block.live = live
             written, read = summary[first]
             new = live & ~written | read
             if new != entry[first]:
                 entry[first] = new
                 changed = True
+    return entry[sequence[0]]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..source import Source
     from ..spec import ProgramSpec
     from .maps import OfflineMap
+    from .translate import Translated
 
 CALL = Class.JMP | Jmp.CALL
 EXIT = Class.JMP | Jmp.EXIT
@@ -70,7 +71,7 @@ class Image:
         self.refused = bool(self.arena_slots)  # they are interpreted
         self.surprises = 0
         self.sound: set[int] = set()  # slots of instructions that were found well formed
-        self.functions: dict[Any, dict[int, Callable[..., int]]] = {}
+        self.functions: dict[Any, dict[int, Translated]] = {}
 
     @property
     def loops(self) -> bool:

@@ -25,13 +25,14 @@ _COUNTED = (1 << 31) - 1
 class Changes:
     """What the blocks of a loop change: `registers` maps a number to how, `stored` are (offset, size) in the stack.
 
-    `wild` is set when the stack may change anywhere.
+    `wild` is set when the stack may change anywhere; `body` has their first slots.
     """
 
     def __init__(self) -> None:
         self.registers: dict[int, int] = {}
         self.stored: set[tuple[int, int]] = set()
         self.wild = False
+        self.body: set[int] = set()
 
     def add(self, block: Block) -> None:
         registers = self.registers
@@ -78,6 +79,7 @@ def heads(blocks: dict[int, Block], sequence: list[int], number: dict[int, int])
                 body.add(node)
                 todo.extend(before[node])
         changes = out[head] = Changes()
+        changes.body = body
         for node in body:
             changes.add(blocks[node])
     return out

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .helpers.table import Helper
     from .image import Image
     from .machine import VM
+    from .translate import Translated
 
     Visitor = Callable[[Image, int, Insn, "list[int | None]"], None]
 
@@ -119,7 +120,7 @@ class Run:
             memory[:] = ZEROS
             try:
                 if function is not None:
-                    r0 = function(self, top, _CONTEXT, None, None, None, None)
+                    r0 = function(self, _CONTEXT, None, None, None, None)
                 else:
                     r0 = execute(self, image, 0, [None, _CONTEXT, *[None] * 8, top])
             except Thrown as thrown:
@@ -127,21 +128,21 @@ class Run:
         return r0
 
     def _enter(self, image: Image, start: int, args: Sequence[int | None]) -> int:
-        top = self.frame.top
         function = self._function(image, start)
         if function is not None:
-            return function(self, top, *args)
-        return execute(self, image, start, [None, *args, *[None] * (9 - len(args)), top])
+            return function(self, *args)
+        return execute(self, image, start, [None, *args, *[None] * (9 - len(args)), self.frame.top])
 
-    def _function(self, image: Image, start: int) -> Callable[..., int] | None:
+    def _function(self, image: Image, start: int) -> Translated | None:
         """The translated form of a function, None where the interpreter shall run it."""
-        functions = image.functions.get(self.shape)
+        key = (self.shape, self.frame.window)
+        functions = image.functions.get(key)
         if functions is None or image.refused:
             if self.visit is not None or image.refused or not self.vm.translates(image):
                 return None
             from .translate import functions_of
 
-            functions = image.functions[self.shape] = functions_of(self, image)
+            functions = image.functions[key] = functions_of(self, image)
         return functions.get(start) if self.visit is None else None
 
     def callback(self, address: int, *args: int) -> int:

@@ -7,26 +7,33 @@ code becomes a loop around a tree of tests on `pc` instead.
 
 from __future__ import annotations
 
+from bisect import bisect_right
+
 from .emit import NOWHERE, Emitter
 from .flow import blocks_of, dominators, liveness, order
 from .loops import guess, heads
 from .memory import FRAME_SIZE
 from .ranges import join, refined, widen
-from .text import block as write_block
+from .text import write_block
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .emit import Line, Shape, State, Value
+    from .emit import Place, Shape, State, Value
     from .flow import Block
     from .image import Image
 
 _MAX_NESTING = 17  # Python allows 20 loops and tries inside one another
 _MAX_INDENT = 80
-_BODY = 2  # columns that the body of a function is indented by
+_BODY = 1  # columns that the body of a function is indented by
 _FEW = 4  # ways into a join that ends an `if`: long chains would be indented ever deeper
 _SWEEPS = 8
 _SHORT = 4  # instructions of a block that ends the program and is repeated rather than jumped to
-
+_PROLOGUE = {
+    "CB": "CB = S.ctx.data",
+    "CP": "CP = S.ctx.pointers",
+    "PK": "PK = S.ctx.packet.view",
+    "B": "B = S.budget - S.insns",
+}
 
 _ENTER, _ELSE, _FALLS, _CLOSE = range(4)
 
@@ -36,62 +43,65 @@ class _TooDeepError(Exception):
 
 
 class Text:
-    """Lines of Python, and for each its slot and how many instructions were executed since `n` was brought up to date.
+    """Lines of Python, and where they come from.
 
-    `virtual` has the registers that have no local at a line, where there are any.
+    `origins` are (first line, instructions executed between `n` and there, places): the lines from the first one on
+    have these places, and what follows behind them has none.
     """
 
     def __init__(self) -> None:
         self.lines: list[str] = []
-        self.slots: list[int] = []
-        self.counts: list[int] = []
-        self.virtual: dict[int, dict[int, Value]] = {}
+        self.origins: list[tuple[int, int, list[Place]]] = []
 
-    def put(self, line: str, slot: int = NOWHERE, count: int = 0) -> None:
+    def put(self, line: str) -> None:
         self.lines.append(line)
-        self.slots.append(slot)
-        self.counts.append(count)
 
-    def extend(self, other: Text) -> None:
-        if other.virtual:
-            begin = len(self.lines)
-            self.virtual.update((begin + line, registers) for line, registers in other.virtual.items())
-        self.lines += other.lines
-        self.slots += other.slots
-        self.counts += other.counts
+    def place_of(self, line: int) -> Place:
+        """Where a line comes from; its count is from the last time on that `n` was brought up to date."""
+        at = bisect_right(self.origins, line, key=_first) - 1
+        if at >= 0:
+            first, pending, places = self.origins[at]
+            if line - first < len(places):
+                slot, count, texts = places[line - first]
+                return slot, pending + count, texts
+        return NOWHERE, 0, {}
+
+
+def _first(origin: tuple[int, int, list[Place]]) -> int:
+    return origin[0]
 
 
 class Function:
-    """A translated function: the `text` of its body, and what is known of it.
+    """A function that is being translated.
 
-    `promoted` are the stack slots that are locals, `uses` the names that its text takes for granted, `calls` what it
-    passes to other functions.
+    `parameters` is how many of r1 to r5 it reads, `promoted` are the stack slots that are locals, `uses` the names
+    that its text takes for granted, `calls` what it passes to other functions.
     """
 
-    def __init__(self, text: Text, emitter: Emitter) -> None:
-        self.text = text
-        self.promoted = emitter.promoted or {}
+    def __init__(self, image: Image, start: int, shape: Shape, arguments: list[Value]) -> None:
+        self.start = start
+        self.blocks = blocks_of(image, start, image.end_of(start))
+        self.sequence = order(self.blocks, start)
+        self.parameters = max((liveness(self.blocks, self.sequence) & 0b111110).bit_length() - 1, 0)
+        promoted = _promotable(self.blocks)
+        self.promoted = promoted or {}
+        slots = {at: (size, (0, 0)) for at, size in self.promoted.items()}
+        entry: State = [None, *arguments, None, None, None, None, ("f", 0), slots]
+        emitter = Emitter(shape, image.starts, promoted)
+        self.texts = _flow(emitter, self.blocks, self.sequence, entry)
         self.uses = emitter.uses
         self.calls = emitter.calls
 
-
-def write(image: Image, start: int, shape: Shape, arguments: list[Value]) -> Function:
-    """Translate the function that begins at slot `start`; `arguments` is what is known of r1 to r5."""
-    blocks = blocks_of(image, start, image.end_of(start))
-    sequence = order(blocks, start)
-    liveness(blocks, sequence)
-    promoted = _promotable(blocks)
-    emitter = Emitter(shape, image.starts, promoted)
-    slots = {at: (size, (0, 0)) for at, size in promoted.items()} if promoted else {}
-    entry: State = [None, *arguments, None, None, None, None, ("f", 0), slots]
-    texts = _flow(emitter, blocks, sequence, entry)
-    text = Text()
-    try:
-        _Writer(text, emitter.uses, blocks, sequence, texts).structured()
-    except _TooDeepError:
-        text = Text()
-        _Writer(text, emitter.uses, blocks, sequence, texts).flat()
-    return Function(text, emitter)
+    def write(self, out: Text) -> None:
+        """Append the function to a module."""
+        begin, origins = len(out.lines), len(out.origins)
+        uses = self.uses.copy()
+        try:
+            _Writer(out, self).structured()
+        except _TooDeepError:
+            del out.lines[begin:], out.origins[origins:]
+            self.uses = uses
+            _Writer(out, self).flat()
 
 
 def _promotable(blocks: dict[int, Block]) -> dict[int, int] | None:
@@ -126,15 +136,18 @@ def _promotable(blocks: dict[int, Block]) -> dict[int, int] | None:
 
 
 class _Written:
-    """A written block: its lines, the condition of its jump, and how many instructions it counts."""
+    """A written block: its lines and their places, the condition of its jump, and how many instructions it counts."""
 
-    __slots__ = ("condition", "count", "lines", "state")
+    __slots__ = ("condition", "count", "lines", "places", "state")
 
-    def __init__(self, lines: list[Line], condition: str, count: int, state: State) -> None:
-        self.lines = lines
-        self.condition = condition
-        self.count = count
-        self.state = state
+    def __init__(self, emitter: Emitter, block: Block) -> None:
+        self.condition = write_block(emitter, block)
+        self.count = len(block.code)
+        self.lines = emitter.lines
+        self.places = emitter.places
+        self.state = emitter.state
+        if self.condition:
+            self.places.append((emitter.slot, emitter.count, emitter.texts))
 
 
 def _flow(emitter: Emitter, blocks: dict[int, Block], sequence: list[int], entry: State) -> dict[int, _Written]:
@@ -142,6 +155,8 @@ def _flow(emitter: Emitter, blocks: dict[int, Block], sequence: list[int], entry
     number = {first: i for i, first in enumerate(sequence)}
     start = sequence[0]
     loops = heads(blocks, sequence, number)
+    inside: set[int] = set().union(*(changes.body for changes in loops.values()))
+    emitter.loops = bool(loops)
     around: dict[int, State] = {}  # what may come back to the beginning of a loop
     texts: dict[int, _Written] = {}
     states: dict[int, State] = {}
@@ -159,8 +174,8 @@ def _flow(emitter: Emitter, blocks: dict[int, Block], sequence: list[int], entry
             block = blocks[first]
             if first not in texts or states[first] != state:
                 states[first] = state
-                condition, after = write_block(emitter, block, state.copy())
-                texts[first] = _Written(emitter.lines, condition, emitter.count, after)
+                emitter.begin(state.copy(), first in inside)
+                texts[first] = _Written(emitter, block)
             text = texts[first]
             last = block.code[-1][1] if text.condition else None
             for target, taken in ((block.fall, False), (block.jump, True)):
@@ -195,18 +210,13 @@ class _Frame:
 
 
 class _Writer:
-    def __init__(
-        self,
-        out: Text,
-        uses: set[str],
-        blocks: dict[int, Block],
-        sequence: list[int],
-        texts: dict[int, _Written],
-    ) -> None:
+    def __init__(self, out: Text, function: Function) -> None:
         self.out = out
-        self.uses = uses
-        self.blocks = blocks
-        self.texts = texts
+        self.function = function
+        self.uses = function.uses
+        self.blocks = blocks = function.blocks
+        self.texts = function.texts
+        sequence = function.sequence
         self.short = {
             f for f in sequence[1:] if not blocks[f].next and len(blocks[f].code) <= _SHORT and blocks[f].broken is None
         }
@@ -215,9 +225,25 @@ class _Writer:
         self.frames: list[_Frame] = []
         self.indent = _BODY
         self.falls = False
+        self.counter = ""
 
-    def put(self, text: str, slot: int = NOWHERE, count: int = 0) -> None:
-        self.out.put(" " * self.indent + text, slot, count)
+    def put(self, text: str) -> None:
+        self.out.lines.append(" " * self.indent + text)
+
+    def begin(self, counts: bool) -> None:
+        """The head of the function; `counts` tells whether there is an `n` for instructions executed."""
+        uses, function = self.uses, self.function
+        self.counter = "n + " if counts else ""
+        parameters = "".join(f", r{reg}" for reg in range(1, function.parameters + 1))
+        self.out.put(f"def f{function.start}(S{parameters}):")
+        self.counted = len(self.out.lines)  # where the line is that gains `x = None` at need
+        if counts:
+            self.put("n = 0")
+        for name, line in _PROLOGUE.items():
+            if name in uses:
+                self.put(line)
+        if function.promoted:
+            self.put(" = ".join(f"s{-at}" for at in function.promoted) + " = 0")
 
     # --- structured ------------------------------------------------------------------------------------
 
@@ -247,6 +273,9 @@ class _Writer:
                 if forward[first] > 1:
                     self.joins[idom[first]].append(first)
             self.ifs = {first for first in self.merges if forward[first] <= _FEW} - self.jumped_over()
+        if self.loops:
+            self.uses.add("B")
+        self.begin(bool(self.merges or self.loops or "n" in self.uses))
         self.write()
 
     def jumped_over(self) -> set[int]:
@@ -329,7 +358,7 @@ class _Writer:
         pending += text.count
         if text.condition:
             assert block.jump is not None
-            self.put(f"if {text.condition}:", block.code[-1][0], pending - 1)
+            self.put(f"if {text.condition}:")
             todo.append((_ELSE, node, pending, self.indent))
             self.indent += 1
             self.branch(todo, node, block.jump, pending)
@@ -360,14 +389,17 @@ class _Writer:
 
     def copy(self, text: _Written, pending: int) -> None:
         room = " " * self.indent
-        out = self.out
-        lines, slots, counts = out.lines, out.slots, out.counts
-        for line, slot, count, virtual in text.lines:
-            if virtual:
-                out.virtual[len(lines)] = virtual
-            lines.append(room + (line.replace("{}", str(pending + count + 1)) if "{" in line else line))
-            slots.append(slot)
-            counts.append(pending + count)
+        lines = self.out.lines
+        self.out.origins.append((len(lines), pending, text.places))
+        for at, line in enumerate(text.lines):
+            lines.append(
+                room
+                + (line.replace("{}", f"{self.counter}{pending + text.places[at][1] + 1}") if "{" in line else line)
+            )
+
+    def put_budget(self, slot: int) -> None:
+        self.out.origins.append((len(self.out.lines), 0, [(slot, 0, {})]))
+        self.put("if n > B: OVER(S, n)")
 
     def branch(self, todo: list[tuple[int, int, int, int]], source: int, target: int, pending: int) -> None:
         """Go on at `target`."""
@@ -385,7 +417,7 @@ class _Writer:
             self.falls = True
             return
         if back:
-            self.put("if n > S.budget: OVER(S, n)", self.blocks[target].first)
+            self.put_budget(self.blocks[target].first)
         frame = self.frames[-1]
         if frame.node == target and frame.loop == back:
             self.put("continue" if back else "break")
@@ -395,7 +427,7 @@ class _Writer:
             if outer.node == target and outer.loop == back:
                 break
         frame.escapes.add(target)
-        self.uses.add("x")
+        self.out.lines[self.counted] = " n = 0; x = None"
         self.put(f"x = {target}")
         self.put("break")
 
@@ -406,10 +438,12 @@ class _Writer:
         self.short = set()
         nodes = list(self.texts)
         self.number = {first: i for i, first in enumerate(nodes)}
+        self.uses.add("B")
+        self.begin(True)
         self.put("pc = 0")
         self.put("while True:")
         self.indent += 1
-        self.put("if n > S.budget: OVER(S, n)")
+        self.put("if n > B: OVER(S, n)")
         self.choose(nodes, 0, len(nodes))
 
     def choose(self, nodes: list[int], low: int, high: int) -> None:
@@ -429,15 +463,13 @@ class _Writer:
         self.copy(text, 0)
         if not block.next:
             return
-        self.put(f"n += {text.count}", block.code[-1][0])
         if text.condition:
             assert block.jump is not None
             assert block.fall is not None
-            self.put(
-                f"pc = {self.number[block.jump]} if {text.condition} else {self.number[block.fall]}", block.code[-1][0]
-            )
+            self.put(f"pc = {self.number[block.jump]} if {text.condition} else {self.number[block.fall]}")
         else:
             self.put(f"pc = {self.number[block.next[0]]}")
+        self.put(f"n += {text.count}")
 
 
 def _dominates(idom: dict[int, int], a: int, b: int) -> bool:

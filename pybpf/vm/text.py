@@ -11,8 +11,10 @@ from .isa import defect
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..asm.insn import Insn
-    from .emit import Emitter, State
+    from .emit import Emitter
     from .flow import Block
 
 _SOUND: set[tuple[int, ...]] = set()
@@ -28,49 +30,41 @@ def _sound(insn: Insn) -> bool:
     return True
 
 
-def block(e: Emitter, block: Block, state: State) -> tuple[str, State]:
-    """Write a block that is entered with `state`; gives the condition of its jump ("" for none) and the state
-    behind it.
+def leave(e: Emitter, insn: Insn) -> None:
+    e.use(0)
+    e.clean(0)
+    e.put(f"return {e.text(0)}, {{}}")
 
-    The text is in `lines` afterwards.
+
+_BY_CLASS: tuple[Callable[[Emitter, Insn], object] | None, ...] = (
+    access.packet_load, access.load, access.store_number, access.store_register,
+    arithmetic.alu32, None, None, arithmetic.alu64,
+)  # fmt: skip
+# opcode -> what writes it; None for a jump.
+_WRITERS = [_BY_CLASS[opcode & 7] for opcode in range(256)]
+_WRITERS[LD_IMM64], _WRITERS[CALL], _WRITERS[EXIT] = arithmetic.wide, call, leave
+
+
+def write_block(e: Emitter, block: Block) -> str:
+    """Write a block that the emitter has begun; gives the condition of its jump, "" for none.
+
+    The text is in `lines` afterwards, and what is known behind it in `state`.
     """
-    e.lines = []
-    e.virtual = {}
-    e.dirty = 0
-    e.copied = (-1, -1)
-    e.state = state
     condition = ""
+    live = block.live
     count = 0
-    for slot, insn in block.code:
-        e.slot, e.count = slot, count
+    for (slot, insn), (written, read) in zip(block.code, block.behind, strict=True):
+        e.slot, e.count, e.live = slot, count, live & ~written | read
         count += 1
-        cls = insn[0] & 7
         if insn not in _SOUND and not _sound(insn):
             e.put(SURPRISE)
-        elif cls == 7:
-            arithmetic.alu64(e, insn)
-        elif cls == 4:
-            arithmetic.alu32(e, insn)
-        elif cls == 1:
-            access.load(e, insn)
-        elif cls == 3:
-            access.store_register(e, insn)
-        elif cls == 2:
-            access.store_number(e, insn)
-        elif cls == 0:
-            arithmetic.wide(e, insn) if insn[0] == LD_IMM64 else access.packet_load(e, insn)
-        elif insn[0] == CALL:
-            call(e, insn, block)
-        elif insn[0] == EXIT:
-            e.use(0)
-            e.clean(0)
-            e.put("S.insns = n + {}")
-            e.put("return r0")
+        elif (writer := _WRITERS[insn[0]]) is not None:
+            writer(e, insn)
         else:
             condition = arithmetic.jump(e, insn)
     if block.broken is not None:
         e.slot, e.count = block.broken, count
         e.put(SURPRISE)
-    e.count = count
-    e.settle(block.live)
-    return condition, e.state
+    e.live = live
+    e.settle(live)
+    return condition

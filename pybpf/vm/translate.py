@@ -8,11 +8,9 @@ interpreter goes on from that very instruction: it either raises the fault or do
 from __future__ import annotations
 
 import struct
-import sys
-from functools import partial
 
 from ..errors import VmFault
-from .emit import NOWHERE, Shape
+from .emit import NAMES, NOWHERE, Shape
 from .helpers import find_kfunc
 from .image import CALL
 from .interp import execute
@@ -22,7 +20,8 @@ from .maps.array import Array
 from .maps.hash import Hash
 from .memory import CTX, FRAME_SIZE, MASK64
 from .ranges import FULL
-from .structure import Text, write
+from .structure import Function, Text
+from .windows import accessors, raised_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,28 +43,17 @@ for _size, _letter in ((2, "H"), (4, "I"), (8, "Q")):
     _STRUCTS[f"U{_size}"] = struct.Struct(f"<{_letter}").unpack_from
     _STRUCTS[f"P{_size}"] = struct.Struct(f"<{_letter}").pack_into
     _STRUCTS[f"B{_size}"] = struct.Struct(f">{_letter}").unpack_from
-_PROLOGUE = {
-    "CB": "CB = S.ctx.data",
-    "CP": "CP = S.ctx.pointers",
-    "PL": "PK = S.ctx.packet.view; PL = len(PK)",
-    "x": "x = None",
-    "S1": "S1 = S.frame.bytes",
-    "S2": "S2 = S.frame.halves",
-    "S4": "S4 = S.frame.words",
-    "S8": "S8 = S.frame.doubles",
-}
 
 
 class Module:
-    """A program's translation: the compiled source, and where its lines come from."""
+    """A program's translation: the compiled source, where its lines come from, and its functions by first slot."""
 
-    def __init__(self, code: CodeType, source: str, text: Text, promoted: dict[int, dict[int, int]]) -> None:
+    def __init__(self, code: CodeType, source: str, text: Text, functions: dict[int, Function]) -> None:
         self.code = code
         self.source = source
-        self.slots = text.slots
-        self.counts = text.counts
-        self.virtual = text.virtual
-        self.promoted = promoted
+        self.text = text
+        self.promoted = {start: function.promoted for start, function in functions.items()}
+        self.parameters = {start: function.parameters for start, function in functions.items()}
 
 
 def module_of(run: Run, image: Image) -> Module:
@@ -93,12 +81,11 @@ def translate(image: Image, shape: Shape) -> Module:
 
 def _compile(image: Image, shape: Shape) -> Module:
     text = Text()
-    put = text.put
-    promoted: dict[int, dict[int, int]] = {}
+    functions: dict[int, Function] = {}
     known: dict[int, list[Any]] = {0: [("c", 0), None, None, None, None]}
     for start in _callers_first(image):
         # What every caller in this program passes; functions that are called back from helpers get numbers.
-        function = write(image, start, shape, known.get(start, [FULL] * 5))
+        function = functions[start] = Function(image, start, shape, known.get(start, [FULL] * 5))
         for target, calls in function.calls.items():
             for args in calls:
                 merged = known.get(target)
@@ -106,19 +93,9 @@ def _compile(image: Image, shape: Shape) -> Module:
                 known[target] = (
                     now if merged is None else [a if a == b else None for a, b in zip(merged, now, strict=True)]
                 )
-        promoted[start] = function.promoted
-        put(f"def f{start}(S, r10, r1, r2, r3, r4, r5):")
-        put(" n = S.insns")
-        for name, line in _PROLOGUE.items():
-            if name in function.uses:
-                put(" " + line)
-        if function.promoted:
-            put(" " + " = ".join(f"s{-at}" for at in function.promoted) + " = 0")
-        put(" try:")
-        text.extend(function.text)
-        put(f" except SURPRISES: return SURPRISE(S, {start})")
+        function.write(text)
     source = "\n".join(text.lines) + "\n"
-    return Module(compile(source, f"<translation of {image.name}>", "exec"), source, text, promoted)
+    return Module(compile(source, f"<translation of {image.name}>", "exec"), source, text, functions)
 
 
 def _callers_first(image: Image) -> list[int]:
@@ -143,22 +120,29 @@ def _callers_first(image: Image) -> list[int]:
     return out
 
 
-def functions_of(run: Run, image: Image) -> dict[int, Callable[..., int]]:
-    """The functions of a program for one machine: its constants, maps and helpers are the globals of the module."""
+def functions_of(run: Run, image: Image) -> dict[int, Translated]:
+    """The functions of a program for one machine and depth of calls: its constants, maps, helpers and the frame are
+    the globals of the module.
+    """
     vm = run.vm
     module = module_of(run, image)
+    frame = run.frame
     names: dict[str, Any] = {
         **_STRUCTS,
+        **accessors(vm.mem),
         "W": vm.mem.readable,
         "WW": vm.mem.writable,
         "IMAGE": image,
-        "SURPRISE": partial(surprise, image, module),
-        "SURPRISES": SURPRISES,
         "AT": _atomic,
         "OVER": _over,
         "FB": int.from_bytes,
         "SD": SIGNED_ALU[0x30],
         "SM": SIGNED_ALU[0x90],
+        "r10": frame.top,
+        "S1": frame.bytes,
+        "S2": frame.halves,
+        "S4": frame.words,
+        "S8": frame.doubles,
     }
     names.update((f"K{slot}", value) for slot, value in image.constants.items())
     names.update((f"V{slot}", name) for slot, name in image.variables.items())
@@ -173,7 +157,7 @@ def functions_of(run: Run, image: Image) -> dict[int, Callable[..., int]]:
         elif insn[2] == 2 and f"H{slot}k(" in module.source and insn.symbol is not None:
             names[f"H{slot}k"] = find_kfunc(insn.symbol, vm.replaced).call
     exec(module.code, names)
-    return {start: names[f"f{start}"] for start in image.starts}
+    return {start: Translated(image, module, start, names[f"f{start}"]) for start in image.starts}
 
 
 def _fast(found: OfflineMap) -> tuple[int, bool] | None:
@@ -185,36 +169,60 @@ def _fast(found: OfflineMap) -> tuple[int, bool] | None:
     return None
 
 
-def surprise(image: Image, module: Module, run: Run, start: int) -> int:
-    """Go on in the interpreter where a translated function raised.
+class Translated:
+    """A translated function as a run enters it."""
 
-    What comes from inside a helper passes through; a fault from there learns its instruction.
-    """
-    _, error, trace = sys.exc_info()
-    assert error is not None
-    assert trace is not None
-    line = trace.tb_lineno - 1
-    slot, count, virtual = module.slots[line], module.counts[line], module.virtual.get(line)
-    if isinstance(error, VmFault) and error.insn is None:
-        error.insn, error.source = slot, image.source(slot)
-    if trace.tb_next is not None or slot == NOWHERE or isinstance(error, VmFault):
-        raise error
-    names = trace.tb_frame.f_locals
-    regs = [None if (value := names.get(f"r{i}")) is None else value & MASK64 for i in range(11)]
-    for reg, (kind, at) in (virtual or {}).items():
-        regs[reg] = image.constants[at] if kind == "m" else names["r10"] + at
-    run.insns = names["n"] + count
-    stack = run.frame.bytes
-    for at, size in module.promoted[start].items():
-        stack[FRAME_SIZE + at : FRAME_SIZE + at + size] = names[f"s{-at}"].to_bytes(size, "little")
-    image.surprises += 1
-    if image.surprises > _PATIENCE:
-        image.refused = True
-    return execute(run, image, slot, regs)
+    __slots__ = ("function", "image", "module", "parameters", "start")
+
+    def __init__(self, image: Image, module: Module, start: int, function: Callable[..., tuple[int, int]]) -> None:
+        self.image = image
+        self.module = module
+        self.start = start
+        self.function = function
+        self.parameters = module.parameters[start]
+
+    def __call__(self, run: Run, *args: int | None) -> int:
+        """Run it; r0.  `args` are r1 to r5."""
+        try:
+            r0, insns = self.function(run, *args[: self.parameters])
+        except SURPRISES as error:
+            return self.surprise(run, error)
+        run.insns += insns
+        return r0
+
+    def surprise(self, run: Run, error: Exception) -> int:
+        """Go on in the interpreter where the function raised.
+
+        What comes from inside a helper passes through; a fault from there learns its instruction.
+        """
+        image = self.image
+        assert error.__traceback__ is not None
+        trace = error.__traceback__.tb_next
+        assert trace is not None
+        slot, count, texts = self.module.text.place_of(trace.tb_lineno - 1)
+        if isinstance(error, VmFault) and error.insn is None:
+            error.insn, error.source = slot, image.source(slot)
+        inside = trace.tb_next is not None and not raised_in(trace.tb_next)
+        if inside or slot == NOWHERE or isinstance(error, VmFault):
+            raise error
+        frame = trace.tb_frame
+        names = frame.f_locals
+        regs = [None if (value := names.get(name)) is None else value & MASK64 for name in NAMES]
+        regs[10] = run.frame.top
+        for reg, expression in texts.items():
+            regs[reg] = eval(expression, frame.f_globals, names)
+        run.insns += names.get("n", 0) + count
+        stack = run.frame.bytes
+        for at, size in self.module.promoted[self.start].items():
+            stack[FRAME_SIZE + at : FRAME_SIZE + at + size] = names[f"s{-at}"].to_bytes(size, "little")
+        image.surprises += 1
+        if image.surprises > _PATIENCE:
+            image.refused = True
+        return execute(run, image, slot, regs)
 
 
 def _over(run: Run, insns: int) -> None:
-    run.insns = insns
+    run.insns += insns
     raise run.out_of_budget()
 
 
