@@ -17,7 +17,7 @@ Whatever cannot be written plainly raises, and the interpreter takes over at tha
 from __future__ import annotations
 
 from ..asm.opcodes import Src
-from .memory import CTX, MASK32, MASK64
+from .memory import MASK32, MASK64
 from .ranges import FULL, SLOTS
 
 TYPE_CHECKING = False

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..source import Source
     from ..spec import ProgramSpec
     from .maps import OfflineMap
-    from .translate import Translated
+    from .translate import Entry
 
 CALL = Class.JMP | Jmp.CALL
 EXIT = Class.JMP | Jmp.EXIT
@@ -71,7 +71,7 @@ class Image:
         self.refused = bool(self.arena_slots)  # they are interpreted
         self.surprises = 0
         self.sound: set[int] = set()  # slots of instructions that were found well formed
-        self.functions: dict[Any, dict[int, Translated]] = {}
+        self.functions: dict[Any, dict[int, Entry]] = {}
 
     @property
     def loops(self) -> bool:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .helpers.table import Helper
     from .image import Image
     from .machine import VM
-    from .translate import Translated
+    from .translate import Entry
 
     Visitor = Callable[[Image, int, Insn, "list[int | None]"], None]
 
@@ -133,7 +133,7 @@ class Run:
             return function(self, *args)
         return execute(self, image, start, [None, *args, *[None] * (9 - len(args)), self.frame.top])
 
-    def _function(self, image: Image, start: int) -> Translated | None:
+    def _function(self, image: Image, start: int) -> Entry | None:
         """The translated form of a function, None where the interpreter shall run it."""
         key = (self.shape, self.frame.window)
         functions = image.functions.get(key)

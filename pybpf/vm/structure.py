@@ -74,7 +74,7 @@ def _first(origin: tuple[int, int, list[Place]]) -> int:
 class Function:
     """A function that is being translated.
 
-    `parameters` is how many of r1 to r5 it reads, `promoted` are the stack slots that are locals, `uses` the names
+    `parameters` is how many of r1 to r5 it takes, `promoted` are the stack slots that are locals, `uses` the names
     that its text takes for granted, `calls` what it passes to other functions.
     """
 
@@ -82,7 +82,7 @@ class Function:
         self.start = start
         self.blocks = blocks_of(image, start, image.end_of(start))
         self.sequence = order(self.blocks, start)
-        self.parameters = max((liveness(self.blocks, self.sequence) & 0b111110).bit_length() - 1, 0)
+        self.parameters = 5 if liveness(self.blocks, self.sequence) & 0b111100 else 1
         promoted = _promotable(self.blocks)
         self.promoted = promoted or {}
         slots = {at: (size, (0, 0)) for at, size in self.promoted.items()}

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from .image import Image
     from .run import Run
 
+    Entry = Callable[..., int]
+
 SURPRISES = (LookupError, struct.error, ValueError, TypeError, NameError, AttributeError, OverflowError, VmFault)
 _CACHE: dict[Any, Module] = {}
 _CACHE_SIZE = 256
@@ -52,8 +54,7 @@ class Module:
         self.code = code
         self.source = source
         self.text = text
-        self.promoted = {start: function.promoted for start, function in functions.items()}
-        self.parameters = {start: function.parameters for start, function in functions.items()}
+        self.functions = functions
 
 
 def module_of(run: Run, image: Image) -> Module:
@@ -120,7 +121,7 @@ def _callers_first(image: Image) -> list[int]:
     return out
 
 
-def functions_of(run: Run, image: Image) -> dict[int, Translated]:
+def functions_of(run: Run, image: Image) -> dict[int, Entry]:
     """The functions of a program for one machine and depth of calls: its constants, maps, helpers and the frame are
     the globals of the module.
     """
@@ -157,7 +158,7 @@ def functions_of(run: Run, image: Image) -> dict[int, Translated]:
         elif insn[2] == 2 and f"H{slot}k(" in module.source and insn.symbol is not None:
             names[f"H{slot}k"] = find_kfunc(insn.symbol, vm.replaced).call
     exec(module.code, names)
-    return {start: Translated(image, module, start, names[f"f{start}"]) for start in image.starts}
+    return {start: entry(image, module, start, names[f"f{start}"]) for start in image.starts}
 
 
 def _fast(found: OfflineMap) -> tuple[int, bool] | None:
@@ -169,56 +170,61 @@ def _fast(found: OfflineMap) -> tuple[int, bool] | None:
     return None
 
 
-class Translated:
-    """A translated function as a run enters it."""
+def entry(image: Image, module: Module, start: int, function: Callable[..., tuple[int, int]]) -> Entry:
+    """A translated function as a run enters it, with r1 to r5.
 
-    __slots__ = ("function", "image", "module", "parameters", "start")
+    This is where what it raises arrives: the interpreter goes on from there.
+    """
+    if module.functions[start].parameters == 1:  # most programs: every argument costs
 
-    def __init__(self, image: Image, module: Module, start: int, function: Callable[..., tuple[int, int]]) -> None:
-        self.image = image
-        self.module = module
-        self.start = start
-        self.function = function
-        self.parameters = module.parameters[start]
+        def enter(run: Run, r1: int, r2: Any, r3: Any, r4: Any, r5: Any) -> int:
+            try:
+                r0, insns = function(run, r1)
+            except SURPRISES as error:
+                return surprise(run, image, module, start, error)
+            run.insns += insns
+            return r0
+    else:
 
-    def __call__(self, run: Run, *args: int | None) -> int:
-        """Run it; r0.  `args` are r1 to r5."""
-        try:
-            r0, insns = self.function(run, *args[: self.parameters])
-        except SURPRISES as error:
-            return self.surprise(run, error)
-        run.insns += insns
-        return r0
+        def enter(run: Run, r1: int, r2: Any, r3: Any, r4: Any, r5: Any) -> int:
+            try:
+                r0, insns = function(run, r1, r2, r3, r4, r5)
+            except SURPRISES as error:
+                return surprise(run, image, module, start, error)
+            run.insns += insns
+            return r0
 
-    def surprise(self, run: Run, error: Exception) -> int:
-        """Go on in the interpreter where the function raised.
+    return enter
 
-        What comes from inside a helper passes through; a fault from there learns its instruction.
-        """
-        image = self.image
-        assert error.__traceback__ is not None
-        trace = error.__traceback__.tb_next
-        assert trace is not None
-        slot, count, texts = self.module.text.place_of(trace.tb_lineno - 1)
-        if isinstance(error, VmFault) and error.insn is None:
-            error.insn, error.source = slot, image.source(slot)
-        inside = trace.tb_next is not None and not raised_in(trace.tb_next)
-        if inside or slot == NOWHERE or isinstance(error, VmFault):
-            raise error
-        frame = trace.tb_frame
-        names = frame.f_locals
-        regs = [None if (value := names.get(name)) is None else value & MASK64 for name in NAMES]
-        regs[10] = run.frame.top
-        for reg, expression in texts.items():
-            regs[reg] = eval(expression, frame.f_globals, names)
-        run.insns += names.get("n", 0) + count
-        stack = run.frame.bytes
-        for at, size in self.module.promoted[self.start].items():
-            stack[FRAME_SIZE + at : FRAME_SIZE + at + size] = names[f"s{-at}"].to_bytes(size, "little")
-        image.surprises += 1
-        if image.surprises > _PATIENCE:
-            image.refused = True
-        return execute(run, image, slot, regs)
+
+def surprise(run: Run, image: Image, module: Module, start: int, error: Exception) -> int:
+    """Go on in the interpreter where the function raised.
+
+    What comes from inside a helper passes through; a fault from there learns its instruction.
+    """
+    assert error.__traceback__ is not None
+    trace = error.__traceback__.tb_next
+    assert trace is not None
+    slot, count, texts = module.text.place_of(trace.tb_lineno - 1)
+    if isinstance(error, VmFault) and error.insn is None:
+        error.insn, error.source = slot, image.source(slot)
+    inside = trace.tb_next is not None and not raised_in(trace.tb_next)
+    if inside or slot == NOWHERE or isinstance(error, VmFault):
+        raise error
+    frame = trace.tb_frame
+    names = frame.f_locals
+    regs = [None if (value := names.get(name)) is None else value & MASK64 for name in NAMES]
+    regs[10] = run.frame.top
+    for reg, expression in texts.items():
+        regs[reg] = eval(expression, frame.f_globals, names)
+    run.insns += names.get("n", 0) + count
+    stack = run.frame.bytes
+    for at, size in module.functions[start].promoted.items():
+        stack[FRAME_SIZE + at : FRAME_SIZE + at + size] = names[f"s{-at}"].to_bytes(size, "little")
+    image.surprises += 1
+    if image.surprises > _PATIENCE:
+        image.refused = True
+    return execute(run, image, slot, regs)
 
 
 def _over(run: Run, insns: int) -> None:
