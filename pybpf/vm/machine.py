@@ -7,12 +7,13 @@ from ctypes import Structure
 
 from ..errors import KindError, SpecError, VmFault
 from ..spec import MapSpec, ProgramSpec
+from ..uapi import MapType
 from . import context, coverage, helpers
 from .environment import Environment
 from .helpers.table import Helper
 from .image import Image
 from .kernelobjects import filled
-from .maps import OfflineMap, make
+from .maps import OfflineMap, Storage, make
 from .memory import FUNC, MAX_FRAMES, Frame, Memory
 from .result import Result, TraceLine
 from .run import Run
@@ -64,9 +65,10 @@ class VM:
         self.replaced: dict[str, Callable[..., int | None]] = {}
         self.coverage = coverage.active
         self._maps: list[OfflineMap] = []
+        self._storages: list[Storage] = []
         self._views: dict[int, View] = {}
         self._helpers: dict[int, Helper] = {}
-        self._task = 0
+        self._task = self._css_set = 0
         self._cgroups: dict[int, int] = {}
         self.images: list[Image] = []
         for spec in specs:
@@ -116,7 +118,7 @@ class VM:
             if made.packet is not None:
                 made.owned.append(made.packet.address)
             for address in made.owned:
-                self.mem.drop(address)
+                self._forget(address)
         return Result(r0, out, _like(ctx, made), run.insns, lines, run.printk, run.actions, bytes(run.seq))
 
     def run_capture(
@@ -240,18 +242,42 @@ class VM:
         """The address of the current task's structure: memory that has its numbers and name where the kernel's BTF says
         so, and zeros elsewhere.  A test gives its own by replacing the helper.
         """
-        fields: dict[str, int | bytes] = {"pid": self.env.pid, "tgid": self.env.tgid, "comm": self.env.comm_bytes}
-        raw = filled("task_struct", 1 << 14, fields)
         if not self._task:
-            self._task = self.mem.add(raw, "struct task_struct of the current task")
+            self._task = self.mem.add(b"", "struct task_struct of the current task")
+            self._css_set = self.mem.add(b"", "struct css_set of the current task")
+        fields: dict[str, int | bytes] = {
+            "pid": self.env.pid,
+            "tgid": self.env.tgid,
+            "comm": self.env.comm_bytes,
+            "group_leader": self._task,
+            "cgroups": self._css_set,
+        }
+        raw = filled("task_struct", 1 << 14, fields)
+        cgroups = filled("css_set", 1 << 10, {"dfl_cgrp": self.cgroup(self.env.cgroup_id)})
+        self.mem.readable[self._css_set >> 32] = cgroups
         self.mem.readable[self._task >> 32] = raw
         return self._task
 
     def cgroup(self, id: int) -> int:
         """The address of a cgroup's structure: opaque memory, one for each id."""
         if id not in self._cgroups:
-            self._cgroups[id] = self.mem.add(bytes(1 << 12), f"struct cgroup of id {id}")
+            node = self.mem.add(filled("kernfs_node", 256, {"id": id}), f"struct kernfs_node of cgroup {id}")
+            fields = {"kn": node, "level": len(self.env.cgroup_ancestors) if id == self.env.cgroup_id else 0}
+            self._cgroups[id] = self.mem.add(filled("cgroup", 1 << 12, fields), f"struct cgroup of id {id}")
         return self._cgroups[id]
+
+    def object_of(self, map_type: int, key: int) -> int:
+        """The address of the object that a key of a local storage stands for: a pid, the id of a cgroup, or an address."""
+        if map_type == MapType.TASK_STORAGE and key in (self.env.pid, self.env.tgid):
+            return self.current_task()
+        return self.cgroup(key) if map_type == MapType.CGRP_STORAGE and not key >> 63 else key
+
+    def key_of(self, address: int) -> Any:
+        """What `object_of` makes such an address of: the other way round."""
+        if address == self._task:
+            return self.env.pid
+        cgroups = (number for number, known in self._cgroups.items() if known == address)
+        return self.mem.owner(address) or next(cgroups, address)
 
     def view(self, found: OfflineMap) -> View:
         known = self._views.get(found.address)
@@ -272,10 +298,18 @@ class VM:
     def new_map(self, spec: MapSpec) -> OfflineMap:
         found = make(spec, self.mem, self.env, len(self._maps) + 1)
         self._maps.append(found)
+        if isinstance(found, Storage):
+            self._storages.append(found)
         self.by_address[found.address] = found
         return found
 
     # --- inside ------------------------------------------------------------------------------------------
+
+    def _forget(self, address: int) -> None:
+        """Unmap what was made for one run; the storages that hang on it go with it."""
+        self.mem.drop(address)
+        for found in self._storages:
+            found.drop(address)
 
     def _add(self, spec: ProgramSpec) -> Image:
         if not isinstance(spec, ProgramSpec):

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from .memory import Memory
 
+_CHANGING = frozenset((2, 3, 4, 5, 6, 7, 8, 9, 11, 12))  # every state but established, listening, and none given
+_RAW = 3
 _cookies = itertools.count(1)
 
 
@@ -44,6 +46,11 @@ class PseudoSocket:
         self.tcp = bpf_tcp_sock()
         for name, value in (tcp or {}).items():
             set_field(self.tcp, name, value)
+
+    @property
+    def redirectable(self) -> bool:
+        """Whether a socket map takes it: not one of TCP that is being opened or closed (`sock_map_sk_state_allowed`)."""
+        return self.fields.type != _RAW and self.fields.state not in _CHANGING
 
     @property
     def id(self) -> int:

@@ -147,18 +147,22 @@ class ReferenceView(HashView["Any", "Any"]):
 
 
 class StorageView(HashView["Any", "Any"]):
-    """A local storage: keys are the objects themselves (a `PseudoSocket`), or their addresses."""
+    """A local storage: keys are the objects themselves (a `PseudoSocket`), the pid of the current task, the ids of
+    cgroups, or addresses.
+    """
 
     def __init__(self, spec: MapSpec, raw: Raw, vm: VM) -> None:
         super().__init__(spec, raw, vm.env.cpus)
 
         def pack(owner: Any) -> bytes:
-            address = socket_address(vm.mem, owner) if isinstance(owner, PseudoSocket) else int(owner)
+            if isinstance(owner, PseudoSocket):
+                address = socket_address(vm.mem, owner)
+            else:
+                address = vm.object_of(spec.map_type, int(owner))
             return address.to_bytes(8, "little")
 
         def unpack(raw_key: bytes) -> Any:
-            address = int.from_bytes(raw_key, "little")
-            return vm.mem.owner(address) or address
+            return vm.key_of(int.from_bytes(raw_key, "little"))
 
         self._pack_key = pack
         self._key = _key_codec(self._key, pack, unpack)

@@ -48,6 +48,7 @@ GIVEN = (
 _BARE = frozenset((ProgType.SK_SKB, ProgType.LWT_SEG6LOCAL))
 _HEADROOM = 64  # NET_SKB_PAD, and NET_IP_ALIGN is 0 on x86
 LARGEST = 4096 - _HEADROOM - 320  # behind the data a page also holds skb_shared_info
+_CLOSED = 7  # TCP_CLOSE, as sock_init_data leaves it
 _ETH_P_IP, _ETH_P_IPV6 = 0x0800, 0x86DD
 _AF_INET, _AF_INET6 = 2, 10
 _DATA, _DATA_END, _DATA_META, _SK = (offset_of(sk_buff, f) for f in ("data", "data_end", "data_meta", "sk"))
@@ -175,7 +176,15 @@ def make(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: byt
         packet.bind(made.pointers, _DATA, _DATA_END, _DATA_META)
     from ..sockets import PseudoSocket, socket_address
 
-    socket = PseudoSocket(family=fields.family, dst_ip4=fields.remote_ip4, src_ip4=fields.local_ip4, type=0, state=0)
+    socket = PseudoSocket(
+        family=fields.family,
+        dst_ip4=fields.remote_ip4,
+        src_ip4=fields.local_ip4,
+        dst_ip6=fields.remote_ip6,
+        src_ip6=fields.local_ip6,
+        state=_CLOSED,
+        rx_queue_mapping=-1,
+    )
     made.pointers[_SK] = socket_address(mem, socket)
     made.owned.append(made.pointers[_SK])
     return made

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from errno import EINVAL, ENOENT
+from errno import EINVAL, EOPNOTSUPP
 
-from ..maps import CgroupStorage, Storage
+from ..maps import CgroupStorage, SocketTable, Storage
+from ..sockets import PseudoSocket
 from .table import model
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..maps import OfflineMap
     from ..run import Run
 
 _MAX_TAIL_CALLS = 33
@@ -24,6 +26,8 @@ def map_lookup_elem(run: Run, map: int, key: int) -> int:
 @model
 def map_update_elem(run: Run, map: int, key: int, value: int, flags: int) -> int:
     found = run.map(map)
+    if isinstance(found, SocketTable):
+        return _enter_socket(run, found, key, run.mem.owner(value), flags)
     return found.update(run.mem.read(key, found.key_size), run.mem.read(value, found.value_size), flags)
 
 
@@ -159,20 +163,20 @@ def cgrp_storage_delete(run: Run, map: int, cgroup: int) -> int:
     return _storage_delete(run, map, cgroup)
 
 
-def _sock_update(run: Run, map: int, key: int, flags: int, hashed: bool) -> int:
-    """Enter the socket behind the context into a socket map."""
-    found = run.references(run.map(map))
-    socket = run.context_socket()
+def _enter_socket(run: Run, found: OfflineMap, key: int, socket: object, flags: int) -> int:
+    """Enter a socket into a socket map; EOPNOTSUPP for one that is neither of UDP, nor listens nor is connected."""
     if socket is None:
-        return -ENOENT
-    return found.put(run.mem.read(key, found.key_size), socket, flags)
+        return -EINVAL
+    if not isinstance(socket, PseudoSocket) or not socket.redirectable:
+        return -EOPNOTSUPP
+    return run.references(found).put(run.mem.read(key, found.key_size), socket, flags)
 
 
 @model
 def sock_map_update(run: Run, skops: int, map: int, key: int, flags: int) -> int:
-    return _sock_update(run, map, key, flags, False)
+    return _enter_socket(run, run.map(map), key, run.context_socket(), flags)
 
 
 @model
 def sock_hash_update(run: Run, skops: int, map: int, key: int, flags: int) -> int:
-    return _sock_update(run, map, key, flags, True)
+    return _enter_socket(run, run.map(map), key, run.context_socket(), flags)

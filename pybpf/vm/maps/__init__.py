@@ -8,7 +8,7 @@ from .arena import Arena
 from .array import Array, ArrayOfMaps, CpuMap, HashedTable, HashOfMaps, PerCpuArray, References, Table
 from .base import OfflineMap
 from .hash import Hash, LpmTrie, LruHash, LruPerCpuHash, PerCpuHash
-from .objects import CgroupStorage, SockHash, SockMap, StackTraces, Storage
+from .objects import CgroupStorage, ReuseportSockets, SocketTable, SockHash, SockMap, StackTraces, Storage
 from .streams import Bloom, PerfEvents, Queue, RingBuffer, Stack, UserRingBuffer
 
 TYPE_CHECKING = False
@@ -37,7 +37,7 @@ KINDS: dict[int, type[OfflineMap]] = {
     MapType.XSKMAP: Table,
     MapType.SOCKHASH: SockHash,
     MapType.CGROUP_STORAGE: CgroupStorage,
-    MapType.REUSEPORT_SOCKARRAY: SockMap,
+    MapType.REUSEPORT_SOCKARRAY: ReuseportSockets,
     MapType.PERCPU_CGROUP_STORAGE: CgroupStorage,
     MapType.QUEUE: Queue,
     MapType.STACK: Stack,
@@ -74,6 +74,7 @@ __all__ = (
     "PerfEvents",
     "Queue",
     "References",
+    "SocketTable",
     "RingBuffer",
     "StackTraces",
     "Storage",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from errno import E2BIG, EBADF, EEXIST, EINVAL, ENODEV, ENOENT, EOVERFLOW
 
 from ...errors import SpecError
-from .base import EXIST, F_LOCK, LOCKS, NOEXIST, RDONLY_PROG, OfflineMap, PerCpuValues, bad_flags
+from .base import EXIST, F_LOCK, LOCKS, NOEXIST, RDONLY_PROG, OfflineMap, PerCpuValues, bad_flags, refused
 
 _LONGEST_QUEUE = 16384
 
@@ -56,15 +56,15 @@ class Array(Indexed):
         return self.addresses.get(index) or (self._make(index) if index < self.max_entries else 0)
 
     def update(self, key: bytes, value: bytes, flags: int) -> int:
-        refused = self._refused(key, flags)
-        if not refused:
+        code = self._refused(key, flags)
+        if not code:
             address = self.lookup(key)
             data = self._overwrite(address, value)
             self.mem.stop_timers(address)
             for at, size, kind in self.specials:  # what they hold is released (`bpf_obj_free_fields`)
                 if kind not in LOCKS:
                     data[at : at + size] = bytes(size)
-        return refused
+        return code
 
     def direct_value(self, offset: int) -> int:
         if self.max_entries != 1 or offset >= self.value_size:
@@ -116,10 +116,10 @@ class PerCpuArray(Indexed):
         return 0 if index is None or not 0 <= cpu < self.env.cpus else self._at(index).addresses[cpu]
 
     def update(self, key: bytes, value: bytes, flags: int) -> int:
-        refused = self._refused(key, flags)
-        if not refused:
+        code = self._refused(key, flags)
+        if not code:
             self.mem.write(self.lookup(key), value)
-        return refused
+        return code
 
     def elements(self) -> Iterable[tuple[bytes, int]]:
         for key in self.keys():
@@ -130,8 +130,8 @@ class PerCpuArray(Indexed):
         return None if index is None else self._at(index).read()
 
     def user_update(self, key: bytes, value: bytes, flags: int) -> int:
-        refused = -EINVAL if flags & F_LOCK else self._refused(key, flags)
-        return refused or self._at(int.from_bytes(key, "little")).write(value)
+        code = -EINVAL if flags & F_LOCK else self._refused(key, flags)
+        return code or self._at(int.from_bytes(key, "little")).write(value)
 
 
 class References(Indexed):
@@ -146,10 +146,16 @@ class References(Indexed):
 
     def put(self, key: bytes, target: object, flags: int = 0) -> int:
         """Make the entry refer to `target`."""
-        refused = self._refused(key, flags)
-        if not refused:
-            self.targets[int.from_bytes(key, "little")] = target
-        return refused
+        if flags:
+            return -EINVAL
+        return self._set(key, target)
+
+    def _set(self, key: bytes, target: object) -> int:
+        index = self._index(key)
+        if index is None:
+            return -E2BIG
+        self.targets[index] = target
+        return 0
 
     def user_delete(self, key: bytes) -> int:
         index = self._index(key)
@@ -187,36 +193,40 @@ class ArrayOfMaps(References):
         return target.address if isinstance(target, OfflineMap) else 0
 
 
-class HashOfMaps(References):
-    """A hash table of maps."""
+class NamedReferences(References):
+    """A hash table of references: any bytes are a key."""
 
     def _prepare(self) -> None:
         self._demand(self.max_entries > 0 and self.key_size > 0, "sizes and max_entries must not be 0")
         self.named: dict[bytes, object] = {}
 
     def put(self, key: bytes, target: object, flags: int = 0) -> int:
-        if key in self.named:
-            if flags & NOEXIST:
-                return -EEXIST
-        elif flags & EXIST:
-            return -ENOENT
-        elif len(self.named) >= self.max_entries:
-            return -E2BIG
-        self.named[key] = target
-        return 0
+        if flags > EXIST:
+            return -EINVAL
+        known = key in self.named
+        code = refused(known, flags)
+        if not code and not known and len(self.named) >= self.max_entries:
+            code = -E2BIG
+        if not code:
+            self.named[key] = target
+        return code
 
     def target(self, key: bytes) -> object:
         return self.named.get(key)
-
-    def lookup(self, key: bytes) -> int:
-        target = self.named.get(key)
-        return target.address if isinstance(target, OfflineMap) else 0
 
     def user_delete(self, key: bytes) -> int:
         return 0 if self.named.pop(key, None) is not None else -ENOENT
 
     def keys(self) -> list[bytes]:
         return list(self.named)
+
+
+class HashOfMaps(NamedReferences):
+    """A hash table of maps."""
+
+    def lookup(self, key: bytes) -> int:
+        target = self.target(key)
+        return target.address if isinstance(target, OfflineMap) else 0
 
 
 class Table(Indexed):
@@ -232,9 +242,9 @@ class Table(Indexed):
         return self.rows.get(key, 0)
 
     def user_update(self, key: bytes, value: bytes, flags: int) -> int:
-        refused = -EINVAL if flags > EXIST else self._refused(key, flags)
-        if refused:
-            return refused
+        code = -EINVAL if flags > EXIST else self._refused(key, flags)
+        if code:
+            return code
         number = int.from_bytes(value[:4], "little")
         unknown = self._unknown(key, number)
         if unknown:

@@ -5,7 +5,7 @@ Operations that a program may call answer as the helper does: an address (0 for 
 
 from __future__ import annotations
 
-from errno import EINVAL, EOPNOTSUPP
+from errno import EEXIST, EINVAL, ENOENT, EOPNOTSUPP
 
 from ...btf.fields import special_fields
 from ...errors import SpecError
@@ -150,6 +150,13 @@ class PerCpuValues:
         for i, address in enumerate(self.addresses):
             self.mem.write(address, raw[i * step : i * step + self.size])
         return 0
+
+
+def refused(exists: bool, flags: int) -> int:
+    """The kernel's error for an update under the conditions NOEXIST and EXIST, 0 when it may go ahead."""
+    if flags & NOEXIST and exists:
+        return -EEXIST
+    return -ENOENT if flags & EXIST and not exists else 0
 
 
 def bad_flags(flags: int) -> bool:

@@ -2,57 +2,59 @@
 
 from __future__ import annotations
 
-from errno import E2BIG, EEXIST, EINVAL, ENOENT
+from errno import E2BIG, EBUSY, EINVAL, ENOENT
 
 from ..sockets import socket_address
-from .array import Indexed, References
-from .base import EXIST, NOEXIST, OfflineMap
+from .array import Indexed, NamedReferences, References
+from .base import EXIST, OfflineMap, refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-class SockMap(References):
-    """Sockets by index; what stands in it are `PseudoSocket` objects that the test gives."""
+class SocketTable(References):
+    """Base of the tables of sockets; what stands in them are `PseudoSocket` objects that the test gives."""
 
     def lookup(self, key: bytes) -> int:
         target = self.target(key)
         return socket_address(self.mem, target) if target is not None else 0
 
 
-class SockHash(References):
-    """Sockets by any key."""
-
-    def _prepare(self) -> None:
-        self._demand(self.key_size > 0 and self.max_entries > 0, "sizes and max_entries must not be 0")
-        self.named: dict[bytes, object] = {}
+class SockMap(SocketTable):
+    """Sockets by index."""
 
     def put(self, key: bytes, target: object, flags: int = 0) -> int:
-        if key in self.named and flags & NOEXIST:
-            return -EEXIST
-        if key not in self.named and flags & EXIST:
-            return -ENOENT
-        if key not in self.named and len(self.named) >= self.max_entries:
+        if flags > EXIST:
+            return -EINVAL
+        if self._index(key) is None:
             return -E2BIG
-        self.named[key] = target
-        return 0
-
-    def target(self, key: bytes) -> object:
-        return self.named.get(key)
-
-    def lookup(self, key: bytes) -> int:
-        target = self.named.get(key)
-        return socket_address(self.mem, target) if target is not None else 0
+        return refused(self.target(key) is not None, flags) or self._set(key, target)
 
     def delete(self, key: bytes) -> int:
-        return 0 if self.named.pop(key, None) is not None else -ENOENT
+        return 0 if super().user_delete(key) == 0 else -EINVAL
 
     def user_delete(self, key: bytes) -> int:
         return self.delete(key)
 
-    def keys(self) -> list[bytes]:
-        return list(self.named)
+
+class ReuseportSockets(SocketTable):
+    """Sockets of a reuseport group by index, each in one place only."""
+
+    def put(self, key: bytes, target: object, flags: int = 0) -> int:
+        if flags > EXIST:
+            return -EINVAL
+        if self._index(key) is None:
+            return -E2BIG
+        code = refused(self.target(key) is not None, flags)
+        return code or (-EBUSY if target in self.targets.values() else self._set(key, target))
+
+
+class SockHash(NamedReferences, SocketTable):
+    """Sockets by any key."""
+
+    def delete(self, key: bytes) -> int:
+        return self.user_delete(key)
 
 
 class Storage(OfflineMap):
