@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 from pathlib import Path
 
@@ -49,3 +50,44 @@ def differential():
     _load("generate")
     _load("reasons")
     return _load("differential")
+
+
+@pytest.fixture(scope="session")
+def cases():
+    return _load("cases")
+
+
+@pytest.fixture(scope="session")
+def kernel(oracle):
+    """The running kernel, with its maps, for all tests."""
+    with oracle.Kernel() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def env():
+    from pybpf.verifier import Env
+
+    return Env.here()
+
+
+@pytest.fixture
+def decided(kernel, env, reasons):
+    """Asks the running kernel and `verify` about a program: both say `category` (None: it is taken), we also `message`."""
+    if not os.uname().release.startswith("6.18."):
+        pytest.skip("the tables' origin is Linux 6.18, this kernel is another")
+
+    def decide(spec, category, message=""):
+        from pybpf import verify
+
+        verdict = kernel.load(spec)
+        report = verify(spec, "6.18", env=env)
+        assert report.verdict == ("accept" if verdict.accept else "reject"), (verdict.log, str(report))
+        assert verdict.accept == (category is None), (verdict.log, str(report))
+        if category is not None:
+            finding = report.findings[0]
+            assert finding.category == category, str(report)
+            assert message in finding.message, str(report)
+            assert reasons.agree(verdict.reason, category), (verdict.reason, reasons.category(verdict.reason))
+
+    return decide

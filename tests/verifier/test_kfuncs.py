@@ -189,13 +189,6 @@ def build(prog_type: int, text: str, kernel_btf) -> ProgramSpec:
     return ProgramSpec(tuple(insns), prog_type, name="case", flags=16 if prog_type == SYSCALL else 0)
 
 
-@pytest.fixture(scope="module")
-def env():
-    from pybpf.verifier import Env
-
-    return Env.here()
-
-
 @pytest.mark.kernel
 @pytest.mark.skipif(not os.uname().release.startswith("6.18."), reason="the tables' origin is Linux 6.18")
 @pytest.mark.parametrize(("name", "prog_type", "text", "category"), CASES, ids=[case[0] for case in CASES])

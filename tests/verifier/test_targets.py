@@ -19,13 +19,6 @@ pytestmark = [
 TEXT = "r2 = *(u64 *)(r1 + {})\nr2 = *(u8 *)(r2 + 0)\nr0 = 0\nexit"
 
 
-@pytest.fixture(scope="module")
-def env():
-    from pybpf.verifier import Env
-
-    return Env.here()
-
-
 def _compare(env, place: int, target: str, count: int) -> list[str]:
     """Dereference each argument; the places where kernel and verifier differ."""
     wrong = []

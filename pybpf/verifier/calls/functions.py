@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from ...btf.kinds import Kind
 from ...errors import BtfError
-from ...uapi.prog import ProgType
 from ..memory.pointers import check_unmodified
 from ..memory.special import check_dynptr
 from ..reject import Reject
@@ -26,10 +25,11 @@ from ..values import (
     Reg,
     type_name,
 )
+from .contexts import is_context, may_be_tagged
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from typing import Any
 
     from ...btf import Btf
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 GLOBAL = 1
 _TAGS = frozenset(("ctx", "trusted", "untrusted", "nonnull", "nullable", "arena"))
 _NUMBERS = frozenset((Kind.INT, Kind.ENUM, Kind.ENUM64))
-_KERNEL_SIDE = {"__sk_buff": "sk_buff", "xdp_md": "xdp_buff"}
-"""Contexts that may also go by the name of the kernel's own structure."""
+_TAGS_SINCE = "6.8"
+"""Kernels before this one do not look at tags."""
 
 
 class Argument:
@@ -115,7 +115,7 @@ class _Reader:
         self.run = run
         self.func = func
         self.tags: dict[int, set[str]] = {}
-        for type in btf.own_types():
+        for type in btf.own_types() if run.setting.at_least(_TAGS_SINCE) else ():
             if type.kind == Kind.DECL_TAG and type.type_id == func.id and type.name.startswith("arg:"):
                 self.tags.setdefault(type.component, set()).add(type.name[4:])  # type: ignore[attr-defined]
 
@@ -141,45 +141,39 @@ class _Reader:
 
     def _pointer(self, i: int, pointer: Any, words: set[str]) -> Argument:
         target = pointer.type.stripped
-        if "ctx" in words or self._is_context(pointer.type):
-            self._only(i, words, "ctx")
+        setting = self.run.setting
+        if "ctx" in words or is_context(setting, pointer.type):
+            self._refuse(i, words - {"ctx"})
+            if words and not may_be_tagged(setting, pointer.type):
+                raise Reject("btf", f"arg#{i} should be a pointer to this program's context, or void *")
             return Argument("ctx")
         if target.name == "bpf_dynptr":
-            self._only(i, words)
+            self._refuse(i, words)
             return Argument("dynptr")
         if "trusted" in words:
-            self._only(i, words, "trusted", "nullable")
+            self._refuse(i, words & {"nonnull"})
             return Argument("object", nullable="nullable" in words, struct=self._struct(i, target))
         if "untrusted" in words:
-            self._only(i, words, "untrusted")
+            self._refuse(i, words - {"untrusted"})
             plain = target.kind == Kind.VOID or target.kind in _NUMBERS
             return Argument("untrusted", struct="" if plain else self._struct(i, target))
         if "arena" in words:
-            self._only(i, words, "arena")
+            self._refuse(i, words - {"arena"})
             return Argument("arena")
+        self._refuse(i, words & {"nullable"})
         if target.kind in (Kind.VOID, Kind.FWD, Kind.FUNC_PROTO):
             text = f"arg#{i} reference type('{target.kind.name} {target.name}') size cannot be determined"
             raise Reject("btf", text, hint="a pointer to a type of known size, or a tag such as __arg_ctx")
         return Argument("mem", target.size if target.kind != Kind.PTR else 8, "nonnull" not in words)
 
-    def _only(self, i: int, words: set[str], *allowed: str) -> None:
-        if words - set(allowed):
+    def _refuse(self, i: int, words: set[str]) -> None:
+        if words:
             raise Reject("btf", f"arg#{i} has invalid combination of tags")
-
-    def _is_context(self, target: Any) -> bool:
-        wanted = self.run.setting.program_rules.context.name
-        if self.run.setting.prog_type in (ProgType.RAW_TRACEPOINT, ProgType.RAW_TRACEPOINT_WRITABLE):
-            wanted = "bpf_raw_tracepoint_args"
-        names = {wanted, _KERNEL_SIDE.get(wanted, wanted)} - {""}
-        if wanted == "pt_regs" and target.name == "bpf_user_pt_regs_t":
-            return True
-        target = target.stripped
-        return target.kind == Kind.STRUCT and target.name in names
 
     def _struct(self, i: int, target: Any) -> str:
         """The kernel's structure that a type of the program stands for; what follows ___ in its name is a flavour."""
         name: str = target.name.partition("___")[0]
-        if target.kind not in (Kind.STRUCT, Kind.FWD) or not self.run.setting.kernel_btf().find_all(name, Kind.STRUCT):
+        if target.kind != Kind.STRUCT or not self.run.setting.kernel_btf().find_all(name, Kind.STRUCT):
             raise Reject(
                 "btf", f"arg#{i} has type {target.kind.name} '{target.name}', but only a kernel struct is allowed"
             )
@@ -190,14 +184,12 @@ def entry_registers(run: Run, function: Function) -> list[Reg]:
     """What a global function starts with, when it is checked by itself."""
     found = []
     for argument in function.arguments:
-        if argument.kind == "number":
+        if argument.kind in ("number", "arena"):  # what points into an arena may be any number
             found.append(ANY)
         elif argument.kind == "ctx":
             found.append(Reg(CTX))
         elif argument.kind == "dynptr":
             found.append(Reg(DYNPTR, id=run.new_id(), data="local"))
-        elif argument.kind == "arena":
-            found.append(Reg(ARENA))
         elif argument.kind == "object":
             null = MAYBE_NULL if argument.nullable else 0
             id = run.new_id() if null else 0
@@ -215,59 +207,78 @@ def entry_registers(run: Run, function: Function) -> list[Reg]:
 
 def check_arguments(run: Run, state: State, function: Function) -> None:
     """What a caller hands to a global function fits its prototype."""
+    refused = f"Caller passes invalid args into func#{function.subprog} ('{function.name}')"
+    if function.problem:
+        raise Reject("argument", f"{refused}: {function.problem}")
+    for i, argument in enumerate(function.arguments):
+        check = _CHECKS.get(argument.kind)
+        try:
+            if check is not None:
+                check(run, state, i + 1, argument)
+        except Reject as error:
+            raise Reject("argument", f"{refused}: {error.message}", hint=error.hint, regs=(i + 1,)) from None
+
+
+def _check_number(run: Run, state: State, regno: int, argument: Argument) -> None:
+    if state.regs[regno].type != SCALAR:
+        raise Reject("argument", f"R{regno} is not a scalar")
+
+
+def _check_context(run: Run, state: State, regno: int, argument: Argument) -> None:
+    reg = state.regs[regno]
+    if reg.type != CTX:
+        raise Reject("argument", f"R{regno} is not the context")
+    check_unmodified(reg, regno)
+
+
+def _check_memory(run: Run, state: State, regno: int, argument: Argument) -> None:
     from ..memory.buffers import check_memory
 
-    regs = state.frames[-1].regs
-    if function.problem:
-        text = f"Caller passes invalid args into func#{function.subprog} ('{function.name}'): {function.problem}"
-        raise Reject("argument", text)
-    for i, argument in enumerate(function.arguments):
-        regno = i + 1
-        reg = regs[regno]
-        refused = f"Caller passes invalid args into func#{function.subprog} ('{function.name}')"
-        if argument.kind == "number":
-            if reg.type != SCALAR:
-                raise Reject("argument", f"{refused}: R{regno} is not a scalar", regs=(regno,))
-        elif argument.kind == "ctx":
-            if reg.type != CTX or reg.off or reg.num[1] or reg.num[0]:
-                raise Reject("argument", f"{refused}: R{regno} is not the context", regs=(regno,))
-        elif argument.kind == "mem":
-            if reg.null and argument.nullable:
-                continue
-            if reg.type & MAYBE_NULL and not argument.nullable:
-                raise Reject("argument", f"{refused}: R{regno} may be NULL", regs=(regno,))
-            try:
-                if reg.type & MAYBE_NULL:
-                    reg = regs[regno] = reg.replace(type=reg.type & ~MAYBE_NULL)
-                check_memory(run, state, regno, argument.size, write=False, zero_ok=False)
-                check_memory(run, state, regno, argument.size, write=True, zero_ok=False)
-            except Reject as error:
-                raise Reject("argument", f"{refused}: {error.message}", regs=(regno,)) from None
-        elif argument.kind == "dynptr":
-            if reg.type not in (STACK, DYNPTR):
-                raise Reject("argument", f"{refused}: R{regno} is no dynptr ({type_name(reg.type)})", regs=(regno,))
-            try:
-                if reg.type == DYNPTR:
-                    check_unmodified(reg, regno)
-                check_dynptr(run, state, reg, regno, False)
-            except Reject as error:
-                raise Reject("argument", f"{refused}: {error.message}", regs=(regno,)) from None
-        elif argument.kind == "object":
-            _check_object(run, reg, regno, argument)
-        elif argument.kind == "arena" and reg.type not in (ARENA, SCALAR):
-            raise Reject("argument", f"{refused}: R{regno} is not a pointer to arena or scalar", regs=(regno,))
+    reg = state.regs[regno]
+    if reg.null:
+        return  # as the kernel does, even where the function is told that it is not NULL
+    if reg.type & MAYBE_NULL:
+        if not argument.nullable:
+            raise Reject("argument", f"R{regno} may be NULL")
+        state.regs[regno] = reg.replace(type=reg.type & ~MAYBE_NULL)
+    for write in (False, True):
+        check_memory(run, state, regno, argument.size, write=write, zero_ok=False)
 
 
-def _check_object(run: Run, reg: Reg, regno: int, argument: Argument) -> None:
+def _check_dynptr(run: Run, state: State, regno: int, argument: Argument) -> None:
+    reg = state.regs[regno]
+    if reg.type not in (STACK, DYNPTR):
+        raise Reject("argument", f"R{regno} is no dynptr ({type_name(reg.type)})")
+    if reg.type == DYNPTR:
+        check_unmodified(reg, regno)
+    check_dynptr(run, state, reg, regno, False)
+
+
+def _check_object(run: Run, state: State, regno: int, argument: Argument) -> None:
     """A pointer to a kernel object, as helpers take them."""
+    from ..memory.btfwalk import begins_with
+
+    reg = state.regs[regno]
     if reg.null and argument.nullable:
         return
     type = reg.type & ~MAYBE_NULL if argument.nullable else reg.type
     if type not in (BTF_ID, BTF_ID | TRUSTED, BTF_ID | RCU):
-        text = f"R{regno} type={type_name(reg.type)} expected=ptr_, trusted_ptr_, rcu_ptr_"
-        raise Reject("argument", text, regs=(regno,))
-    from ..memory.btfwalk import begins_with
-
+        raise Reject("argument", f"R{regno} type={type_name(reg.type)} expected=ptr_, trusted_ptr_, rcu_ptr_")
     if not begins_with(run, reg.data, argument.struct, reg.off):
-        text = f"R{regno} is of type {reg.data[1]} but {argument.struct} is expected"
-        raise Reject("argument", text, regs=(regno,))
+        raise Reject("argument", f"R{regno} is of type {reg.data[1]} but {argument.struct} is expected")
+
+
+def _check_arena(run: Run, state: State, regno: int, argument: Argument) -> None:
+    if state.regs[regno].type not in (ARENA, SCALAR):
+        raise Reject("argument", f"R{regno} is not a pointer to arena or scalar")
+
+
+_CHECKS: dict[str, Callable[[Run, State, int, Argument], None]] = {
+    "number": _check_number,
+    "ctx": _check_context,
+    "mem": _check_memory,
+    "dynptr": _check_dynptr,
+    "object": _check_object,
+    "arena": _check_arena,
+}
+"""What must hold of each kind of argument; of an untrusted pointer nothing must."""
