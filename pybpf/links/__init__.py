@@ -25,6 +25,7 @@ ATTACH: dict[int, str] = {
     1: "socket:attach",  # SOCKET_FILTER
     2: "kprobe:attach",  # KPROBE: also uprobes and USDT
     3: "tc:attach",  # SCHED_CLS: also netkit
+    4: "tc:attach_action",  # SCHED_ACT
     5: "tracepoint:attach",  # TRACEPOINT
     6: "xdp:attach",  # XDP
     7: "perf:attach",  # PERF_EVENT

@@ -35,7 +35,8 @@ def attached(hook: str, target: Any = None, *, effective: bool = False) -> list[
     target in the name, and without one all of the kind are meant.
 
     With `effective` the programs of the cgroups above are included, which run too.  Attachments of tracing are found by
-    their links (Linux 5.15, and by name 6.6).  SpecError for a hook without a name, or one that lacks its target.
+    their links, and by the perf events that processes hold open; before Linux 6.6 there must be such a descriptor for
+    their names to be known.  SpecError for a hook without a name, or one that lacks its target.
     """
     section = find_section(hook)
     query = _QUERIES.get(section.prog_type, _by_links)
@@ -161,7 +162,12 @@ def _xdp(section: Section, target: Any, effective: bool) -> Iterator[Attached]:
 
 def _by_links(section: Section, target: Any, effective: bool) -> Iterator[Attached]:
     matches = _matcher(section, target)
-    for found in _details():
+    details = _details()
+    if section.prog_type in (ProgType.TRACEPOINT, ProgType.KPROBE):
+        from .perfevents import named
+
+        details = named(details)
+    for found in details:
         if matches(found):
             yield Attached(found["prog_id"], found["id"], found["target"])
 

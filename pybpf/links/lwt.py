@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import NotSupportedError, SpecError, SyscallError
+from ..errors import SpecError, SyscallError
 from ..uapi import ProgType
 from .base import Link
 from .net import interface_index
@@ -39,12 +39,9 @@ def attach(prog: Any, target: str, *, device: str | int = "", gateway: str = "",
     """Add a route to `target` ("10.1.0.0/16", "fd00::/8") whose packets pass through the program.
 
     `device` and `gateway` say where the route leads, as for `ip route add`; `headroom` (bytes, up to 256) is what
-    lwt_xmit programs want to put in front of packets.
+    lwt_xmit programs want to put in front of packets.  An lwt_seg6local program is the action (End.BPF, Linux 4.18) of
+    the segment that `target` is: "fd00::1/128".
     """
-    if prog.prog_type not in _SIDES:
-        raise NotSupportedError(
-            "seg6local routes", hint="ip -6 route add PREFIX encap seg6local action End.BPF endpoint ..."
-        )
     if not (device or gateway):
         raise SpecError(f"a route to {target} needs device= or gateway=")
     from ipaddress import ip_network
@@ -53,9 +50,15 @@ def attach(prog: Any, target: str, *, device: str | int = "", gateway: str = "",
         ip_network(target, strict=False)
     except ValueError:
         raise SpecError(f"{target!r} is no network: expected one such as '10.1.0.0/16' or 'fd00::/8'") from None
-    encap: dict[str, Any] = {"type": "bpf", _SIDES[prog.prog_type]: {"fd": prog.fileno(), "name": prog.name or "pybpf"}}
+    program: dict[str, Any] = {"fd": prog.fileno(), "name": prog.name or "pybpf"}
     if headroom:
-        encap["xmit_headroom"] = headroom
+        if prog.prog_type != ProgType.LWT_XMIT:
+            raise SpecError("headroom= is for lwt_xmit programs")
+        program["headroom"] = headroom
+    if prog.prog_type == ProgType.LWT_SEG6LOCAL:
+        encap = {"type": "seg6local", "action": "End.BPF", "bpf": program}
+    else:
+        encap = {"type": "bpf", _SIDES[prog.prog_type]: program}
     route: dict[str, Any] = {"dst": target}
     if device:
         route["oif"] = interface_index(device)

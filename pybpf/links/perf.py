@@ -6,6 +6,8 @@ from errno import E2BIG, EINVAL, ENOENT
 from struct import Struct, pack
 
 from ..errors import NotSupportedError, SpecError, SyscallError
+from ..syscall.fd import Fd
+from ..syscall.objects import link_create, obj_info
 from ..syscall.perf import ENABLE, SET_BPF, perf_event_open, perf_ioctl
 from .base import BpfLink, Link
 
@@ -41,6 +43,33 @@ EVENTS = {
     },
 }
 """Events by the names that perf(1) gives them: software ones, which every machine has, and hardware ones."""
+
+
+class EventLink(BpfLink):
+    """A link that holds its event too: until Linux 6.6 only that tells where it is (`bpftool perf`, `attached`)."""
+
+    def __init__(self, target: str, fd: int, event: int) -> None:
+        super().__init__(target, fd)
+        self._event = Fd(event).keep_quiet()
+
+    def _release(self) -> None:
+        self._event.close()
+
+
+_links_tell: bool | None = None  # where they are; asked once
+
+
+def _held(link: BpfLink, event: Link) -> BpfLink:
+    """The link, with its event where that is of use."""
+    global _links_tell
+    if _links_tell is None:
+        raw = obj_info(link.fileno(), _LINK_INFO.size).ljust(_LINK_INFO.size, b"\0")
+        _links_tell = bool(_LINK_INFO.unpack(raw)[0])
+    return link if _links_tell else EventLink(link.target, link.detach(), event.detach())
+
+
+# struct bpf_link_info up to perf_event.type, which is 0 where the kernel tells nothing.
+_LINK_INFO = Struct("=16xI4x")
 
 
 class LinkGroup(Link):
@@ -99,11 +128,9 @@ def bind(prog: Any, event: int, what: str, cookie: int = 0) -> Link:
 
     Either way it ends with the process.  NotSupportedError for a cookie on a kernel without such links.
     """
-    from ..syscall.objects import link_create
-
     with Link(what, event) as holder:
         try:
-            link: Link = BpfLink(what, link_create(prog.fileno(), event, _PERF_EVENT, 0, pack("=Q", cookie), what))
+            made = BpfLink(what, link_create(prog.fileno(), event, _PERF_EVENT, 0, pack("=Q", cookie), what))
         except SyscallError as error:
             from .. import features
             from ..uapi import LinkType
@@ -115,13 +142,14 @@ def bind(prog: Any, event: int, what: str, cookie: int = 0) -> Link:
                     features.have_link_type, LinkType.PERF_EVENT, hint="without it no cookie="
                 ) from None
             perf_ioctl(event, SET_BPF, prog.fileno(), what)
-            link = Link(what, holder.detach())
+            perf_ioctl(event, ENABLE, 0, what)
+            return Link(what, holder.detach())
         try:
             perf_ioctl(event, ENABLE, 0, what)
+            return _held(made, holder)
         except BaseException:
-            link.close()
+            made.close()
             raise
-    return link  # which keeps the event
 
 
 def pmu_type(name: str) -> int:

@@ -29,19 +29,20 @@ _PARENT = {"ingress": 0xFFFFFFF2, "egress": 0xFFFFFFF3}
 
 
 class ClsactFilter(Link):
-    """A cls_bpf filter, for kernels without TCX.
+    """A cls_bpf filter, for kernels without TCX, or one whose action is a program.
 
     It belongs to the interface: it stays when the process is killed.  `cleanup(interface)` removes all such filters.
     """
 
-    def __init__(self, ifindex: int, direction: str, priority: int) -> None:
+    def __init__(self, ifindex: int, direction: str, priority: int, kind: str) -> None:
         super().__init__(f"interface {ifindex} (clsact {direction}, priority {priority})")
         self._place = (ifindex, direction, priority)
+        self._kind = kind
 
     def _release(self) -> None:
         ifindex, direction, priority = self._place
         try:
-            _tc("del-filter", ifindex, direction, kind="bpf", prio=priority, handle=1)
+            _tc("del-filter", ifindex, direction, kind=self._kind, prio=priority, handle=1)
         except SyscallError as error:
             if error.errno not in (EINVAL, ENODEV, ENOENT):  # the filter, its discipline or the interface is gone
                 raise
@@ -83,7 +84,26 @@ def attach(
                 raise
     if before is not None or after is not None:
         raise NotSupportedError("the order of tc programs", since="6.6", hint="clsact filters are ordered by priority=")
-    return _clsact(prog, interface_index(target), direction, priority)
+    options = {"fd": prog.fileno(), "name": prog.name or "pybpf", "direct_action": True}
+    return _clsact(interface_index(target), direction, priority, "bpf", options)
+
+
+def attach_action(prog: Any, target: str | int, *, direction: str = "ingress", priority: int = 0) -> ClsactFilter:
+    """Run a program of type SCHED_ACT as the action of a filter that takes every packet of an interface.
+
+    It needs cls_matchall and act_bpf.  `sched_cls` programs decide by themselves, and are the simpler choice.
+    """
+    if direction not in _TCX:
+        raise SpecError(f"direction {direction!r}: expected 'ingress' or 'egress'")
+    action = {"kind": "bpf", "fd": prog.fileno(), "name": prog.name or "pybpf", "action": "ok"}
+    try:
+        return _clsact(interface_index(target), direction, priority, "matchall", {"action": [action]})
+    except SyscallError as error:
+        if error.errno == ENOENT:
+            raise NotSupportedError(
+                "a program as an action", hint="the kernel needs cls_matchall (4.8) and act_bpf (CONFIG_NET_ACT_BPF)"
+            ) from None
+        raise
 
 
 def _mprog(prog: Any, target: str | int, hook: int, before: Any, after: Any) -> BpfLink:
@@ -112,13 +132,12 @@ def relative(before: Any, after: Any) -> tuple[int, int]:
 _F_LINK = 1 << 13  # BPF_F_LINK: the descriptor that a place is relative to is a link's
 
 
-def _clsact(prog: Any, ifindex: int, direction: str, priority: int) -> ClsactFilter:
+def _clsact(ifindex: int, direction: str, priority: int, kind: str, options: dict[str, Any]) -> ClsactFilter:
     try:
         _tc("add", ifindex, "", kind="clsact")
     except SyscallError as error:
         if error.errno != EEXIST:
             raise
-    options = {"handle": 1, "fd": prog.fileno(), "name": prog.name or "pybpf", "direct_action": True}
     taken = _priorities(ifindex, direction)
     if not priority:
         priority = next(n for n in range(1, 1 << 16) if n not in taken)
@@ -126,8 +145,8 @@ def _clsact(prog: Any, ifindex: int, direction: str, priority: int) -> ClsactFil
         raise SyscallError(
             EEXIST, "RTM_NEWTFILTER", f"priority {priority} on interface {ifindex}", "choose another one"
         )
-    _tc("add-filter", ifindex, direction, kind="bpf", prio=priority, **options)
-    return ClsactFilter(ifindex, direction, priority)
+    _tc("add-filter", ifindex, direction, kind=kind, prio=priority, handle=1, **options)
+    return ClsactFilter(ifindex, direction, priority, kind)
 
 
 def cleanup(interface: str | int) -> None:

@@ -116,7 +116,7 @@ LINKS = {
         {"kind": "task"},
     ),
 }
-# Where the kernel tells names of perf event links only since 6.6, their details are empty before.
+# Links of these the kernel has since 5.15, and their names since 6.6; before, the events tell, but those of `perf_event`.
 PERF = {"tracepoint", "perf_event", "kprobe", "kretprobe", "uprobe", "uretprobe"}
 
 
@@ -127,7 +127,7 @@ def test_links_tell_where_they_are(counting, case):
         need(features.have_attach_type, attach_type)
     if case == "tcx":
         need(features.have_link_type, L.TCX)
-    if case in PERF:
+    if case == "perf_event":
         need(features.have_link_type, L.PERF_EVENT)
     if case.startswith("k") and case in PERF and not os.path.exists("/sys/bus/event_source/devices/kprobe/type"):
         pytest.skip("this kernel has no kprobes")
@@ -137,12 +137,20 @@ def test_links_tell_where_they_are(counting, case):
     except NotSupportedError as why:
         pytest.skip(str(why))
     with link:
+        if case in PERF and not features.have_link_type(L.PERF_EVENT):
+            ((id_, where),) = rows(prog, *hook)
+            assert (id_, words or where) == (0, where)
+            return
         found = link.details
         assert (found["id"], found["prog_id"]) == (link.id, prog.id)
         assert found["type"] == L(link.info.type).name.lower()
         if found.get("event") == "":
-            with pytest.raises(NotSupportedError, match=r"perf event links.*6\.6"):
-                rows(prog, *hook)
+            if case == "perf_event":
+                with pytest.raises(NotSupportedError, match=r"perf event links.*6\.6"):
+                    rows(prog, *hook)
+            else:
+                ((id_, where),) = rows(prog, *hook)
+                assert (id_, words or where) == (link.id, where)
             return
         if found.get("function") == "" and features.have_link_type(L.PERF_EVENT) is False:
             return  # before Linux 5.13 the kernel does not tell the function
@@ -284,3 +292,18 @@ def test_probes_are_found_by_any_name_of_their_file(counting, tmp_path):
         for name in (target, "libc.so.6:getpgid"):
             assert [id_ for id_, _ in rows(many, f"uprobe.multi/{name}")] == [all_.id]
             assert [id_ for id_, _ in rows(one, f"uprobe/{name}")] == [single.id]
+
+
+def test_events_without_a_link(counting):
+    """As old kernels and old tools attach: by ioctl to an event that is held open."""
+    from pybpf.links.perf import open_event
+    from pybpf.links.tracepoint import event_id
+    from pybpf.syscall.fd import Fd
+    from pybpf.syscall.perf import ENABLE, SET_BPF, perf_ioctl
+
+    prog, _ = counting(P.TRACEPOINT)
+    with Fd(open_event(2, event_id("sched/sched_process_exec"))) as event:
+        perf_ioctl(event.fileno(), SET_BPF, prog.fileno())
+        perf_ioctl(event.fileno(), ENABLE)
+        assert rows(prog, "tp/sched/sched_process_exec") == [(0, "tracepoint sched_process_exec")]
+    assert gone(prog, "tp/sched/sched_process_exec")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import struct
 import subprocess
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -356,3 +358,68 @@ def test_links_close_from_another_thread(pair, counting):
     thread.join()
     assert link.closed
     assert not attached_here(pair.name)
+
+
+def test_an_action_drops_until_it_is_detached(pair, arrivals, counting):
+    """A program of type SCHED_ACT, as the action of a filter for every packet."""
+    pytest.importorskip("pyroute2")
+    prog, hits = counting(ProgType.SCHED_ACT, returns=2)  # TC_ACT_SHOT
+    try:
+        link = prog.attach(pair.name)
+    except NotSupportedError as error:
+        assert "act_bpf" in str(error)  # noqa: PT017
+        pytest.skip(str(error))
+    with link:
+        assert arrivals() == 0
+        assert hits() >= 3
+    assert arrivals() == 3
+    tc.cleanup(pair.name)
+
+
+def test_headroom_is_for_xmit(counting):
+    pytest.importorskip("pyroute2")
+    prog, _ = counting(ProgType.LWT_OUT)
+    with pytest.raises(SpecError, match="headroom= is for lwt_xmit programs"):
+        prog.attach("198.18.199.0/24", device="lo", headroom=16)
+    prog, _ = counting(ProgType.LWT_XMIT)
+    prog.attach("198.18.199.0/24", device="lo", headroom=16).close()
+    with pytest.raises(SyscallError, match="ERANGE"):  # the kernel does not tell it, but has a limit: 256
+        prog.attach("198.18.199.0/24", device="lo", headroom=300)
+
+
+def test_a_segment_is_a_program(counting):
+    """A packet whose segment routing header names our address next: the program is that segment's action."""
+    pytest.importorskip("pyroute2")
+    near, far = f"sg{os.getpid()}a", f"sg{os.getpid()}b"
+    lines = f"link add {near} type veth peer name {far}\nlink set {near} up\nlink set {far} up\n"
+    subprocess.run(["ip", "-batch", "-"], input=lines, text=True, check=True)
+    try:
+        prog, hits = counting(ProgType.LWT_SEG6LOCAL, returns=2)  # BPF_DROP
+        ours, after = socket.inet_pton(socket.AF_INET6, "fd5e::1"), socket.inet_pton(socket.AF_INET6, "fd5f::1")
+        header = bytes((59, 4, 4, 1, 1, 0, 0, 0)) + after + ours  # the last segment first; one is left
+        with open(f"/sys/class/net/{far}/address") as file:
+            mac = bytes.fromhex(file.read().strip().replace(":", ""))
+        packet = b"\x60" + bytes(3) + struct.pack(">HBB", len(header), 43, 64) + after + ours + header
+        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sock:
+            sock.bind((near, 0))
+
+            def arrive():
+                sock.send(mac + bytes(6) + b"\x86\xdd" + packet)
+                time.sleep(0.05)
+                return hits()
+
+            try:
+                link = prog.attach("fd5e::1/128", device=far)
+            except SyscallError as error:
+                pytest.skip(f"no seg6local here: {error}")
+            with link:
+                deadline = time.monotonic() + 5  # addresses must be ready on both sides
+                while not arrive() and time.monotonic() < deadline:
+                    pass
+                seen = hits()
+                assert seen
+                assert arrive() == seen + 1
+            seen = hits()
+            assert arrive() == seen
+    finally:
+        subprocess.run(["ip", "link", "del", near], check=True)

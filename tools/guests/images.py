@@ -38,9 +38,18 @@ KERNELS = {
 # Loaded by the guest's init, with what they depend on; those that a kernel has built in or lacks are passed over.
 BOOT_MODULES = ("virtio_pci", "9pnet_virtio", "9p", "overlay", "virtio_rng")
 TEST_MODULES = (
-    *("veth", "dummy", "tun", "ifb", "netkit", "sch_ingress", "cls_bpf", "act_bpf", "rc-loopback", "ir-nec-decoder"),
-    *("nf_defrag_ipv4", "nf_defrag_ipv6", "tls", "uhid", "hid-generic", "mpls_iptunnel", "xsk_diag"),
-    *("tcp_dctcp", "tcp_nv", "crc32c_generic", "nf_conntrack"),
+    *("veth", "dummy", "tun", "ifb", "netkit", "sch_ingress", "cls_bpf", "cls_matchall", "act_bpf"),
+    *(
+        "rc-loopback",
+        "ir-nec-decoder",
+        "nf_defrag_ipv4",
+        "nf_defrag_ipv6",
+        "tls",
+        "uhid",
+        "hid-generic",
+        "mpls_iptunnel",
+    ),
+    *("xsk_diag", "tcp_dctcp", "tcp_nv", "crc32c_generic", "nf_conntrack"),
 )
 
 
