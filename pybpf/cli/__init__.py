@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 from importlib import import_module
+from os import devnull
 
 from ..errors import BpfError
 
@@ -19,7 +20,7 @@ COMMANDS: dict[str, str] = {
     "feature": "what this kernel can do",
     "filter": "compile pcap expressions, print classic filters, watch what they match",
     "gen": "write a typed Python module for a BPF object file",
-    "link": "links in the kernel: list, show, detach",
+    "link": "links in the kernel: list, show, dump, detach",
     "map": "maps in the kernel: list, show, dump",
     "probe": "ask the running kernel for its rules, and compare them with the tables",
     "prog": "programs in the kernel: list, show, dump",
@@ -32,6 +33,9 @@ COMMANDS: dict[str, str] = {
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit status (2 for a usage error, 1 for an error of pybpf's tree)."""
     argv = sys.argv[1:] if argv is None else argv
+    for stream in ("stdout", "stderr"):
+        if getattr(sys, stream) is None:  # closed by who started us; a program's descriptor must not take its number
+            setattr(sys, stream, open(devnull, "w"))  # noqa: SIM115
     parser = argparse.ArgumentParser(prog="pybpf", description="eBPF from plain Python.")
     parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)

@@ -12,7 +12,7 @@ import pytest
 
 from pybpf import HashMap, load, u32, u64
 from pybpf.cli import main, table
-from pybpf.dsl.kinds import xdp
+from pybpf.dsl.kinds import tracepoint, xdp
 
 packets = HashMap(u32, u64, max_entries=16, name="packets")
 
@@ -68,6 +68,8 @@ def test_links(capsys, attached):
     prog, link = attached
     [row] = [row for row in as_json(capsys, "link", "list") if row["id"] == link.id]
     assert (row["type"], row["prog_id"], row["target"]) == ("xdp", prog.id, "xdp interface lo")
+    dumped = as_json(capsys, "link", "dump", str(link.id))
+    assert dumped == {"type": 6, "id": link.id, "prog_id": prog.id, "ifindex": 1}
     assert run(capsys, "link", "detach", str(link.id))[0] == 0
     assert as_json(capsys, "link", "show", str(link.id))["ifindex"] == 0
 
@@ -231,3 +233,33 @@ def test_without_rich_the_table_is_plain(capsys, monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
     table.show(ROWS, False)
     assert capsys.readouterr().out.startswith("id  name  gpl\n")
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("words", [("map", "list"), ("feature", "map"), ("doctor",), ("doctor", "--json")])
+def test_closed_output(words, attached):
+    """As a shell starts it with >&- and 2>&-."""
+    command = f'exec "{sys.executable}" -m pybpf {" ".join(words)} >&- 2>&-'
+    assert (
+        subprocess.run(["sh", "-c", command], env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}).returncode
+        == 0
+    )
+    command = f'"{sys.executable}" -m pybpf {" ".join(words)} >&-'
+    done = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, text=True)
+    assert done.stderr == ""
+
+
+@pytest.mark.kernel
+def test_details_of_links_have_no_unions(capsys, attached):
+    """What `link dump` prints is names and numbers."""
+
+    @tracepoint("sched/sched_process_exec")
+    def quiet(ctx):
+        pass
+
+    with load(quiet) as prog, prog.attach() as link:
+        if not hasattr(link, "id"):
+            pytest.skip("this kernel has no such links")
+        dumped = as_json(capsys, "link", "dump", str(link.id))
+        assert not any(key.startswith("_") for key in dumped)
+        assert "tracepoint" in dumped
