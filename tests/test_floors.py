@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent / "pybpf"
 FLOORS = {
     **dict.fromkeys(("errors", "source", "uapi"), 0),
     **dict.fromkeys(("asm", "syscall"), 1),
-    **dict.fromkeys(("spec", "declared", "types", "fields", "net", "mapview", "btf", "kernel"), 2),
+    **dict.fromkeys(("spec", "declared", "types", "fields", "net", "mapview", "records", "btf", "kernel"), 2),
     **dict.fromkeys(("dsl", "helpers", "verifier", "vm", "elf", "cbpf"), 3),
     **dict.fromkeys(("maps", "events", "links", "features", "ksyms", "token", "xsk"), 4),
     "loader": 5,
@@ -27,6 +27,7 @@ NEIGHBOURS = {
     "fields": {"types", "btf"},
     "net": {"types"},
     "mapview": {"spec", "types"},
+    "records": {"types"},
     "btf": {"types"},
     "kernel": {"btf", "types", "spec"},
     "dsl": {"cbpf"},

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..records import Records as Records
     from .perfbuf import PerfBuffer as PerfBuffer
     from .reader import Poller as Poller
     from .reader import Reader as Reader
-    from .records import Records as Records
     from .ringbuf import RingBuffer as RingBuffer
     from .tracepipe import TracePipe as TracePipe
     from .userring import UserRingBuffer as UserRingBuffer

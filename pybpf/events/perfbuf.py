@@ -12,12 +12,12 @@ import mmap
 from struct import Struct
 
 from ..errors import SpecError
+from ..records import Run
 from ..syscall.door import failure
 from ..syscall.fd import Fd
 from ..syscall.maps import map_update_elem
 from ..syscall.perf import ENABLE, perf_event_open, perf_ioctl
 from .reader import Reader
-from .records import Run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

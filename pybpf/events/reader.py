@@ -12,16 +12,16 @@ from time import monotonic
 
 from ..errors import BpfError
 from ..maps.live import Map
+from ..records import Records, decoder
 from ..syscall.fd import ClosedError
-from .records import Records, decoder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator
     from typing import Any
 
+    from ..records import Run
     from ..spec import MapSpec
-    from .records import Run
 
 
 _CHUNK = 512  # events taken at once for an iteration: fewer objects than make Python collect garbage (700)

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import mmap
 
+from ..records import Run
 from .reader import Reader
-from .records import Run
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from errno import ENOENT, EPERM
+from collections import deque
+from errno import ENOENT, ENOSPC, EPERM
 
 from ..errors import KindError, SpecError, SyscallError
 from ..mapview import HashView, View, view
+from ..records import Records, Run, decoder
 from ..spec import MapSpec, ProgramSpec
 from ..uapi import MapType
 from .maps import KINDS, Arena, Bloom, OfflineMap, PerfEvents, Queue, References, RingBuffer, Storage, UserRingBuffer
@@ -13,7 +15,7 @@ from .sockets import PseudoSocket, socket_address
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
     from typing import Any
 
     from ..types import Codec
@@ -186,32 +188,76 @@ def _key_codec(base: Codec, pack: Any, unpack: Any) -> Codec:
 
 
 class EventView(View):
-    """A ring buffer or perf event array: what programs sent and nobody took yet."""
+    """A ring buffer or perf event array: what programs sent and nobody took yet.  What waits for events live takes
+    those that are there, and ends.
+    """
 
     def __init__(self, spec: MapSpec, raw: Raw) -> None:
         self.spec = spec
         self.raw = raw
+        self.event: Any = getattr(spec, "event", None)
+        self._decode = decoder(self.event)
+        self._rest: deque[Run] = deque()
 
     def __repr__(self) -> str:
         return f"<EventView {self.spec.name!r}>"
 
-    def drain(self) -> list[Any]:
-        """Take every complete record: values of the declared type, or `bytes` where none was declared."""
+    @property
+    def _buffer(self) -> RingBuffer | PerfEvents:
         found = self.raw.map  # type: ignore[attr-defined]
         assert isinstance(found, (RingBuffer, PerfEvents))
-        codec = getattr(self.spec, "event_codec", None)
-        records = found.take()
-        return records if codec is None else [codec.unpack(r[: codec.size]) for r in records]
+        return found
 
-    read_many = drain
+    def _fill(self) -> deque[Run]:
+        """The records that nobody took, each a run of its own."""
+        self._rest.extend(Run(raw or b"\0", 0, len(raw), len(raw) or 1) for raw in self._buffer.take())
+        return self._rest
+
+    def drain(self) -> list[Any]:
+        """Take every complete record: values of the declared type, or `bytes` where none was declared."""
+        return list(self)
+
+    def read_many(self, limit: int | None = None) -> Records:
+        """What is there, `limit` at most, in bulk: a sequence of tuples, as of the live map."""
+        rest = self._fill()
+        return Records(
+            [rest.popleft() for _ in range(len(rest) if limit is None else min(limit, len(rest)))], self.event
+        )
+
+    def poll(self, timeout: float | None = None) -> list[Any]:
+        """What is there: offline nothing comes while one waits."""
+        return self.drain()
+
+    def consume(self, callback: Callable[[Any], object], timeout: float | None = None) -> int:
+        """Call `callback` with each event; how many there were."""
+        return sum(1 for event in self if (callback(event), True))
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(self.drain())
+        while self._fill():
+            yield from self._decode(self._rest.popleft())
+
+    async def __aiter__(self) -> AsyncIterator[Any]:
+        for event in self:
+            yield event
+
+    def open(self, pages: int = 0, wakeup: int = 1) -> None:
+        """Nothing: every CPU's buffer is open."""
+
+    def __setitem__(self, cpu: int, count: int) -> None:
+        """What `bpf_perf_event_read` finds on a CPU."""
+        if not isinstance(self._buffer, PerfEvents):
+            raise KindError(f"map {self.spec.name!r} is a ring buffer: it has no entries")
+        self._buffer.counters[cpu] = count
 
     @property
     def lost(self) -> int:
         """Records that found no room."""
-        return int(getattr(self.raw.map, "lost", 0))  # type: ignore[attr-defined]
+        return int(getattr(self._buffer, "lost", 0))
+
+    @property
+    def pending(self) -> int:
+        """Bytes in a ring buffer that nobody has read, headers included."""
+        return self._buffer.query(0) if isinstance(self._buffer, RingBuffer) else 0
 
 
 class UserRingView(View):
@@ -221,12 +267,18 @@ class UserRingView(View):
         self.spec = spec
         self.raw = raw
 
-    def send(self, value: Any) -> None:
-        """Put a record in: a value of the declared type, or bytes."""
+    def push(self, event: Any) -> None:
+        """Give an event (of the declared type, or bytes) to the programs; SyscallError (ENOSPC) when it is full."""
         found = self.raw.map  # type: ignore[attr-defined]
         assert isinstance(found, UserRingBuffer)
         codec = getattr(self.spec, "event_codec", None)
-        found.send(value if codec is None else codec.pack(value))
+        raw = bytes(event) if codec is None else codec.pack(event)
+        if not 0 < len(raw) <= found.max_entries - 8:
+            raise SpecError(f"a record of {len(raw)} bytes for a ring of {found.max_entries}")
+        if not found.send(raw):
+            raise SyscallError(ENOSPC, "push", f"map {self.spec.name!r}", "the ring is full: programs must drain it")
+
+    send = push
 
     def __repr__(self) -> str:
         return f"<UserRingView {self.spec.name!r}>"

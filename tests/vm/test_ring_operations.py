@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 
 import pytest
 
-from pybpf import VM, Array, ArrayOfMaps, HashMap, HashOfMaps, ProgramSpec, RingBuf, asm, load, u32, u64
+from pybpf import (
+    VM,
+    Array,
+    ArrayOfMaps,
+    HashMap,
+    HashOfMaps,
+    ProgramSpec,
+    RingBuf,
+    Struct,
+    SyscallError,
+    UserRingBuf,
+    asm,
+    bpf_syscall,
+    char,
+    load,
+    u32,
+    u64,
+)
+from pybpf import helpers as bpf
 from pybpf.maps.create import create
 from pybpf.uapi import ProgType
 
@@ -142,3 +161,89 @@ def test_maps_in_maps(kind):
                 assert play((prog, prog.test_run), live) == results[0], (key, entry)
                 for one in made:
                     one.close()
+
+
+class Pair(Struct):
+    first: u32
+    name: char[4]
+
+
+def drainer(flags: int):
+    commands = UserRingBuf(size=4096, name="commands")
+    seen = Array(u64, max_entries=1, name="seen")
+
+    def take(record, context):
+        pair = Pair()
+        code = bpf.dynptr_read(pair, 4, record, 0, 0)
+        seen[0] = seen[0] * 31 + pair.first + u64(code)
+        return 1 if pair.first == 5 else 0
+
+    @bpf_syscall
+    def drain(ctx):
+        return bpf.user_ringbuf_drain(commands, take, None, flags)
+
+    return drain
+
+
+def commands(machine, run) -> list:
+    """Records of several sizes, one at which the callback stops, more than fit, and what is left then."""
+    out = []
+    for batch in ((), (1, 2, 3), (4, 5, 6, 7), tuple(range(10, 200)), ()):
+        for number in batch:
+            try:
+                machine["commands"].push(number.to_bytes(4, "little") * (number % 3 * 20 + 1))
+            except SyscallError as error:
+                out.append((number, error.errno))
+                break
+        result = run()
+        out.append((result.retval, machine["seen"][0]))
+    return out
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("flags", [0, 1, 2, 3, 4])
+def test_records_for_programs(flags):
+    spec = drainer(flags)
+    with load(spec) as prog:
+        expected = commands(prog, prog.test_run)
+    for engine in ENGINES:
+        vm = VM(spec, engine=engine)
+        assert commands(vm, vm.run) == expected
+
+
+def test_readers_offline_are_readers():
+    """`for`, `drain`, `poll`, `consume` and `read_many` give what they give live, and take it once."""
+    ring = RingBuf(Pair, size=4096, name="ring")
+    text = (
+        "*(u64 *)(r10 - 8) = 0x636201\nr1 = ring ll\nr2 = r10\nr2 += -8\nr3 = 8\nr4 = 0\ncall bpf_ringbuf_output\nexit"
+    )
+    vm = VM(ProgramSpec(asm.assemble(text), ProgType.SCHED_CLS, maps={"ring": ring}))
+    view = vm[ring]
+
+    def send(count: int) -> None:
+        for _ in range(count):
+            assert vm.run(data=FRAME).retval == 0
+
+    send(5)
+    assert view.pending == 5 * 16
+    for event in view:
+        assert event.first == 0x636201
+        break
+    assert [e.first for e in view.poll(0.1)] == [0x636201] * 4
+    send(3)
+    rows = view.read_many(2)
+    assert (len(rows), rows.fields, rows[0], rows.column("first")) == (
+        2,
+        ("first", "name"),
+        (0x636201, b"\0\0\0\0"),
+        [0x636201] * 2,
+    )
+    seen: list = []
+    assert view.consume(seen.append) == len(seen) == 1
+    send(1)
+
+    async def later() -> list:
+        return [event.first async for event in view]
+
+    assert asyncio.run(later()) == [0x636201]
+    assert (view.drain(), view.pending) == ([], 0)

@@ -12,6 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..run import Run
 
+_NO_WAKEUP, _FORCE_WAKEUP = 1, 2
+_MAX_SAMPLES = 128 * 1024  # BPF_MAX_USER_RINGBUF_SAMPLES
 _CTXLEN_MASK = 0xFFFFF << 32
 _SKIP, _USER_STACK, _FAST_CMP, _REUSE, _BUILD_ID = 0xFF, 1 << 8, 1 << 9, 1 << 10, 1 << 11
 
@@ -63,9 +65,11 @@ def user_ringbuf_drain(run: Run, map: int, callback_fn: int, ctx: int, flags: in
     found = run.map(map)
     if not isinstance(found, UserRingBuffer):
         raise VmFault(f"map {found.name} is not a user ring buffer")
+    if flags & ~(_NO_WAKEUP | _FORCE_WAKEUP):
+        return -EINVAL
     count = 0
-    while found.records:
-        raw = found.records.popleft()
+    while found.records and count < _MAX_SAMPLES:
+        raw = found.take()
         count += 1
         if run.callback(callback_fn, make_local(run, raw), ctx):
             break

@@ -91,15 +91,27 @@ class Record:
         self.state = "reserved"
 
 
-class RingBuffer(OfflineMap):
-    """A ring buffer: `records` in order, positions in bytes as the kernel counts them."""
+class Ring(OfflineMap):
+    """Base of the rings, whose `max_entries` is their size in bytes."""
 
-    def _prepare(self) -> None:
+    def _demand_power_of_two(self) -> None:
         size = self.max_entries
         self._demand(
             size >= 4096 and size & (size - 1) == 0, f"size is {size}: expected a power of two of at least 4096"
         )
         self._demand(self.key_size == 0 and self.value_size == 0, "it has neither keys nor values")
+
+
+def _stride(raw: bytes) -> int:
+    """Bytes that a record takes, with its header and padding."""
+    return (len(raw) + _RECORD_HEADER + 7) & ~7
+
+
+class RingBuffer(Ring):
+    """A ring buffer: `records` in order, positions in bytes as the kernel counts them."""
+
+    def _prepare(self) -> None:
+        self._demand_power_of_two()
         self.records: deque[Record] = deque()
         self.reserved: dict[int, Record] = {}
         self.produced = self.consumed = 0
@@ -158,14 +170,27 @@ class RingBuffer(OfflineMap):
         return answers[what] if what < len(answers) else 0
 
 
-class UserRingBuffer(OfflineMap):
+class UserRingBuffer(Ring):
     """Records from user space: tests `send` them, the program drains them."""
 
     def _prepare(self) -> None:
+        self._demand_power_of_two()
         self.records: deque[bytes] = deque()
+        self.used = 0
 
-    def send(self, raw: bytes) -> None:
-        self.records.append(bytes(raw))
+    def send(self, raw: bytes) -> bool:
+        """Put a record in; False when there is no room."""
+        if self.used + _stride(raw) > self.max_entries:
+            return False
+        self.records.append(raw)
+        self.used += _stride(raw)
+        return True
+
+    def take(self) -> bytes:
+        """The oldest record."""
+        raw = self.records.popleft()
+        self.used -= _stride(raw)
+        return raw
 
 
 class PerfEvents(OfflineMap):

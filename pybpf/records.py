@@ -13,15 +13,15 @@ import struct
 from collections.abc import Sequence
 from itertools import chain
 
-from ..errors import SpecError
-from ..types import codec
+from .errors import SpecError
+from .types import codec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
-    from ..types import Codec
+    from .types import Codec
 
 
 class Run:
