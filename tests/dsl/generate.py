@@ -160,7 +160,7 @@ class Generator:
         return None
 
     def augment(self, depth: int) -> None:
-        wide = [n for n, t in self.names.items() if BITS[t] >= 32 and t[0] == "u"] + [
+        wide = [n for n, t in self.names.items() if BITS[t] >= 32 and t[0] == "u" and n[0] != "i"] + [
             p for p, t in self.places.items() if BITS[t] >= 32 and t[0] == "u" and p != "seen.value"
         ]
         if not wide:

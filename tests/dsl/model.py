@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import ctypes
 from operator import add, and_, or_, sub, xor
 from typing import Any
@@ -153,12 +154,29 @@ class Packet:
         return view
 
 
-def evaluate(text: str, packets: list[bytes]) -> list[Any]:
-    """What the program does to packets, one after the other: (return value, packet) each, and the maps at the end."""
+class StepBudgetError(Exception):
+    """A program takes too many steps to be evaluated."""
+
+
+def evaluate(text: str, packets: list[bytes], budget: int = 20_000) -> list[Any]:
+    """What the program does to packets, one after the other: (return value, packet) each, and the maps at the end.
+
+    `budget` is the number of rounds that all its loops together may take.
+    """
+    left = iter(range(budget))
+
+    def turn() -> None:
+        if next(left, None) is None:
+            raise StepBudgetError(f"more than {budget} rounds")
+
     seen = ctypes.c_uint64()
     maps: dict[str, Any] = {"counts": Numbers(), "table": Numbers(8), "percpu": Numbers(8), "records": Records()}
-    scope = {**NAMES, **maps, "seen": seen, "subprogram": lambda function: function, "u32": Scalar32()}
-    exec(compile(text, "<generated>", "exec"), scope)
+    scope = {**NAMES, **maps, "seen": seen, "subprogram": lambda function: function, "u32": Scalar32(), "turn": turn}
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.For, ast.While)):
+            node.body.insert(0, ast.parse("turn()").body[0])
+    exec(compile(ast.fix_missing_locations(tree), "<generated>", "exec"), scope)
     out: list[Any] = []
     for data in packets:
         packet = Packet(data)

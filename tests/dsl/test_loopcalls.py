@@ -146,8 +146,7 @@ def test_loops_mean_what_python_means(function, kernel):
     expected = function(Fake()) & 0xFFFFFFFF
     for isa in (2, 4):
         spec = xdp(kernel=kernel, isa=isa)(function)
-        by_call = kernel != "6.12" or function is completed  # one that counts down
-        assert (any(insn.opcode == 0x85 and insn.imm == 181 for insn in spec.insns)) == by_call
+        assert any(insn.opcode == 0x85 and insn.imm == 181 for insn in spec.insns) == (kernel != "6.12")
         if kernel != "6.12" and isa == 4:
             assert verify(spec).ok
         with load(spec) as prog:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pybpf import VM, HashMap, Struct, load, u8, u32, u64, verify, xdp
+from pybpf import VM, HashMap, Struct, bounded, load, subprogram, u8, u32, u64, verify, xdp
 from pybpf import helpers as bpf
 
 counts = HashMap(u32, u64, max_entries=8)
@@ -50,9 +50,110 @@ def undone(ctx):
     return u32(g) & 3
 
 
+def partly_known(ctx):
+    """The verifier knows a bit more of `total` behind each test, and `flag` is 0 or 1: too many states."""
+    total = u64(len(ctx))
+    flag = u32(0)
+    for i in range(len(ctx) & 7):
+        for j in range(bounded(len(ctx) * 3, max=100)):
+            if u64(total ^ j) & 3 == 2:
+                total += 1
+                continue
+            total += 2
+            if total & 32:
+                flag = u32(1)
+        if flag == 1:
+            flag = u32(0)
+            total += i
+        elif total & 2 == 0:
+            total += 7
+    return u32(total) & 3
+
+
+def bound_of_another(ctx):
+    """The bound of the innermost loop is made outside of loops in which the verifier widens it."""
+    total = u64(len(ctx))
+    for _ in range(len(ctx) & 3):
+        for _ in range(60):
+            for _ in range(len(ctx) & 31):
+                counts[u32(total) & 7] += 1
+                total += 1
+            if total & 2 == 0:
+                total += 7
+    return u32(total) & 3
+
+
+def index_of_another(ctx):
+    """So is an index, which one way through a round tests, and another uses."""
+    k = len(ctx) & 7
+    row = u64[8]()
+    n = u64(len(ctx))
+    for _ in range(len(ctx) & 3):
+        m = n
+        while m != 1:
+            m = m * 3 + 1 if m & 1 else m // 2
+            if k > 3:
+                n += 1
+            else:
+                row[k] += 1
+                n += row[k]
+    return u32(n) & 3
+
+
+@subprogram
+def long(n: u64):
+    total = n
+    for i in range(70000):
+        if total & 8:
+            total += i
+    return total
+
+
+def around_a_call(ctx):
+    total = u64(len(ctx))
+    for i in range(len(ctx) & 3):
+        total += long(total + i)
+        if total & 64:
+            total ^= 5
+    return u32(total) & 3
+
+
+def shifted_constant(ctx):
+    """The verifier knows nothing of a shift by a number that it does not know."""
+    row = u64[8]()
+    row[2 >> (len(ctx) & 7)] = 9
+    return u32(row[0]) & 3
+
+
+def bits_tested(ctx):
+    """A test of bits makes the verifier forget the interval of what is tested, and of what differs from it by a constant."""
+    k = len(ctx) & 7
+    row = u64[8]()
+    extra = k + 1
+    n = 0
+    if extra & 8 == 0:
+        n = 1
+    row[k] = 5
+    return u32(row[k] + n) & 3
+
+
 @pytest.mark.kernel
 @pytest.mark.parametrize("kernel", ["5.17", "6.9"])
-@pytest.mark.parametrize("function", [around_may_goto, rounds_multiply, undone], ids=lambda f: f.__name__)
+@pytest.mark.parametrize(
+    "function",
+    [
+        around_may_goto,
+        rounds_multiply,
+        undone,
+        partly_known,
+        bound_of_another,
+        index_of_another,
+        around_a_call,
+        shifted_constant,
+        bits_tested,
+    ],
+    ids=lambda f: f.__name__,
+)
 def test_nested_loops(function, kernel):
     spec = xdp(function, kernel=kernel)
     report = verify(spec)

@@ -52,12 +52,12 @@ def outcome(runs, spec, state) -> list[object]:
     return [*((run.retval, bytes(run.data)) for run in runs), found]
 
 
-def case(seed: int):
+def case(seed: int, kernel: str | None = None):
     isa = seed % 4 + 1
     text = Generator(seed, isa).program()
     rng = random.Random(seed)
     packets = [packet(rng) for _ in range(6)]
-    return text, build(text, isa=isa), packets, evaluate(text, packets)
+    return text, build(text, isa=isa, kernel=kernel), packets, evaluate(text, packets)
 
 
 SEEDS = pytest.mark.parametrize("seed", range(FIRST, FIRST + COUNT))

@@ -88,7 +88,23 @@ def compact(blocks: list[MBlock], assigned: list[int]) -> list[MBlock]:
         block.targets = tuple(position[final[t]] for t in block.targets)
         if block.test is not None and block.targets[0] == block.targets[1] and block.test.opcode != JCOND:
             block.test, block.targets = None, block.targets[:1]
+    return returning(kept)
+
+
+def returning(blocks: list[MBlock]) -> list[MBlock]:
+    """Jumps to an exit become exits; an exit that nobody comes to any more would be unreachable, which the verifier refuses."""
+    reached = {0}
+    for i, block in enumerate(blocks):
+        if block.test is None and block.targets and block.targets[0] != i + 1:
+            following = blocks[block.targets[0]].code
+            if following and following[0].opcode == EXIT:
+                block.code = [*block.code, Mi(EXIT, at=block.code[-1].at if block.code else following[0].at)]
+                block.targets = ()
+        reached.update(block.targets)
+    kept = [block for i, block in enumerate(blocks) if i in reached]
+    position = {i: at for at, i in enumerate(sorted(reached))}
     for i, block in enumerate(kept):
+        block.targets = tuple(position[t] for t in block.targets)
         block.number = i
     return kept
 
@@ -149,12 +165,7 @@ def emit(
             if other != i + 1:
                 jump(JA, 0, 0, 0, other, test.at)
         elif block.targets and block.targets[0] != i + 1:
-            at = block.code[-1].at if block.code else last_at
-            following = blocks[block.targets[0]].code
-            if following and following[0].opcode == EXIT:
-                add(EXIT, 0, 0, 0, 0, None, None, at)
-            else:
-                jump(JA, 0, 0, 0, block.targets[0], at)
+            jump(JA, 0, 0, 0, block.targets[0], block.code[-1].at if block.code else last_at)
     return _alias_labels(out, starts, labels, prefix), core
 
 

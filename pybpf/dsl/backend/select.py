@@ -183,14 +183,19 @@ class Selector:
         for v, n in inside.items():
             if n == v.uses:
                 v.number = -2
+        tested: list[Value] = []
         for block in self.graph.blocks:
             term = block.term
             if term and term[0] == "branch" and term[1] in ("==", "!=") and term[4].op == "const" and term[4].aux == 0:
                 mask = term[3]
-                if mask.op != "and" or mask.uses != 1 or mask.block is not block or mask not in block.values:
-                    continue
-                # After JSET on a number that may be negative, the verifier forgets its interval, and those of its copies.
-                if mask.args[0].lo >= 0:
+                if mask.op == "and" and mask.uses == 1 and mask.block is block and mask in block.values:
+                    tested.append(mask)
+        if tested:
+            # After JSET the verifier knows no more of a number than its bits (6279846b9b25, Linux 6.17), and likewise of all
+            # that differ from it by a constant (98d7ca374ba4, Linux 6.11): where it must know an interval, that must not be.
+            needed = _needed(self.graph)
+            for mask in tested:
+                if mask.args[0].lo >= 0 and not any(v in needed for v in _relatives(mask.args[0])):
                     mask.number = -1
 
     # -- operations
@@ -234,6 +239,13 @@ class Selector:
         self.emit(ALU64 | ALU["sub"] | X, into, 10, uses=(into,), defs=into)
         if v.aux:
             self.emit(ALU64 | ALU["add"], into, imm=v.aux, uses=(into,), defs=into)
+
+    def op_hide(self, v: Value) -> None:
+        """A known number plus an unknown one is unknown."""
+        a, zero = v.args
+        into, source = self.reg(v), self.reg(zero)
+        self.into(a, into)
+        self.emit(ALU64 | ALU["add"] | X, into, source, uses=(into, source), defs=into)
 
     def op_zext(self, v: Value) -> None:
         into = self.reg(v)
@@ -443,6 +455,40 @@ class Selector:
                     self.emit(COPY, d, source, uses=(source,), defs=d)
         for d, v in late:
             self.make(v, d)
+
+
+def _needed(graph: Graph) -> set[Value]:
+    """The values that addresses and arguments of calls are made from."""
+    needed: set[Value] = set()
+    todo: list[Value] = []
+    for block in graph.blocks:
+        for v in block.values:
+            if v.op in ("load", "store", "atomic", "cmpxchg"):
+                todo.append(v.args[0])
+            elif v.op == "call":
+                todo += v.args
+    while todo:
+        v = todo.pop()
+        if v not in needed and v.op not in REMATERIALISED:
+            needed.add(v)
+            if v.op != "load":
+                todo += v.args
+    return needed
+
+
+def _relatives(value: Value) -> list[Value]:
+    """A value, and those that it differs from by constants."""
+    found: list[Value] = []
+    todo = [value]
+    while todo:
+        v = todo.pop()
+        if v not in found:
+            found.append(v)
+            if v.op in ("add", "zext", "sext", "retype"):
+                todo.append(v.args[0])
+            elif v.op == "phi":
+                todo += v.args
+    return found
 
 
 def _s32(n: int) -> int:

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from ..ssa.ir import Value
     from .compiler import Compiler
 
-LOST = frozenset(("div", "mod", "sdiv", "smod", "bswap", "neg", "call", "ldabs", "ldind", "opaque", "param", "cmpxchg"))
+LOST = frozenset(
+    ("div", "mod", "sdiv", "smod", "bswap", "neg", "call", "ldabs", "ldind", "opaque", "hide", "param", "cmpxchg")
+)
 PASSED_ON = frozenset(("add", "sub", "mul", "shl", "shr", "sar", "or", "xor", "and", "zext", "sext", "retype", "phi"))
 
 
@@ -43,29 +45,34 @@ def seen(c: Compiler, value: Value, most: int) -> bool:
     lo, hi = c.b.range(value)
     if lo < 0 or hi > most:
         return False
-    return hi < value.hi or not lost(value, set())
+    _, told = c.state.facts.get(("vague", value)) or (lo, hi)
+    if told <= most and told < value.hi:
+        return True
+    return value.hi <= most and not lost(c, value, set())
 
 
-def lost(value: Value, met: set[Value]) -> bool:
+def lost(c: Compiler, value: Value, met: set[Value]) -> bool:
     """Whether the verifier has lost the bounds of a number on its way here."""
-    if value in met:
+    if value in met or value.op == "const":
         return False
     met.add(value)
     if value.op in LOST:
         return True
+    if value.block is not None and value.block.number < c.widening:
+        return True  # made before a loop in which the verifier forgets what nothing depended on so far
     if value.op not in PASSED_ON:
         return False
     if value.op == "and" and value.args[1].op == "const" and value.args[1].aux >= 0:
         return bool(value.args[1].aux > value.hi)
     if value.op == "sub" and (value.args[0].op == "const" or _of_context(value)):
         return True  # -x; a packet's length, which is the distance of two pointers
-    if value.op == "sar" and value.args[1].op != "const":
-        return True
+    if value.op in ("shl", "shr", "sar") and value.args[1].op != "const":
+        return True  # is_safe_to_compute_dst_reg_range
     if value.op == "mul" and any(a.lo < 0 or a.hi >= 1 << 32 for a in value.args):
         return True
     if value.op == "phi" and value.aux == "open":
         return True  # of a loop that is being written: what comes back into it is not known yet
-    return any(lost(arg, met) for arg in value.args)
+    return any(lost(c, arg, met) for arg in value.args)
 
 
 def _of_context(value: Value) -> bool:

@@ -124,6 +124,7 @@ class Compiler:
         self.frame: Frame = None  # type: ignore[assignment]
         self.speculating = 0
         self.suppressed = False
+        self.widening = 0  # the number of the first block of the innermost loop in which the verifier widens numbers
         self.assumed: dict[Any, Any] = {}
         self.free_slots: list[Slot] = []
         self.entry_context: Any = None

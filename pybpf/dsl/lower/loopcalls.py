@@ -38,6 +38,7 @@ class Cells:
     def __init__(self) -> None:
         self.offsets: dict[str, int] = {}
         self.types: dict[str, Scalar] = {}
+        self.least: dict[str, int] = {}  # the smallest number that was put there
         self.changed: set[str] = set()
         self.given: dict[str, Front] = {}
         self.entered: dict[str, Value] = {}  # what was loaded where the round began
@@ -48,6 +49,8 @@ class Cells:
         self.given[name] = front
         if type_ is not None:
             self.types[name] = type_
+            if changed:
+                self.least[name] = front.obj if isinstance(front, Const) else front.value.lo  # type: ignore[attr-defined]
         if changed:
             self.changed.add(name)
 
@@ -95,12 +98,14 @@ def repeat_by_call(
 
 def capture(c: Compiler, node: Any, env: dict[str, Front], changed: set[str]) -> Cells:
     """What the body needs of the names around it."""
+    from .loops import named
+
     cells = Cells()
     cells.add(CODE, Const(0), INT, True)
     cells.add(VALUE, Const(0), INT, True)
     if c.entry_context is not None:
         cells.add(CONTEXT, c.entry_context)
-    for name in sorted((mentioned(node) | {n for n in env if n.startswith("$")}) & env.keys()):
+    for name in sorted((named(node) | {n for n in env if n.startswith("$")}) & env.keys()):
         front = env[name]
         if name in changed:
             if is_number(front):
@@ -114,19 +119,6 @@ def capture(c: Compiler, node: Any, env: dict[str, Front], changed: set[str]) ->
             if tested:
                 cells.add(name, front)
     return cells
-
-
-def mentioned(node: Any) -> set[str]:
-    names: set[str] = set()
-    todo = [node]
-    while todo:
-        at = todo.pop()
-        if at.__class__.__name__ == "Name":
-            names.add(at.id)
-        for field in getattr(at, "_fields", ()):
-            child = getattr(at, field, None)
-            todo += child if isinstance(child, list) else [child] if hasattr(child, "_fields") else []
-    return names
 
 
 def stored(c: Compiler, cells: Cells, name: str, node: Any) -> Value:
@@ -155,7 +147,10 @@ def loaded(c: Compiler, base: Value, cells: Cells, name: str) -> Int:
     """The number in a cell, as its type reads it."""
     type_ = cells.types[name]
     size = 4 if type_.bits == 32 else 8
-    return Int(c.b.load(base, cells.offsets[name], size, type_.signed, "stack"), type_)
+    value = c.b.load(base, cells.offsets[name], size, type_.signed, "stack")
+    if cells.least.get(name, -1) >= 0 and value.op == "load":
+        value.lo = max(value.lo, 0)
+    return Int(value, type_)
 
 
 def unpack(inner: Compiler, base: Value, cells: Cells, outer: dict[str, Front], changed: set[str], node: Any) -> None:
@@ -223,6 +218,7 @@ def lower(
     inner.speculating = c.speculating
     inner.frame = Frame(c.frame.fn, parsed, (*c.frame.path, id(node)))
     inner.b.at = node
+    inner.widening = 1  # what it was given stands in its first block
     index, base = Value("param", [], 0), Value("param", [], 1)
     graph.params = [index, base]
     index.hi = base.hi = (1 << 64) - 1
@@ -300,6 +296,9 @@ def settled(c: Compiler, cells: Cells) -> bool:
             if wanted is None:
                 c.fail(f"{name} is u64 in one round and may be negative in another: write u64(...) or s64(...)", node)
             type_, lo, hi = INT if wanted.bits < 32 else wanted, min(lo, low), max(hi, high)
+        if lo < 0 <= cells.least.get(name, -1):
+            cells.least[name] = lo
+            stable = False
         if type_ is not have:
             cells.types[name] = type_
             stable = False

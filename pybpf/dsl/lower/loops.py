@@ -12,6 +12,7 @@ from ..objects.refs import Ref
 from ..objects.values import INT, Conflict, Const, Front, Int, span
 from ..ssa.build import S64_MAX, S64_MIN, State, limits
 from ..ssa.ir import Value
+from .bounds import bounded
 from .conditions import cond, jump
 from .joins import is_number, merge, phi
 
@@ -43,6 +44,10 @@ class Loop:
     def __init__(self) -> None:
         self.breaks: list[State] = []
         self.continues: list[State] = []
+
+
+class Widened(Exception):
+    """A loop turned out to hold another in which the verifier forgets numbers."""
 
 
 class Unstable(Exception):
@@ -183,17 +188,23 @@ def repeat(
     top: Callable[[], None],
     bottom: Callable[[], Any],
     guard: bool,
+    otherwise: bool = False,
 ) -> Any:
     """Lower the top of a round, the body and the bottom test, again until the assumptions about its variables hold.
 
-    Gives the states that leave by the test, and those that leave by break.
+    Gives the states that leave by the test, and those that leave by break; Widened when `otherwise` there is another way to
+    write this loop where may_goto stands in it.
     """
     key = (node, c.frame.path)
     memo = c.assumed.setdefault(key, dict(first))
+    hidden = to_hide(node, names, guard and c.unit.kernel >= MAY_GOTO)
     entry = c.b.state
     for attempt in range(12):
         blocks = len(c.b.graph.blocks)
         start = entry.fork(entry.block)
+        widening = c.widening
+        if guard and c.unit.kernel >= MAY_GOTO:
+            c.widening = blocks
         slots = list(c.free_slots)
         depth, suppressed = c.speculating, c.suppressed
         strict = attempt > 0 and memo.get("$strict")
@@ -203,15 +214,19 @@ def repeat(
         returns = len(c.frame.returns)
         c.frame.loops.append(Loop())
         try:
-            found = _attempt(c, node, names, memo, top, bottom, guard)
+            found = _attempt(c, node, names, memo, top, bottom, guard, hidden)
             doubt = c.suppressed and not depth and not strict
         except Unstable:
             found, doubt = None, False
         finally:
-            c.speculating = depth
+            c.speculating, c.widening = depth, widening
             c.frame.loops.pop()
             c.suppressed = suppressed or c.suppressed if depth else suppressed
         if found is not None and not guard and c.unit.kernel >= MAY_GOTO and widens(c.b.graph.blocks[blocks:]):
+            if otherwise:
+                del c.frame.returns[returns:]
+                c.free_slots[:] = slots
+                raise Widened
             guard, found = True, None
         if found is not None and not doubt:
             return found
@@ -224,14 +239,24 @@ def repeat(
 
 
 def widens(blocks: list[Any]) -> bool:
-    """Whether a may_goto stands in these blocks: the verifier forgets the numbers of loops around it there, on the stack too.
+    """Whether a may_goto stands in these blocks or in a function that they call.
 
-    So these must be bounded by may_goto as well; else their tests decide nothing any more, and their rounds never end.
+    The verifier forgets the numbers of the loops around it there, on the stack too.  So these must be bounded by may_goto as
+    well; else their tests decide nothing any more, and their rounds never end.
     """
-    return any(block.term is not None and block.term[0] == "maygoto" for block in blocks)
+    for block in blocks:
+        if block.term is not None and block.term[0] == "maygoto":
+            return True
+        for value in block.values:
+            graph: Any = getattr(value.aux, "target", None) if value.op == "call" else value.aux
+            if value.op in ("call", "function") and hasattr(graph, "blocks") and widens(graph.blocks):
+                return True
+    return False
 
 
-def _attempt(c: Compiler, node: Any, names: set[str], memo: dict[str, Any], top: Any, bottom: Any, guard: bool) -> Any:
+def _attempt(
+    c: Compiler, node: Any, names: set[str], memo: dict[str, Any], top: Any, bottom: Any, guard: bool, hidden: list[str]
+) -> Any:
     if c.unit.kernel < BOUNDED_LOOPS:
         c.fail("Linux before 5.3 has no loops: use range() with a small constant bound, which is unrolled", node)
     before = c.b.state
@@ -249,6 +274,7 @@ def _attempt(c: Compiler, node: Any, names: set[str], memo: dict[str, Any], top:
         if front is None or isinstance(front, Conflict):
             continue
         state.env[name] = _assume(c, header, before, name, front, memo, phis)
+    hide(c, hidden)
     place = state.memory.get("place")
     if guard and c.unit.kernel >= MAY_GOTO:
         body, leave = c.b.graph.new_block(), c.b.graph.new_block()
@@ -279,6 +305,29 @@ def _attempt(c: Compiler, node: Any, names: set[str], memo: dict[str, Any], top:
             _close(c, header, phis, memo)
             c.b.end("jump", header)
     return outs, loop.breaks
+
+
+def to_hide(node: Any, names: set[str], guard: bool) -> list[str]:
+    """The variables of a loop that the verifier shall know nothing of where a round begins.
+
+    It walks a round again for each state that it has not seen.  A number that it knows in part decides tests, and where it has
+    decided one it compares numbers exactly, so that rounds with tests have states without end.  Of numbers that it does not
+    know, all are the same.  What bounds the loop must stay known, unless may_goto does.
+    """
+    if not tests(node.body):
+        return []
+    kept = named(node.test) if node.__class__.__name__ == "While" and not guard else set()
+    return sorted(name for name in names - kept if name[0] != "$")
+
+
+def hide(c: Compiler, names: list[str]) -> None:
+    """Let the verifier forget what it knows of these numbers."""
+    numbers = [(name, c.state.env.get(name)) for name in names]
+    zero = None
+    for name, front in numbers:
+        if isinstance(front, Int):
+            zero = zero or c.b.emit("opaque", [], 0)
+            c.state.env[name] = Int(c.b.emit("hide", [front.value, zero], None, 64, *span(c, front)), front.type)
 
 
 def _assume(
@@ -536,7 +585,7 @@ def counted(c: Compiler, node: Any, start: Front, stop: Front, step: int, elemen
     from ..lang import Bounded
     from .statements import store
 
-    most = None
+    most, limit = None, stop
     if isinstance(stop, Const) and isinstance(stop.obj, Bounded):
         most, stop = stop.obj.most, stop.obj.number
     first, last = start.number(c, node), stop.number(c, node)
@@ -561,18 +610,12 @@ def counted(c: Compiler, node: Any, start: Front, stop: Front, step: int, elemen
         or (steps > 2 and steps << min(tests(node.body), 20) > PLAIN_PATHS)
         or steps * weight(node.body) > HEAVY
     )
-    if (
-        guard
-        and c.unit.kernel >= MAY_GOTO
-        and isinstance(first, Const)
-        and 0 <= first.obj < 1 << 31
-        and blo >= 0
-        and step > 0
-    ):
-        if steps > MAX_ROUNDS and isinstance(last, Const):
+    entry, started = c.state, len(c.b.graph.blocks)
+    key = ("$widened", node, c.frame.path)
+    if (guard or key in c.assumed) and c.unit.kernel >= MAY_GOTO and max(ahi, bhi) <= S64_MAX:
+        if steps > MAX_ROUNDS and isinstance(first, Const) and isinstance(last, Const):
             c.fail(f"may_goto leaves a loop after {MAX_ROUNDS} rounds, and this one takes {steps}", node)
-        most_of_all = None if most is None else first.obj + most * step
-        return converging(c, node, first.obj, last, most_of_all, step, element, hidden)
+        return converging(c, node, first, last, most, step, element, hidden)
     if guard and c.unit.kernel >= SINCE_LOOP and element is None:
         if steps > MAX_ROUNDS and isinstance(last, Const):
             c.fail(f"bpf_loop runs {MAX_ROUNDS} rounds at most, and this loop takes {steps}", node)
@@ -584,6 +627,8 @@ def counted(c: Compiler, node: Any, start: Front, stop: Front, step: int, elemen
             "compile for Linux 5.17 or later (kernel='5.17'), where long loops are calls of bpf_loop",
             node,
         )
+    first, last = still_bounded(c, first), still_bounded(c, last)
+    n = value_of(c, first)
     yes, no = test_of(c, test, first, last, node)
     leaving = [no] if no is not None else []
     breaks: list[State] = []
@@ -638,7 +683,18 @@ def counted(c: Compiler, node: Any, start: Front, stop: Front, step: int, elemen
             now = c.b.state.env[hidden]
             store(c, node.target, element(now) if element else now)
 
-        outs, breaks = repeat(c, node, names, first_types, top, bottom, guard)
+        try:
+            outs, breaks = repeat(
+                c, node, names, first_types, top, bottom, guard, not guard and max(ahi, bhi) <= S64_MAX
+            )
+        except Widened:
+            c.assumed[key] = {}
+            del c.b.graph.blocks[started:]
+            entry.block.term = None
+            for name in (hidden, "$rounds" + hidden):
+                entry.env.pop(name, None)
+            c.b.state = entry
+            return counted(c, node, start, limit, step, element)
         leaving += outs
     finish(c, node, leaving, breaks)
     if c.b.state is not None:
@@ -655,28 +711,43 @@ def test_of(c: Compiler, test: str, a: Any, b: Any, node: Any) -> tuple[State | 
 
 
 def converging(
-    c: Compiler, node: Any, start: int, stop: Any, end: int | None, step: int, element: Any, hidden: str
+    c: Compiler, node: Any, first: Any, last: Any, most: int | None, step: int, element: Any, hidden: str
 ) -> None:
     """A long loop that the verifier walks a few times only.
 
     At may_goto the verifier widens numbers that no decision of its own depended on (widen_imprecise_scalars), and takes
     the state for one seen before.  A counter that starts from a known constant decides every test, and so is never
     widened.  This one starts from a number that the verifier does not know, and is tested behind may_goto, where it may
-    have been widened.
+    have been widened: against where it ends, against where it began, and where `most` rounds are allowed, for these.
     """
     from .statements import store
 
-    counter = c.b.emit("opaque", [], start, 64, 0, S64_MAX)
-    c.b.state.env[hidden] = Int(counter, INT)
+    (alo, ahi), (blo, _) = span(c, first), span(c, last)
+    up, down = ("<", ">=") if step > 0 else (">", "<=")
+    tests = [(hidden, up, last)]
+    rounds = "$rounds" + hidden
+    counted_rounds = most is not None and not isinstance(first, Const)
+    if most is not None and isinstance(first, Const):
+        tests.append((hidden, up, Const(first.obj + most * step)))
+    elif counted_rounds:
+        tests.append((rounds, "<", Const(most)))
+    low = 0 if min(alo, blo) >= 0 and step > 0 else S64_MIN
+    begin = alo if step > 0 else ahi
+    if begin != (low if step > 0 else S64_MAX):
+        tests.append((hidden, down, Const(begin)))
+    c.b.state.env[hidden] = Int(unseen(c, value_of(c, first), low), INT)
+    names = assigned(node.body) | assigned([node.target]) | {hidden}
+    first_types = {hidden: (INT, low, S64_MAX)}
+    if counted_rounds:
+        c.b.state.env[rounds] = Int(unseen(c, c.b.const(0), 0), INT)
+        names.add(rounds)
+        first_types[rounds] = (INT, 0, S64_MAX)
     left: list[State] = []
 
     def top() -> None:
         left.clear()
-        bounds = (
-            [("<", stop)] + ([("<", Const(end))] if end is not None else []) + ([(">=", Const(start))] if start else [])
-        )
-        for test, bound in bounds:
-            yes, no = test_of(c, test, c.b.state.env[hidden], bound, node)
+        for name, test, bound in tests:
+            yes, no = test_of(c, test, c.b.state.env[name], bound, node)
             if no is not None:
                 left.append(no)
             if yes is None:
@@ -686,17 +757,47 @@ def converging(
         store(c, node.target, element(now) if element else now)
 
     def bottom() -> Any:
-        now = c.b.state.env[hidden].number(c, node)
-        lo, hi = span(c, now)
-        value = c.b.arith("add", value_of(c, now), c.b.const(step), 64, lo + step, min(hi + step, S64_MAX))
-        c.b.state.env[hidden] = Int(value, INT)
+        for name, by in ((hidden, step), (rounds, 1))[: 1 + counted_rounds]:
+            now = c.b.state.env[name].number(c, node)
+            lo, hi = span(c, now)
+            value = c.b.arith("add", value_of(c, now), c.b.const(by), 64, max(lo + by, S64_MIN), min(hi + by, S64_MAX))
+            c.b.state.env[name] = Int(value, INT)
         return c.b.state, None
 
-    names = assigned(node.body) | assigned([node.target]) | {hidden}
-    outs, breaks = repeat(c, node, names, {hidden: (INT, 0, S64_MAX)}, top, bottom, True)
+    outs, breaks = repeat(c, node, names, first_types, top, bottom, True)
     finish(c, node, outs + left, breaks)
     if c.b.state is not None:
         c.b.state.env.pop(hidden, None)
+        c.b.state.env.pop(rounds, None)
+
+
+def still_bounded(c: Compiler, number: Any) -> Any:
+    """A number of which the verifier sees its bounds in a loop where it may have widened them."""
+    lo, hi = span(c, number)
+    if not c.widening or isinstance(number, Const) or lo < 0 or hi > PLAIN_STEPS:
+        return number
+    return Int(bounded(c, number.value, hi), number.type)
+
+
+def unseen(c: Compiler, value: Value, lo: int) -> Value:
+    """The same number, unknown to the verifier, in lo..S64_MAX."""
+    if value.op == "const" and -(1 << 31) <= value.aux < 1 << 31:
+        return c.b.emit("opaque", [], value.aux, 64, lo, S64_MAX)
+    return c.b.emit("hide", [value, c.b.emit("opaque", [], 0)], None, 64, lo, S64_MAX)
+
+
+def named(node: Any) -> set[str]:
+    """The names that an expression mentions."""
+    names: set[str] = set()
+    todo = [node]
+    while todo:
+        at = todo.pop()
+        if at.__class__.__name__ == "Name":
+            names.add(at.id)
+        for field in getattr(at, "_fields", ()):
+            child = getattr(at, field, None)
+            todo += child if isinstance(child, list) else [child] if hasattr(child, "_fields") else []
+    return names
 
 
 def assigned(nodes: list[Any], in_place: bool = True) -> set[str]:

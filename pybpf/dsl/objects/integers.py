@@ -12,6 +12,7 @@ What type does `a op b` have?
 from __future__ import annotations
 
 from ...types import Scalar
+from ..lower.bounds import lost
 from ..ssa.build import S64_MAX, S64_MIN, limits, wrap
 from . import scalars as types
 from .values import INT, Const, Front, Int, fits, native, span
@@ -345,6 +346,8 @@ def learn(c: Compiler, facts: Facts, test: str, a: Value, b: Value) -> None:
         elif ylo == yhi:
             lo, hi = lo + (lo == ylo), hi - (hi == ylo)
         if lo <= hi:
+            if y.op != "const" and hi < x.hi and lost(c, y, set()):
+                facts["vague", x] = facts.get(("vague", x)) or c.b.range(x)  # the verifier has not learnt this
             facts[x] = (lo, hi)
 
 

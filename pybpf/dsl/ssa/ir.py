@@ -13,6 +13,7 @@ are the numbers that Python would compute.  `bits` is the width of the operation
     bswap              a               16, 32, 64                swap the bytes of the low bits, zero-extended
     retype             a                                         the same bits read with the other sign
     opaque                             number                    a number that the verifier does not know
+    hide                               a, opaque 0               the same number, of which the verifier then knows nothing
     relo                               core.Field                a number that depends on the kernel
     load               pointer         (offset, size, signed)
     store              pointer, value  (offset, size)
@@ -57,6 +58,7 @@ PURE = frozenset(
         "bswap",
         "retype",
         "opaque",
+        "hide",
         "relo",
         "stack",
         "map",
