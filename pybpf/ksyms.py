@@ -59,13 +59,41 @@ def target(spec: ProgramSpec) -> Target | None:
         return _member(spec)
     if isinstance(to, tuple) and spec.prog_type in (TRACING, EXT):
         return _in_program(*to)
+    if spec.prog_type == EXT:
+        raise SpecError(
+            f"{spec.name or 'the program'} replaces a function of a live program: "
+            f"attach_to is (program, function name), and not {to!r}"
+        )
     place = _TARGETS.get(spec.expected_attach_type or 0)
     if spec.prog_type not in (TRACING, LSM) or place is None:
         return None
     if not isinstance(to, str):
         raise SpecError(f"{spec.name or 'the program'}: say what it attaches to by attach_to, a name; it is {to!r}")
     prefix, kind = place
-    return _find(prefix + to, kind)
+    try:
+        return _find(prefix + to, kind)
+    except NotSupportedError as error:
+        if error.since is None:
+            raise NotSupportedError(f"the {_WORDS[prefix]} {to!r}", hint=_near(prefix, to, kind)) from None
+        raise
+
+
+_WORDS = {"btf_trace_": "tracepoint", "bpf_lsm_": "LSM hook", "bpf_iter_": "iterator", "": "function"}
+
+
+def _near(prefix: str, name: str, kind: int) -> str:
+    """What to write instead of a name that the kernel's BTF does not have."""
+    import re
+    from difflib import get_close_matches
+
+    from .btf import Btf
+
+    kernel = Btf.kernel()
+    begin = f"{prefix}{name[: 0 if prefix else 2]}".encode()
+    found = re.findall(rb"(?<=\0)" + re.escape(begin) + rb"\w*(?=\0)", kernel.raw)
+    names = [text.decode().removeprefix(prefix) for text in found]
+    near = [one for one in get_close_matches(name, names, 6) if _ids(kernel, prefix + one, kind)][:3]
+    return "the running kernel's BTF has none of that name" + (f"; did you mean {' or '.join(near)}?" if near else "")
 
 
 def _member(spec: ProgramSpec) -> Target:

@@ -359,6 +359,12 @@ def _enum_codec(type_: Any) -> Codec:
     return Codec(type_, 4, base.pack, unpack)
 
 
+def _layout(ctype: Any) -> list[Any]:
+    """The size, and what is where: two structures with the same are the same to the kernel."""
+    fields = [(name, getattr(ctype, name)) for name, *_ in getattr(ctype, "_fields_", ())]
+    return [ctypes.sizeof(ctype), *((name, field.offset, field.size) for name, field in fields)]
+
+
 def _ctypes_codec(type_: Any, ctype: Any) -> Codec:
     def pack(value: Any) -> bytes:
         if isinstance(value, ctype):
@@ -369,6 +375,8 @@ def _ctypes_codec(type_: Any, ctype: Any) -> Codec:
             return bytes(ctype(*value))
         if issubclass(ctype, ctypes._SimpleCData):
             return bytes(ctype(value))
+        if isinstance(value, ctypes.Structure) and _layout(type(value)) == _layout(ctype):
+            return bytes(value)  # such as the declared structure, for a map that was found and is typed by its BTF
         raise ConversionError(f"{value!r} is not a {ctype.__name__}")
 
     def unpack(raw: bytes) -> Any:

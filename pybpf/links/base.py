@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import NotSupportedError
+from ..errors import NotSupportedError, SyscallError
 from ..syscall.fd import Fd, Object
 
 TYPE_CHECKING = False
@@ -87,7 +87,13 @@ class BpfLink(Link, Object):
         from ..syscall.objects import link_update
 
         flags = 0 if old is None else 4  # BPF_F_REPLACE
-        link_update(self.fileno(), prog.fileno(), flags, 0 if old is None else old.fileno())
+        try:
+            link_update(self.fileno(), prog.fileno(), flags, 0 if old is None else old.fileno(), self._subject())
+        except SyscallError as error:
+            now = self.info.prog_id
+            if old is not None and now != old.id:
+                error.hint = f"the program there is number {now}, not the old one that was given ({old.id})"
+            raise
 
     def detach_now(self) -> None:
         """Detach although other descriptors or pins of the link remain (Linux 5.9)."""

@@ -17,12 +17,13 @@ _CGROUP = (
 )
 
 TARGETS: dict[int, str] = {
-    **dict.fromkeys((P.XDP, P.SCHED_CLS), 'an interface, by name or index: prog.attach("eth0")'),
+    **dict.fromkeys((P.XDP, P.SCHED_CLS, P.SCHED_ACT), 'an interface, by name or index: prog.attach("eth0")'),
     **dict.fromkeys(_CGROUP, 'a cgroup v2: prog.attach("/sys/fs/cgroup/web")'),
     **dict.fromkeys((P.SK_SKB, P.SK_MSG), "a live socket map: prog.attach(objs[sockets])"),
     **dict.fromkeys((P.SOCKET_FILTER, P.SK_REUSEPORT), "a socket: prog.attach(sock)"),
     **dict.fromkeys((P.LWT_IN, P.LWT_OUT, P.LWT_XMIT), 'a network to route: prog.attach("10.1.0.0/16", device="eth0")'),
     **dict.fromkeys((P.RAW_TRACEPOINT, P.RAW_TRACEPOINT_WRITABLE), 'a tracepoint: prog.attach("sched_switch")'),
+    P.LWT_SEG6LOCAL: 'a segment: prog.attach("fd00::1/128", device="eth0")',
     P.TRACEPOINT: 'an event: prog.attach("sched/sched_switch")',
     P.KPROBE: 'a function: prog.attach("do_unlinkat"), or prog.attach("libc.so.6:malloc") in user space',
     P.PERF_EVENT: 'an event: prog.attach("cpu-clock", frequency=99)',
@@ -64,6 +65,7 @@ HINTS: dict[tuple[int, int], str] = {
         EINVAL,
     ): "no instruction begins there; or the program was loaded for the other kind of probe, one or many places",
     (P.KPROBE, ESRCH): _NO_PROCESS,
+    (P.SK_REUSEPORT, EINVAL): "the socket must have SO_REUSEPORT, set before it was bound",
     (P.PERF_EVENT, EINVAL): "no such CPU is online, or more often than kernel.perf_event_max_sample_rate allows",
     (P.PERF_EVENT, ESRCH): _NO_PROCESS,
     (P.TRACING, EBADF): "give what the iterator walks: map=, a live map",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from errno import EINVAL, ENOENT
 
-from ..errors import SpecError, SyscallError
+from ..errors import BpfError, SpecError, SyscallError
 from ..syscall.tracefs import directory
 from .base import BpfLink, Link
 from .perf import bind, open_event
@@ -44,6 +44,19 @@ def _near(root: str, category: str, name: str) -> str:
     return f"did you mean {' or '.join(f'{category}/{n}' for n in near)}?" if near else f"see {root}/events/{category}"
 
 
+def _near_raw(name: str) -> str:
+    """Raw tracepoints have the names of events, but for those of system calls."""
+    from difflib import get_close_matches
+    from glob import iglob
+
+    try:
+        names = [path.rsplit("/", 2)[1] for path in iglob(f"{directory()}/events/*/*/")]
+    except BpfError:
+        names = []
+    near = get_close_matches(name, names, 3)
+    return f"did you mean {' or '.join(near)}?" if near else "see the names below events/*/ in tracefs"
+
+
 def attach(prog: Any, target: str, *, cookie: int = 0) -> Link:
     """Run the program at a tracepoint, "category/name", such as "syscalls/sys_enter_execve"; in all processes.
 
@@ -67,7 +80,7 @@ def attach_raw(prog: Any, target: str, *, cookie: int = 0) -> Link:
         return BpfLink(what, raw_tracepoint_open(target, prog.fileno(), cookie))
     except SyscallError as error:
         if error.errno in (ENOENT, EINVAL) and "/" not in target:
-            error.hint = error.hint if error.errno == EINVAL else "see the names below events/*/ in tracefs"
+            error.hint = error.hint if error.errno == EINVAL else _near_raw(target)
         elif "/" in target:
             error.hint = f"raw tracepoints have no category: {target.rpartition('/')[2]!r}"
         raise

@@ -118,12 +118,12 @@ def link_create(prog_fd: int, target: int, attach_type: int, flags: int = 0, ext
     return bpf(LINK_CREATE, LINK.pack(prog_fd, target, attach_type, flags) + extra, what)
 
 
-def link_update(link_fd: int, new_fd: int, flags: int = 0, old_fd: int = 0) -> None:
+def link_update(link_fd: int, new_fd: int, flags: int = 0, old_fd: int = 0, what: str = "") -> None:
     """BPF_LINK_UPDATE: put another program (or struct_ops map) in its place, atomically.
 
     With `flags` F_REPLACE (4) only when `old_fd` is what is there now.
     """
-    bpf(LINK_UPDATE, LINK_CHANGE.pack(link_fd, new_fd, flags, old_fd))
+    bpf(LINK_UPDATE, LINK_CHANGE.pack(link_fd, new_fd, flags, old_fd), what)
 
 
 def link_detach(link_fd: int) -> None:

@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 import os
+import socket
 
 import pytest
 
-from pybpf import BpfError, HashMap, SpecError, features, load, program, u32
+from pybpf import (
+    BpfError,
+    HashMap,
+    NotSupportedError,
+    ProgramSpec,
+    SpecError,
+    SyscallError,
+    asm,
+    features,
+    load,
+    program,
+    u32,
+)
 from pybpf.links.hints import TARGETS
 from pybpf.maps.create import create
 from pybpf.uapi import AttachType as A
@@ -100,3 +113,52 @@ def test_without_a_target(kind):
 
     with load(plain) as prog, pytest.raises(SpecError, match=r"is attached to (a|an) .*prog.attach\("):
         prog.attach()
+
+
+@pytest.mark.parametrize(
+    ("prog_type", "hook", "target", "text"),
+    [
+        (P.TRACING, A.TRACE_RAW_TP, "sched_swich", "the tracepoint 'sched_swich' .*did you mean sched_switch"),
+        (P.TRACING, A.TRACE_FENTRY, "security_inode_mkdr", "the function .*did you mean security_inode_mkdir"),
+        (P.TRACING, A.TRACE_ITER, "tsk", "the iterator 'tsk' .*did you mean task"),
+        (P.LSM, A.LSM_MAC, "file_opn", "the LSM hook 'file_opn' .*did you mean file_open"),
+    ],
+)
+def test_names_that_the_kernel_lacks(prog_type, hook, target, text):
+    spec = ProgramSpec(asm.assemble("r0 = 0\nexit"), prog_type, expected_attach_type=hook, attach_to=target)
+    with pytest.raises(NotSupportedError, match=text):
+        load(spec)
+
+
+def test_a_replacement_needs_a_program():
+    spec = ProgramSpec(asm.assemble("r0 = 0\nexit"), P.EXT, attach_to="x", name="mine")
+    with pytest.raises(SpecError, match=r"mine replaces a function of a live program.*not 'x'"):
+        load(spec)
+
+
+def test_raw_tracepoints_that_are_near(counting):
+    prog, _ = counting(P.RAW_TRACEPOINT)
+    with pytest.raises(SyscallError) as caught:
+        prog.attach("sched_swich")
+    assert "did you mean sched_switch" in caught.value.hint
+
+
+def test_an_update_that_expects_another_program(counting):
+    if not features.have_link_type(L.XDP):
+        pytest.skip("this kernel has no links of XDP")
+    first, second = counting(P.XDP, A.XDP, returns=2)[0], counting(P.XDP, A.XDP, returns=2)[0]
+    with first.attach("lo", mode="generic") as link:
+        with pytest.raises(SyscallError) as caught:
+            link.update(second, old=second)
+        assert f"the program there is number {first.id}, not the old one" in caught.value.hint
+        link.update(second, old=first)
+        assert link.info.prog_id == second.id
+
+
+def test_a_group_of_sockets_needs_its_option(counting):
+    prog, _ = counting(P.SK_REUSEPORT)
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        with pytest.raises(SyscallError) as caught:
+            prog.attach(sock)
+    assert "SO_REUSEPORT" in caught.value.hint

@@ -14,6 +14,7 @@ import pytest
 import pybpf
 from pybpf import (
     Array,
+    ConversionError,
     CpuMap,
     DevMap,
     DevMapHash,
@@ -282,3 +283,21 @@ with Map.from_pin("/sys/fs/bpf/by_name") as found:
 def test_is_bpffs(mounted):
     assert bpffs.is_bpffs(str(mounted))
     assert not bpffs.is_bpffs("/proc")
+
+
+def test_the_declared_structure_goes_into_a_found_map():
+    """The class that a map's BTF makes is another one with the same layout."""
+
+    class Seen(Struct):
+        pid: u32
+        comm: char[16]
+
+    class Other(Struct):
+        comm: char[16]
+        pid: u32
+
+    with load(HashMap(u32, Seen, max_entries=4)) as made, Map.from_id(made.id) as found:
+        found[1] = Seen(5, b"five")
+        assert (made[1].pid, made[1].comm) == (5, b"five")
+        with pytest.raises(ConversionError):
+            found[1] = Other(b"five", 5)

@@ -368,7 +368,7 @@ def test_iterators_by_name():
     spec = ProgramSpec(asm.assemble("w0 = 0\nexit"), 26, name="iter", expected_attach_type=28, attach_to="bpf_map")
     with load(spec) as prog, prog.attach() as link:
         assert link.read() == b""
-    with pytest.raises(NotSupportedError, match="bpf_iter_nothing"):
+    with pytest.raises(NotSupportedError, match="the iterator 'nothing' is not supported"):
         load(spec.replace(attach_to="nothing"))
     with pytest.raises(SpecError, match="attach_to"):
         load(spec.replace(attach_to=None))
