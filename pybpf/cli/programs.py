@@ -50,7 +50,8 @@ def read(args: argparse.Namespace) -> tuple[list[ProgramSpec], list[ProgramSpec]
         if not any(spec.name == name for spec in specs):
             raise SpecError(f"{path} has no program named {name!r}; it has {', '.join(spec.name for spec in specs)}")
     meant = [spec for spec in specs if not args.name or spec.name in args.name]
-    return meant, [spec for spec in specs if spec not in meant]
+    # By identity: comparing decorated functions compiles them.
+    return meant, [spec for spec in specs if not any(spec is one for one in meant)]
 
 
 def _read(path: Path, args: argparse.Namespace) -> list[ProgramSpec]:

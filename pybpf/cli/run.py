@@ -12,9 +12,9 @@ import ast
 import sys
 from pathlib import Path
 
-from ..errors import SpecError, VmFault
+from ..errors import CompileError, SpecError, VmFault
 from ..vm import VM, Result
-from ..vm.capture import CaptureReport, run_capture
+from ..vm.capture import CaptureReport, is_capture, run_capture
 from . import programs
 
 TYPE_CHECKING = False
@@ -31,7 +31,6 @@ EPILOG = """examples:
   pybpf run filter.s --type xdp --map ports=hash,2,8,64 --data capture.pcapng
   pybpf run exec.py --ctx "{'filename': '/bin/ls'}" --set pid=42 --set comm=bash
 """
-_CAPTURES = (b"\xd4\xc3\xb2\xa1", b"\xa1\xb2\xc3\xd4", b"\x4d\x3c\xb2\xa1", b"\xa1\xb2\x3c\x4d", b"\x0a\x0d\x0d\x0a")
 _SHOWN = 20
 
 
@@ -48,7 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     meant, others = programs.read(args)
-    specs = meant + others
+    specs = meant + [spec for spec in others if _compiles(spec)]
     if args.repeat < 1:
         raise SpecError(f"--repeat {args.repeat}: expected 1 or more")
     options = dict(_setting(text) for text in args.set)
@@ -60,7 +59,11 @@ def run(args: argparse.Namespace) -> int:
         raise SpecError(f"--set: {error}") from None
     path = _capture(args.data)
     if path is not None:
-        report = run_capture(vm, path, progress=sys.stderr.isatty())
+        try:
+            report = _run_all(vm, path, args)
+        except VmFault as fault:
+            print(f"fault: {fault}", file=sys.stderr)
+            return 1
         _print_report(specs[0], report)
         _print_maps(vm)
         return 0
@@ -72,6 +75,34 @@ def run(args: argparse.Namespace) -> int:
     _print_result(specs[0], result)
     _print_maps(vm)
     return 0
+
+
+def _compiles(spec: ProgramSpec) -> bool:
+    """Whether a program that is not the one to run can come along; the user is told when not."""
+    try:
+        _ = spec.insns
+    except CompileError as error:
+        print(f"{spec.name} is left out: {error}", file=sys.stderr)
+        return False
+    return True
+
+
+def _run_all(vm: VM, path: Path, args: argparse.Namespace) -> CaptureReport:
+    """Run on every packet of a capture; with --trace, or where the program prints, also what each run did."""
+    count = 0
+
+    def each(result: Result) -> None:
+        nonlocal count
+        count += 1
+        if result.trace:
+            print(f"packet {count}:")
+        for step in result.trace:
+            print(step)
+        for text in result.printk:
+            print(f"printk: {text}")
+
+    options = {"ctx": _context(args.ctx, vm), "trace": args.trace, "repeat": args.repeat}
+    return run_capture(vm, path, progress=sys.stderr.isatty() and not args.trace, each=each, **options)
 
 
 def _setting(text: str) -> tuple[str, Any]:
@@ -92,8 +123,7 @@ def _capture(data: str | None) -> Path | None:
     """The path when `--data` names a capture file."""
     if data is None or not Path(data).is_file():
         return None
-    with open(data, "rb") as file:
-        return Path(data) if file.read(4) in _CAPTURES else None
+    return Path(data) if is_capture(data) else None
 
 
 def _data(text: str | None) -> bytes | None:
@@ -159,7 +189,7 @@ def _print_report(spec: ProgramSpec, report: CaptureReport) -> None:
     for verdict, count in report.verdicts.most_common():
         print(f"{count:10}  {_verdict(spec, verdict)}")
     if report.skipped:
-        print(f"{report.skipped:10}  skipped: too short")
+        print(f"{report.skipped:10}  skipped: too short, or too long")
 
 
 def _print_maps(vm: VM) -> None:

@@ -122,12 +122,20 @@ class VM:
         return Result(r0, out, _like(ctx, made), run.insns, lines, run.printk, run.actions, bytes(run.seq))
 
     def run_capture(
-        self, path: str | PathLike[str], spec: ProgramSpec | str | None = None, *, progress: bool = False
+        self,
+        path: str | PathLike[str],
+        spec: ProgramSpec | str | None = None,
+        *,
+        progress: bool = False,
+        each: Callable[[Result], object] | None = None,
+        **options: Any,
     ) -> CaptureReport:
-        """Run a program on every packet of a pcap or pcapng file; see `capture.run_capture`."""
+        """Run a program on every packet of a pcap or pcapng file, which gzip may have compressed; see
+        `capture.run_capture`.
+        """
         from .capture import run_capture
 
-        return run_capture(self, path, spec, progress=progress)
+        return run_capture(self, path, spec, progress=progress, each=each, **options)
 
     def __getitem__(self, key: MapSpec | str) -> Any:
         """The map for a declared one: looked up by identity, then by equality, then by name.  KeyError when there is

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from ..asm.opcodes import Call, Class, Jmp
+from ..uapi import HELPER_NAMES
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -34,7 +37,7 @@ class TraceLine:
         shown = ", ".join(f"{name}={_number(value)}" for name, value in self.changed.items() if value is not None)
         source = self.insn.source
         where = f"  ; {source.text.strip() or source}" if source is not None else ""
-        return f"{self.slot:4}: {self.insn!s:40} {shown:30}{where}".rstrip()
+        return f"{self.slot:4}: {_text(self.insn):40} {shown:30}{where}".rstrip()
 
     __repr__ = __str__
 
@@ -74,6 +77,13 @@ class Result:
 
     def __repr__(self) -> str:
         return f"Result(retval={self.retval}, {len(self.data)} bytes of data, insns={self.insns})"
+
+
+def _text(insn: Insn) -> str:
+    """The instruction, and the name of the helper that it calls."""
+    if insn.opcode == Class.JMP | Jmp.CALL and insn.src == Call.HELPER and 0 < insn.imm < len(HELPER_NAMES):
+        return f"call bpf_{HELPER_NAMES[insn.imm]}"
+    return str(insn)
 
 
 def _number(value: int | None) -> str:
