@@ -5,7 +5,7 @@ Functions that look for something give None (or False) when it is not there; eve
 
 from __future__ import annotations
 
-from errno import ENOENT, ENOSPC
+from errno import EINVAL, ENOENT, ENOSPC
 from struct import Struct
 
 from .door import address, bpf, buffer_of, call, failure, object_name, with_token
@@ -54,27 +54,38 @@ def map_create(
     token_fd: int = 0,
 ) -> int:
     """BPF_MAP_CREATE: the descriptor of a new map.  `token_fd` permits it where the process alone may not (Linux 6.9)."""
-    attr = CREATE.pack(
-        map_type,
-        key_size,
-        value_size,
-        max_entries,
-        with_token(flags, token_fd),
-        inner_map_fd,
-        numa_node,
-        object_name(name),
-        ifindex,
-        btf_fd,
-        btf_key_type_id,
-        btf_value_type_id,
-        btf_vmlinux_value_type_id,
-        map_extra,
-        value_type_btf_obj_fd,
-        token_fd,
-        0,
-        0,
+    attr = bytearray(
+        CREATE.pack(
+            map_type,
+            key_size,
+            value_size,
+            max_entries,
+            with_token(flags, token_fd),
+            inner_map_fd,
+            numa_node,
+            object_name(name),
+            ifindex,
+            btf_fd,
+            btf_key_type_id,
+            btf_value_type_id,
+            btf_vmlinux_value_type_id,
+            map_extra,
+            value_type_btf_obj_fd,
+            token_fd,
+            0,
+            0,
+        )
     )
-    return bpf(MAP_CREATE, attr, f"map {name!r}" if name else "a map")
+    result = call(MAP_CREATE, attr)
+    if result >= 0:
+        return result
+    error = failure(-result, MAP_CREATE, f"map {name!r}" if name else "a map")
+    if result == -EINVAL:
+        from .common import said
+
+        words = said(MAP_CREATE, attr)
+        error.hint = f"the kernel says: {words}" if words else error.hint
+    raise error
 
 
 def _elem(command: int, fd: int, key: Any, value: Any, flags: int) -> int:

@@ -36,6 +36,9 @@ from pybpf.syscall import (
     task_fd_query,
     token_create,
 )
+from pybpf.syscall.common import said
+from pybpf.syscall.maps import CREATE, MAP_CREATE
+from pybpf.syscall.remedy import remedy
 
 pytestmark = pytest.mark.kernel
 
@@ -214,3 +217,14 @@ def test_tokens_need_a_bpffs():
             token_create(fd)
     finally:
         os.close(fd)
+
+
+def test_the_kernels_own_words():
+    """From Linux 7.2 on it says why it makes no map; older ones are asked in vain, and nothing is left."""
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(SyscallError) as caught:
+        map_create(99, 4, 4, 1)
+    assert caught.value.hint in ("the kernel says: Invalid map_type.", remedy(errno.EINVAL, MAP_CREATE))
+    attr = bytearray(CREATE.pack(2, 4, 4, 1, 0, 0, 0, bytes(16), *(0,) * 10))
+    assert said(MAP_CREATE, attr) == ""  # a good one
+    assert os.listdir("/proc/self/fd") == before
