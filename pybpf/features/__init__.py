@@ -161,9 +161,19 @@ def missing(have: Callable[..., bool], *args: Any, hint: str = "") -> NotSupport
         number = helper_number(args[1])
         kind = getattr(uapi.named(uapi.ProgType, int(args[0])), "name", args[0])
         helper = getattr(uapi.named(uapi.Helper, number), "name", number)
-        return NotSupportedError(f"bpf_{helper} in {kind} programs", since=first_kernel("helper", number), hint=hint)
+        first = first_kernel("helper", number)
+        if not _ever(int(args[0]), number):
+            first, hint = None, hint or f"no kernel lets {kind} programs call it, which came with Linux {first}"
+        return NotSupportedError(f"bpf_{helper} in {kind} programs", since=first, hint=hint)
     words = name.removeprefix("have_").replace("_", " ")
     return NotSupportedError(" ".join([words, *map(str, args)]), hint=hint)
+
+
+def _ever(prog_type: int, helper: int) -> bool:
+    """Does the newest kernel that there are tables for let some program of the type call the helper?"""
+    from ..kernel import KERNELS, rules
+
+    return any(kind == prog_type for kind, *_ in rules(KERNELS[-1]).programs_that_call(helper))
 
 
 _HOME = {"kernel_config": "host", "report": "host"}

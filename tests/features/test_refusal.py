@@ -100,3 +100,8 @@ def test_a_wrong_program_has_no_such_hint():
     with pytest.raises(VerifierError) as caught:
         load(program("r0 = r5\nexit", ProgType.SOCKET_FILTER))
     assert caught.value.hint == ""
+
+
+def test_helpers_that_a_type_never_has():
+    with pytest.raises(NotSupportedError, match=r"no kernel lets XDP programs call it.*Linux 5\.18"):
+        features.require(features.have_helper, ProgType.XDP, "get_retval")
