@@ -32,6 +32,7 @@ SPECIAL = {
 _POINTERS = {"kptr_untrusted": "kptr_unref", "kptr": "kptr", "percpu_kptr": "kptr_percpu", "uptr": "uptr"}
 KPTRS = frozenset(_POINTERS.values())
 LOCKS = ("spin_lock", "res_spin_lock")
+NODES = ("list_node", "rb_node")
 RCU_PROTECTED = frozenset(("prog_test_ref_kfunc", "cgroup", "bpf_cpumask", "task_struct", "bpf_crypto_ctx", "css_set"))
 """Kernel structures whose kptrs may be used in an RCU section without being taken out of their map."""
 _MAX_DEPTH = 4
@@ -172,4 +173,14 @@ def _of_ctype(struct: Any, base: int, found: list[Special]) -> None:
                 _of_ctype(inner, offset + i * step, found)
 
 
-__all__ = ("KPTRS", "SPECIAL", "Special", "LOCKS", "RCU_PROTECTED", "fields_of", "fields_of_type", "special_fields")
+__all__ = (
+    "KPTRS",
+    "SPECIAL",
+    "Special",
+    "LOCKS",
+    "NODES",
+    "RCU_PROTECTED",
+    "fields_of",
+    "fields_of_type",
+    "special_fields",
+)

@@ -36,6 +36,9 @@ PACKET_ARGUMENTS = frozenset(
 )
 """Helpers that take memory in the packet (`pkt_access` of their prototypes)."""
 
+SLEEPERS = frozenset(("copy_from_user", "copy_from_user_task"))
+"""Helpers that every type of program may call where it may sleep (bpf_base_func_proto)."""
+
 MAP_WRITES = frozenset(("map_update_elem", "map_delete_elem", "map_push_elem", "map_pop_elem"))
 """Helpers that change a map, which a map that programs only read refuses."""
 

@@ -27,8 +27,9 @@ A line is `name: argument ... -> result [effects]`.
 `ctx:C` is also taken as the kernel's structure behind the context C; `?` behind an argument: may be NULL.
 Results are `int`, `void`, a struct's name, `mem4` (read-only memory of 4 bytes), `slice`, `object` (what `new` or `counted`
 named), `node` (of `root`), `cast` (to `type`), `ctx`, `lock` (0, or an error and no lock); `?` behind one: may be NULL.
-Effects: `acquire` (the result must be released), `sleep` (sleepable programs only), `percpu`, `rcu` (RCU keeps the result alive),
-`throw`, and the functions that are nothing but their effect: `rcu+`, `rcu-`, `preempt+`, `preempt-`.
+Effects: `acquire` (the result must be released), `sleep` (sleepable programs only), `common` (with it: programs of any type, in
+callbacks that may sleep), `percpu`, `rcu` (RCU keeps the result alive), `throw`, and the functions that are nothing but their
+effect: `rcu+`, `rcu-`, `preempt+`, `preempt-`.
 """
 
 from __future__ import annotations
@@ -114,8 +115,8 @@ bpf_res_spin_unlock: unlock -> void
 bpf_throw: num -> void throw
 bpf_rdonly_cast: any type -> cast
 bpf_cast_to_kern_ctx: ctx -> ctx
-bpf_arena_alloc_pages: map any num num num -> int sleep
-bpf_arena_free_pages: map any num -> void sleep
+bpf_arena_alloc_pages: map any num num num -> int sleep common
+bpf_arena_free_pages: map any num -> void sleep common
 bpf_map_sum_elem_count: map -> int
 bpf_wq_init: wq map num -> int
 bpf_wq_set_callback_impl: wq func num any -> int
@@ -144,7 +145,7 @@ bpf_ct_set_timeout: trusted:nf_conn___init num -> void
 bpf_ct_change_timeout: trusted:nf_conn num -> int
 bpf_ct_set_status: trusted:nf_conn___init num -> int
 bpf_ct_change_status: trusted:nf_conn num -> int
-bpf_copy_from_user_str: mem num any num -> int sleep
+bpf_copy_from_user_str: mem num any num -> int sleep common
 bpf_strlen: any -> int
 bpf_strnlen: any num -> int
 bpf_strcmp: any any -> int

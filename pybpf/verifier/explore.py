@@ -178,8 +178,9 @@ class Run:
         if not self.setting.perfmon:
             raise Reject("leak", message)
 
-    def in_sleepable(self, state: State) -> bool:
-        return self.setting.sleepable or state.sleepable
+    def in_rcu(self, state: State) -> bool:
+        """Whether what RCU protects stays valid here."""
+        return bool(state.rcu) or state.lock() is not None or not state.sleepable
 
     def program_btf(self) -> Btf | None:
         """The program's own BTF."""
@@ -296,6 +297,7 @@ class Run:
         first.insn = start
         first.began = start
         first.lost = self.lost
+        first.sleepable = self.setting.sleepable
         self._explored.clear()
         self._loops_seen.clear()
         self._waiting.append(first)

@@ -84,6 +84,11 @@ class Map:
     def program_writes(self) -> bool:
         return not self.flags & MapFlags.RDONLY_PROG
 
+    @property
+    def typed(self) -> bool:
+        """Whether BTF describes its values."""
+        return bool(self.specials) or bool(self.spec.btf and self.spec.btf_value)
+
     def special(self, kind: str) -> Special | None:
         return next((field for field in self.specials if field.kind == kind), None)
 

@@ -1,26 +1,61 @@
-"""Rows of a table as programs: assembly with functions of its own and the kernel's, maps, and the BTF that tells of them.
+"""Tables of programs: assembly with functions of its own and the kernel's, maps, and the BTF that tells of them.
 
-    r1 = 1; !bpf_task_from_pid; call f; r0 = 0; exit; f: r0 = 0; exit
+    task leaks | CLS | reference | reference leak
+        r1 = 1; !bpf_task_from_pid
+        r0 = 0; exit
 
-`!name` calls a kernel function.  `signatures` describes functions after the first: `f(int, pair* nonnull) -> int`, a type and the
-tags of each argument; `static` before it makes it one that is walked into.
+A head tells name, program type (with an attach type behind it, and `sleepable`), the category of what is wrong (none: the program
+is taken) and part of the message; indented lines are the program.  `!name` calls a kernel function, `%name` is the number of a
+type.  A library makes the BTF: `f(int, pair* nonnull) -> int` describes a function with a type and the tags of each argument;
+`static` before it makes it one that is walked into.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pybpf import ProgramSpec, asm
+from pybpf import MapSpec, ProgramSpec, asm
 from pybpf.btf.builder import GLOBAL, STATIC, BtfBuilder
 from pybpf.uapi.prog import ProgType
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from pybpf import MapSpec
+    from collections.abc import Iterator, Mapping
 
 _FUNCTION = re.compile(r"(static )?(\w+)\((.*)\)(?: -> (.*))?")
+
+
+KINDS = {
+    "SK": ProgType.SOCKET_FILTER,
+    "CLS": ProgType.SCHED_CLS,
+    "TP": ProgType.TRACEPOINT,
+    "RTP": ProgType.RAW_TRACEPOINT,
+    "PE": ProgType.PERF_EVENT,
+    "ADDR": ProgType.CGROUP_SOCK_ADDR,
+}
+"""Short names of program types; the others go by their own."""
+
+
+class Case(NamedTuple):
+    name: str
+    kind: int
+    attach: int | None
+    sleepable: bool
+    category: str | None
+    message: str
+    text: str
+
+
+def table(text: str) -> Iterator[Case]:
+    """The rows of a table."""
+    for block in re.split(r"\n(?=\S)", text.strip()):
+        head, *lines = block.split("\n")
+        name, kind, category, message, *_ = [part.strip() for part in head.split(" | ")] + ["", ""]
+        word, *more = kind.split()
+        sleepable = "sleepable" in more
+        attach = next((int(one) for one in more if one.isdigit()), None)
+        program = "; ".join(line.strip().removesuffix(";") for line in lines)
+        yield Case(name, KINDS.get(word) or ProgType[word], attach, sleepable, category or None, message, program)
 
 
 class Types:
@@ -29,14 +64,20 @@ class Types:
     def __init__(self) -> None:
         self.builder = BtfBuilder()
         self.names: dict[str, int] = {"void": 0}
+        self.functions: dict[str, int] = {}
+        self.sizes: dict[str, int] = {}
         for name, size, signed in (("int", 4, True), ("u32", 4, False), ("u64", 8, False), ("char", 1, True)):
             self.names[name] = self.builder.add_int(name, size, signed)
+        self.function("main(void*)")
 
-    def struct(self, name: str, size: int, *members: tuple[str, str, int]) -> int:
-        """A structure of (name, type, offset in bytes)."""
-        rows = [(field, self.find(type_), 8 * offset) for field, type_, offset in members]
+    def struct(self, name: str, size: int, *members: tuple[Any, ...]) -> None:
+        """A structure of (name, type, offset in bytes, and a tag where there is one)."""
+        rows = [(field, self.find(type_), 8 * offset) for field, type_, offset, *_ in members]
         self.names[name] = self.builder.add_struct(name, size, rows)
-        return self.names[name]
+        self.sizes[name] = size
+        for i, (_, _, _, *tags) in enumerate(members):
+            for tag in tags:
+                self.builder.add_decl_tag(tag, self.names[name], i)
 
     def find(self, name: str) -> int:
         name = name.strip()
@@ -55,7 +96,7 @@ class Types:
                 self.names[name] = self.builder.add_fwd(name)
         return self.names[name]
 
-    def function(self, signature: str) -> int:
+    def function(self, signature: str) -> None:
         found = _FUNCTION.fullmatch(signature.strip())
         assert found, signature
         static, name, arguments, result = found.groups()
@@ -69,38 +110,39 @@ class Types:
         func = self.builder.add_func(name, proto, STATIC if static else GLOBAL)
         for i, tag in tags:
             self.builder.add_decl_tag(f"arg:{tag}", func, i)
-        return func
+        self.functions[name] = func
+
+    def map(self, kind: int, value: str, entries: int = 1, flags: int = 0, key: int = 4, name: str = "") -> MapSpec:
+        """A map of values of one of the structures, once all types are there."""
+        raw = self.builder.to_bytes()
+        size = self.sizes[value]
+        number = self.find("u32" if key == 4 else "int") if key else 0
+        found = self.find(value)
+        return MapSpec(kind, key, size, entries, flags, name=name, btf=raw, btf_key=number, btf_value=found)
 
 
 def program(
     prog_type: int,
     text: str,
     maps: Mapping[str, MapSpec] | None = None,
-    signatures: str = "",
-    types: Callable[[Types], Any] | None = None,
+    library: Types | None = None,
     attach: int | None = None,
     sleepable: bool = False,
     **fields: Any,
 ) -> ProgramSpec:
-    """The spec of a row; `types` adds what its BTF needs beside `signatures`, which are separated by semicolons."""
+    """The spec of a row; what it calls by a name of the `library`, or labels so, are the functions that its BTF describes."""
+    if library is not None:
+        text = re.sub(r"%(\w+)", lambda found: str(library.names[found[1]]), text)
     insns = asm.assemble(re.sub(r"!(\w+)", r"call kfunc \1", text).replace("; ", "\n"))
     used = {insn.symbol for insn in insns if insn.wide}
     known = {name: one for name, one in (maps or {}).items() if name in used}
-    if signatures or types is not None:
-        made = Types()
-        if types is not None:
-            types(made)
-        parts = [part.strip() for part in signatures.split(";") if part.strip()]
-        names = [_FUNCTION.fullmatch(part).group(2) for part in parts]  # type: ignore[union-attr]
-        places, slot = {}, 0
+    if library is not None:
+        rows, slot = [(0, library.functions["main"])], 0
         for insn in insns:
-            if insn.label in names:
-                places[insn.label] = slot
+            if insn.label in library.functions:
+                rows.append((slot, library.functions[insn.label]))
             slot += insn.slots
-        ids = [made.function(part) for part in ("main(void*)", *parts)]
-        rows = [(0, ids[0]), *((places[name], id_) for name, id_ in zip(names, ids[1:], strict=True))]
-        fields["func_info"] = tuple(sorted(rows))
-        fields["btf"] = made.builder.to_bytes()
+        fields |= {"func_info": tuple(rows), "btf": library.builder.to_bytes()}
     return ProgramSpec(
         tuple(asm.resolve(insns)),
         prog_type,

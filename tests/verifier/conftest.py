@@ -23,6 +23,13 @@ def _load(name: str):
     return sys.modules[full]
 
 
+def pytest_generate_tests(metafunc):
+    """A test that takes a `case` runs with each row of its module's table."""
+    if "case" in metafunc.fixturenames and hasattr(metafunc.module, "TABLE"):
+        rows = list(_load("cases").table(metafunc.module.TABLE))
+        metafunc.parametrize("case", rows, ids=[row.name for row in rows])
+
+
 @pytest.fixture(scope="session")
 def oracle():
     """The running kernel's verdicts."""
@@ -55,6 +62,14 @@ def differential():
 @pytest.fixture(scope="session")
 def cases():
     return _load("cases")
+
+
+@pytest.fixture(scope="session")
+def owned(cases):
+    """Types and maps of objects that programs allocate, and of special fields."""
+    module = _load("owned")
+    made = module.library(cases)
+    return made, module.maps(made)
 
 
 @pytest.fixture(scope="session")

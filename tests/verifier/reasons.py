@@ -18,6 +18,14 @@ _TABLE = (
     ),
     ("type", r"cannot be accessed directly|store to referenced kptr"),
     ("ctx-access", r"modified ctx ptr"),
+    ("type", r"direct access to bpf_|access percpu memory"),
+    (
+        "argument",
+        (
+            r"expected pointer to (allocated|map value|func)|expected for bpf_|type ID argument|bpf_percpu_obj_new type|"
+            r"neither owning|not found at offset|operation on bpf_|can only take non-owning|isn't map pointer|doesn't match map"
+        ),
+    ),
     ("argument", r"must be (referenced or trusted|a rcu pointer|a known constant)|isn't referenced kptr"),
     ("argument", r"expected pointer to STRUCT|must point to scalar|may write into memory|memory, len pair leads"),
     ("argument", r"expected (an initialized|uninitialized)|has no valid kptr"),
@@ -25,8 +33,12 @@ _TABLE = (
     ("reference", r"expects refcounted PTR_TO_BTF_ID"),
     ("map", r"tracing progs cannot use bpf_(timer|wq)"),
     ("btf", r"only allowed in functions that return"),
-    ("lock", r"spin_(un)?lock|while holding a lock|-ed region|preemption|unmatched (rcu|attempt)|use static function"),
-    ("reference", r"reference|must be referenced|unacquired|cannot overwrite referenced dynptr|unowned"),
+    ("lock", r"spin_\{lock|sleepable helper|in rbtree cb"),
+    (
+        "lock",
+        r"spin_(un)?lock|while holding a lock|-ed region|preemption|unmatched (rcu|attempt)|deadlock|use static function",
+    ),
+    ("reference", r"(?<!de)reference|must be referenced|unacquired|cannot overwrite referenced dynptr|unowned"),
     ("cfg", r"jump out of range|unreachable insn|last insn is not|jump into the middle|back-edge|invalid destination"),
     ("stack-depth", r"combined stack size|call stack of|stack size of subprog|tail_calls are not allowed when"),
     ("complexity", r"too large|infinite loop|old state:|too complex|too many|limit of"),
@@ -63,7 +75,10 @@ _TABLE = (
     ("type", r"cannot return stack pointer|cannot spill pointers|write to change key|map_ptr access not supported"),
     (
         "helper",
-        r"invalid func|cannot use helper|is not a function|kernel function|calling kernel|not allowed for this program",
+        (
+            r"might sleep|must be sleepable|invalid func|cannot use helper|is not a function|kernel function|calling kernel|"
+            r"not allowed for this program"
+        ),
     ),
     (
         "argument",

@@ -53,7 +53,8 @@ UNCGROUP = "r1 = r6; !bpf_cgroup_release"
 ACQUIRE = "!bpf_task_acquire; if r0 == 0 goto o; r1 = r0; !bpf_task_release; o: r0 = 0; exit"
 
 
-def types(t) -> None:
+def library(cases, functions: str):
+    t = cases.Types()
     number, word = ("a", "u64", 0), ("b", "u64", 8)
     t.struct("pair", 16, number, word)
     for name in (*CONTEXTS, "bpf_dynptr", "task_struct", "task_struct___mine", "nosuch"):
@@ -64,6 +65,9 @@ def types(t) -> None:
     t.names["float"] = t.builder.add_float("float", 4)
     t.names["proto"] = t.builder.add_func_proto(t.find("int"), [])
     t.names["union"] = t.builder.add_union("u", 8, [("a", t.find("u64"), 0)])
+    for signature in functions.split("; "):
+        t.function(signature)
+    return t
 
 
 # (name, program type, text, prototypes, category or None for a program that is taken, part of the message)
@@ -684,7 +688,7 @@ CASES = [
 
 @pytest.mark.parametrize(("name", "kind", "text", "functions", "category", "message"), CASES, ids=[c[0] for c in CASES])
 def test_prototypes(cases, decided, name, kind, text, functions, category, message):
-    decided(cases.program(kind, text, signatures=functions, types=types), category, message)
+    decided(cases.program(kind, text, library=library(cases, functions)), category, message)
 
 
 KINDS = {
@@ -708,7 +712,7 @@ def test_which_structures_are_contexts(cases, kernel, env, kind):
     for name in CONTEXTS:
         for tag in ("", " ctx"):
             text = f"call f; r0 = 1; exit; f: {OUT}"
-            spec = cases.program(kind, text, signatures=f"f({name}*{tag})", types=types, attach=KINDS[kind])
+            spec = cases.program(kind, text, library=library(cases, f"f({name}*{tag})"), attach=KINDS[kind])
             if kernel.load(spec).accept != verify(spec, "6.18", env=env).ok:
                 wrong.append(f"{name}*{tag}")
     assert not wrong

@@ -88,8 +88,6 @@ def check_type(run: Run, meta: Meta, reg: Reg, regno: int, arg: Arg, kind: str, 
     if kind == "mem" and arg.writes and type & KIND == BTF_ID and type in accepted:
         text = f"bpf_{name}() may write into memory pointed by R{regno} type={type_name(reg.type)}"
         raise Reject("argument", text, hint="kernel objects are only read", regs=(regno,))
-    if kind == "percpu_btf":
-        type &= ~ALLOC
     if name == "kptr_xchg" and regno == 2 and type & ALLOC:
         type &= ~(ALLOC | PERCPU)
     if kind == "sock" and name in PLAIN_SOCKETS_ONLY and not run.setting.at_least("5.10"):

@@ -54,6 +54,7 @@ class Meta:
         "ref",
         "release",
         "subprog",
+        "timer",
         "variable",
     )
 
@@ -70,6 +71,7 @@ class Meta:
         self.raw: tuple[int, int] | None = None  # register, size: memory that the function fills
         self.dynptr: Reg | None = None
         self.field: Special | None = None  # the kptr that is exchanged
+        self.timer: Reg | None = None  # the value that it lies in
         self.variable: Reg | None = None  # of each CPU
 
 
@@ -156,10 +158,9 @@ def _nothing(run: Run, state: State, meta: Meta, reg: Reg, regno: int, arg: Arg)
 
 
 def _map(run: Run, state: State, meta: Meta, reg: Reg, regno: int, arg: Arg) -> None:
-    if meta.map_uid and reg.extra != meta.map_uid:
-        raise Reject(
-            "argument", f"timer pointer in R1 map_uid={meta.map_uid} doesn't match map pointer in R2", regs=(regno,)
-        )
+    timer = meta.timer
+    if timer is not None and (timer.data is not reg.data or timer.extra != reg.extra):
+        raise Reject("argument", "timer pointer in R1 doesn't match map pointer in R2", regs=(regno,))
     meta.map = reg.data
     meta.map_uid = reg.extra
 
@@ -284,7 +285,7 @@ def _lock(run: Run, state: State, meta: Meta, reg: Reg, regno: int, arg: Arg) ->
 
 def _timer(run: Run, state: State, meta: Meta, reg: Reg, regno: int, arg: Arg) -> None:
     check_timer(reg, regno)
-    meta.map_uid = reg.extra
+    meta.timer = reg
 
 
 def _kptr(run: Run, state: State, meta: Meta, reg: Reg, regno: int, arg: Arg) -> None:

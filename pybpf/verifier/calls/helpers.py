@@ -9,6 +9,7 @@ from ...kernel.capabilities import for_helper
 from ...kernel.helper_facts import (
     MAP_WRITES,
     RETURN_LENGTH,
+    SLEEPERS,
     WALKABLE_MAPS,
 )
 from ...uapi.attach import AttachType
@@ -65,7 +66,9 @@ def find(run: Run, number: int, slot: int) -> HelperRules:
             f"invalid func unknown#{number}",
             hint="there is no helper with this number",
         ) from None
-    if number not in rules.helpers and not _of_iterator(run, helper.name):
+    if helper.name in SLEEPERS and setting.bpf:
+        _check_may_sleep(run, helper)
+    elif number not in rules.helpers and not _of_iterator(run, helper.name):
         version = since("helper", number)
         raise Reject(
             "helper",
@@ -82,6 +85,16 @@ def find(run: Run, number: int, slot: int) -> HelperRules:
             hint='declare the program\'s licence as "GPL" (or a compatible one)',
         )
     return helper
+
+
+def _check_may_sleep(run: Run, helper: HelperRules) -> None:
+    assert run.state is not None
+    if not run.state.sleepable:
+        raise Reject(
+            "helper",
+            "helper call might sleep in a non-sleepable prog",
+            hint=f"bpf_{helper.name} is for sleepable programs, and callbacks of work queues",
+        )
 
 
 def _of_iterator(run: Run, name: str) -> bool:

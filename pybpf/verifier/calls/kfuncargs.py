@@ -52,6 +52,7 @@ class Call:
         "dynptr",
         "iterator",
         "kfunc",
+        "map",
         "pushed",
         "release",
         "root",
@@ -63,6 +64,7 @@ class Call:
     def __init__(self, rules: Kfunc) -> None:
         self.kfunc = rules
         self.release = 0
+        self.map: Reg | None = None  # the value that a work queue lies in
         self.size = 0
         self.dynptr: Reg | None = None
         self.iterator: tuple[Frame, int, int] | None = None  # frame, its number, first slot
@@ -92,6 +94,9 @@ def _map(run: Run, state: State, call: Call, index: int, of: str) -> None:
     reg = state.frames[-1].regs[regno]
     if reg.type == MAP_PTR:
         check_unmodified(reg, regno)
+        value = call.map
+        if value is not None and reg.data.has("wq") and (value.data is not reg.data or value.extra != reg.extra):
+            raise Reject("argument", "workqueue pointer in R1 doesn't match map pointer in R2", regs=(regno,))
         return
     _object(run, state, call, index, "bpf_map")
 
@@ -122,7 +127,7 @@ def _lock(kind: int, taken: bool) -> Check:
     def check(run: Run, state: State, call: Call, index: int, of: str) -> None:
         reg = state.frames[-1].regs[index + 1]
         if reg.type not in (MAP_VALUE, BTF_ID | ALLOC):
-            raise Reject("lock", f"arg#{index} doesn't point to map value or allocated object", regs=(index + 1,))
+            raise Reject("argument", f"arg#{index} doesn't point to map value or allocated object", regs=(index + 1,))
         change_lock(run, state, reg, index + 1, taken=taken, kind=kind)
 
     return check
@@ -133,6 +138,7 @@ def _work_queue(run: Run, state: State, call: Call, index: int, of: str) -> None
     if reg.type != MAP_VALUE:
         raise Reject("argument", f"arg#{index} doesn't point to a map value", regs=(index + 1,))
     check_timer(reg, index + 1, "wq")
+    call.map = reg
 
 
 def _callback(run: Run, state: State, call: Call, index: int, of: str) -> None:

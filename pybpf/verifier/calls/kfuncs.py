@@ -47,11 +47,12 @@ def call_kfunc(run: Run, state: State, slot: int) -> int:
         return slot + 1
     if state.lock() is not None and not name.startswith(WHILE_LOCKED):
         raise Reject("lock", "function calls are not allowed while holding a lock", hint="unlock before the call")
-    if name not in run.setting.program_rules.kfuncs:
+    rules = kfunc(name)
+    common = rules is not None and "common" in rules.effects
+    if name not in run.setting.program_rules.kfuncs and not common:
         raise Reject(
             "helper", f"calling kernel function {name} is not allowed", hint="this program type may not call it"
         )
-    rules = kfunc(name)
     if rules is None or not run.setting.at_least(KNOWN_SINCE):
         not_known(name)
     assert rules is not None
@@ -68,7 +69,7 @@ def call_kfunc(run: Run, state: State, slot: int) -> int:
 
 
 def _check_may_sleep(run: Run, state: State, name: str) -> None:
-    if not run.in_sleepable(state):
+    if not state.sleepable:
         raise Reject("helper", f"program must be sleepable to call sleepable kfunc {name}")
     if state.rcu or state.preempt or state.irq:
         raise Reject("lock", f"kernel func {name} is sleepable within rcu_read_lock region")

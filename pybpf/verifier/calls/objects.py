@@ -9,6 +9,7 @@ from __future__ import annotations
 from ...btf import Struct
 from ...btf.kinds import Kind
 from ...errors import BtfError
+from ..memory.pointers import check_unmodified
 from ..memory.special import drop_reference
 from ..numbers.num import s64
 from ..reject import Reject
@@ -90,9 +91,7 @@ def root(run: Run, state: State, call: Call, index: int, of: str) -> None:
     regno = index + 1
     reg = state.frames[-1].regs[regno]
     kind = _ROOTS[of][0]
-    if reg.null or reg.type & MAYBE_NULL:
-        raise Reject("null", f"Possibly NULL pointer passed to trusted arg{index}", regs=(regno,))
-    if reg.type != MAP_VALUE and reg.type & ~NON_OWN != BTF_ID | ALLOC:
+    if reg.type not in (MAP_VALUE, BTF_ID | ALLOC):
         raise Reject("argument", f"arg#{index} expected pointer to map value or allocated object", regs=(regno,))
     if reg.type == BTF_ID | ALLOC and not reg.ref:
         raise Reject("reference", "allocated object must be referenced", regs=(regno,))
@@ -105,9 +104,7 @@ def node(run: Run, state: State, call: Call, index: int, of: str) -> None:
     """A node that the call puts into the list or tree: the program owns it until then."""
     regno = index + 1
     reg = state.frames[-1].regs[regno]
-    if reg.null or reg.type & MAYBE_NULL:
-        raise Reject("null", f"Possibly NULL pointer passed to trusted arg{index}", regs=(regno,))
-    if reg.type & ~NON_OWN != BTF_ID | ALLOC:
+    if reg.type != BTF_ID | ALLOC:
         raise Reject("argument", f"arg#{index} expected pointer to allocated object", regs=(regno,))
     if not reg.ref:
         raise Reject("reference", "allocated object must be referenced", regs=(regno,))
@@ -116,12 +113,12 @@ def node(run: Run, state: State, call: Call, index: int, of: str) -> None:
 
 
 def linked(run: Run, state: State, call: Call, index: int, of: str) -> None:
-    """A node that is in the tree: the program does not own it."""
-    regno = index + 1
-    reg = state.frames[-1].regs[regno]
-    if reg.null or reg.type & MAYBE_NULL:
-        raise Reject("null", f"Possibly NULL pointer passed to trusted arg{index}", regs=(regno,))
-    if not reg.type & NON_OWN or reg.ref:
+    """A node that may be in the tree: the program does not own it, or (since Linux 6.16) not alone."""
+    reg = state.frames[-1].regs[index + 1]
+    if reg.type & MAYBE_NULL:
+        check_unmodified(reg, index + 1)
+    owns = bool(reg.ref) and run.setting.at_least("6.16")
+    if not reg.type & NON_OWN and not owns:
         raise Reject("argument", f"{call.kfunc.name} can only take non-owning or refcounted bpf_rb_node pointer")
     if state.frames[-1].callback == "rbtree":
         raise Reject("argument", f"{call.kfunc.name} not allowed in rbtree cb")
@@ -133,7 +130,11 @@ def _field(run: Run, reg: Reg, regno: int, kind: str) -> Special:
     if not reg.fixed:
         text = f"R{regno} doesn't have constant offset. bpf_{kind} has to be at the constant offset"
         raise Reject("argument", text, regs=(regno,))
-    fields = reg.data.specials if reg.type == MAP_VALUE else run.object_fields(reg.data[1])
+    fields: tuple[Special, ...] = ()
+    if reg.type == MAP_VALUE:
+        fields = reg.data.specials
+    elif reg.type & KIND == BTF_ID and reg.data[0] == "program":
+        fields = run.object_fields(reg.data[1])
     at = reg.off + s64(reg.num.value)
     for field in fields:
         if field.kind == kind and field.offset == at:

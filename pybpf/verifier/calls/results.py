@@ -113,8 +113,9 @@ def _result(run: Run, state: State, helper: HelperRules, meta: Meta, bounds: Num
     space, name = meta.variable.data
     if isinstance(name, int):
         return Reg(MEM | RDONLY | null, data=name)
-    flags = ALLOC | RCU if meta.variable.type & ALLOC else 0
-    return Reg(BTF_ID | null | flags, data=(space, name))
+    if meta.variable.type & RCU:  # of an object that the program allocated
+        return Reg(BTF_ID | ALLOC | RCU, data=(space, name))
+    return Reg(BTF_ID | null, data=(space, name))
 
 
 _SOCKETS = {"socket": SOCKET, "sock": SOCK_COMMON, "tcp_sock": TCP_SOCK}

@@ -114,6 +114,8 @@ def push_callback(
         frame.return_range = (0, highest)
         other = State([frame])
         other.lost = state.lost
+        # until Linux 6.18, what a sleepable program starts may sleep as well
+        other.sleepable = kind == "wq" or (run.setting.sleepable and not run.setting.at_least("6.18"))
         other.insn = other.began = run.program.starts[subprog]
         other.parent = state.parent
         run.push(other, slot)
@@ -176,10 +178,6 @@ def _return(run: Run, state: State, callee: Frame) -> int:
         state.frames[-1].regs[0] = result
         return callee.callsite + 1
     if result.type != SCALAR:
-        if not result.type:
-            from ..steps.alu import unread
-
-            raise unread(0)
         raise Reject("return-value", "R0 not a scalar value: callbacks return a number", regs=(0,))
     run.mark_precise(state, 0)
     assert callee.return_range is not None

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ...btf.fields import KPTRS, RCU_PROTECTED, Special
+from ...btf.fields import KPTRS, NODES, RCU_PROTECTED, Special
 from ...kernel.capabilities import for_field
 from ...uapi.map import MapFlags, MapType
 from ...uapi.prog import ProgType
@@ -27,7 +27,9 @@ from ..values import (
     MAYBE_NULL,
     MEM,
     NAMES,
+    NON_OWN,
     PACKETS,
+    PERCPU,
     PKT,
     PKT_END,
     PKT_META,
@@ -340,8 +342,10 @@ def _kptr(run: Run, state: State, field: Special, write: bool, value: Reg | None
     if not write:
         flags = MAYBE_NULL
         safe = field.kind == "kptr_percpu" or (field.kind == "kptr" and (field.local or field.struct in RCU_PROTECTED))
-        if safe and (state.rcu or not run.in_sleepable(state)):
-            flags |= RCU | (ALLOC if field.local else 0)
+        if safe and run.in_rcu(state):
+            flags |= RCU | (PERCPU if field.kind == "kptr_percpu" else ALLOC if field.local else 0)
+            if field.local and any(one.kind in NODES for one in run.object_fields(field.struct)):
+                flags |= NON_OWN
         else:
             flags |= UNTRUSTED
         return Reg(BTF_ID | flags, id=run.new_id(), data=("program" if field.local else "kernel", field.struct))

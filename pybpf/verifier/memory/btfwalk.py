@@ -165,7 +165,7 @@ def _trust(run: Run, state: State, reg: Reg, value: Reg, field: str) -> int:
         return flags | TRUSTED
     if safe("trusted_or_null"):
         return flags | TRUSTED | MAYBE_NULL
-    if not (state.rcu or state.lock() is not None or not run.in_sleepable(state)):
+    if not run.in_rcu(state):
         return UNTRUSTED
     if safe("rcu"):
         return flags | RCU

@@ -59,7 +59,7 @@ def change_lock(run: Run, state: State, reg: Reg, regno: int, *, taken: bool, ki
 def _check_lock_field(run: Run, reg: Reg, regno: int, name: str) -> None:
     if reg.type == MAP_VALUE:
         what = f"map '{reg.data.name}'"
-        if not reg.data.specials and not (reg.data.spec.btf and reg.data.spec.btf_value):
+        if not reg.data.typed:
             raise Reject("lock", f"{what} has to have BTF in order to use bpf_{name}", regs=(regno,))
         fields = reg.data.specials
     else:
@@ -85,6 +85,7 @@ def check_timer(reg: Reg, regno: int, kind: str = "timer") -> None:
             f"R{regno} doesn't have constant offset. bpf_{kind} has to be at the constant offset",
             regs=(regno,),
         )
+    _check_typed(reg, regno, f"bpf_{kind}")
     field = reg.data.special(kind)
     if field is None:
         raise Reject("argument", f"map '{reg.data.name}' has no valid bpf_{kind}", regs=(regno,))
@@ -95,8 +96,15 @@ def check_timer(reg: Reg, regno: int, kind: str = "timer") -> None:
         )
 
 
+def _check_typed(reg: Reg, regno: int, what: str) -> None:
+    if not reg.data.typed:
+        raise Reject("btf", f"map '{reg.data.name}' has to have BTF in order to use {what}", regs=(regno,))
+
+
 def check_kptr(run: Run, reg: Reg, regno: int) -> Special:
     """A referenced kptr at a constant offset, in a map's value or in an object of the program; gives the field."""
+    if reg.type == MAP_VALUE:
+        _check_typed(reg, regno, "bpf_kptr_xchg")
     if not reg.fixed:
         raise Reject(
             "argument", f"R{regno} doesn't have constant offset. kptr has to be at the constant offset", regs=(regno,)
