@@ -176,7 +176,7 @@ SEC("tc") int argument__pushed_another_structure(struct __sk_buff *skb)
 	return 0;
 }
 
-SEC("tc") int reference__pushed_twice(struct __sk_buff *skb)
+SEC("tc") int argument__pushed_twice(struct __sk_buff *skb)
 {
 	struct item *item;
 
