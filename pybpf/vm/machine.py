@@ -44,13 +44,16 @@ class VM:
         assert vm.run(data=packet).retval == 0
         assert vm[packets][17] == 1
 
-    Programs may be given as specs, or as anything that has `.insns` and is a spec.  Keyword arguments are the fields
+    Programs may be given as specs, or as anything that has `.insns` and is a spec; a `StructOps` stands for the
+    programs among its members.  Keyword arguments are the fields
     of its `Environment` (`time_ns`, `pid`, `comm`, `seed`, ...), which stay settable as `vm.env.pid = 7`.  `engine` is
     "auto", "interpreter" or "translator"; `budget` how many instructions a run may execute.  Maps, timers and the
     clock live as long as the machine.
     """
 
-    def __init__(self, *specs: ProgramSpec, engine: str = "auto", budget: int = BUDGET, **environment: Any) -> None:
+    def __init__(
+        self, *specs: ProgramSpec | MapSpec, engine: str = "auto", budget: int = BUDGET, **environment: Any
+    ) -> None:
         if not specs:
             raise SpecError("VM() needs a program")
         if engine not in ENGINES:
@@ -72,7 +75,8 @@ class VM:
         self._cgroups: dict[int, int] = {}
         self.images: list[Image] = []
         for spec in specs:
-            self._add(spec)
+            for program in _programs(spec):
+                self._add(program)
         for found in list(self._maps):
             self._fill(found)
 
@@ -395,6 +399,16 @@ class VM:
         finally:
             self.mem.remove(key_address)
             self.mem.purge()
+
+
+def _programs(spec: Any) -> list[Any]:
+    """What is to be run of what was given: of a struct_ops map its functions."""
+    if not isinstance(spec, MapSpec) or spec.map_type != MapType.STRUCT_OPS:
+        return [spec]
+    found = [member for _, members in spec.contents for member in members.values() if isinstance(member, ProgramSpec)]
+    if not found:
+        raise SpecError(f"map {spec.name} has no programs among its members")
+    return found
 
 
 def _adapted(function: Callable[..., int | None]) -> Callable[..., int | None]:

@@ -8,7 +8,21 @@ from errno import E2BIG, EFAULT, EINVAL, ENOENT
 
 import pytest
 
-from pybpf import VM, MapSpec, ProgramSpec, RingBuf, SpecError, StackTrace, VmFault, asm
+from pybpf import (
+    VM,
+    Array,
+    MapSpec,
+    ProgramSpec,
+    RingBuf,
+    SpecError,
+    StackTrace,
+    StructOps,
+    VmFault,
+    asm,
+    struct_ops,
+    u32,
+    u64,
+)
 from pybpf.uapi import AttachType, MapType, ProgType
 from pybpf.vm import PseudoSocket
 from pybpf.vm.capture import packets, run_capture
@@ -263,3 +277,27 @@ def test_the_current_task_has_its_number_and_name():
     assert vm.run().retval == 43
     first = f"call bpf_get_current_task\nr0 = *(u8 *)(r0 + {members['comm'].offset})\nexit"
     assert VM(ProgramSpec(asm.assemble(first), ProgType.TRACING), comm="zsh").run().retval == ord("z")
+
+
+def test_struct_ops_by_their_parameters():
+    acknowledged = Array(u64, max_entries=1, name="acknowledged")
+
+    @struct_ops("tcp_congestion_ops/ssthresh")
+    def ssthresh(ctx, sk):
+        return 2
+
+    @struct_ops("tcp_congestion_ops/cong_avoid")
+    def cong_avoid(ctx, sk, ack, acked):
+        acknowledged[0] += u32(acked)
+        return 0
+
+    vm = VM(StructOps("tcp_congestion_ops", {"ssthresh": ssthresh, "cong_avoid": cong_avoid, "name": b"x"}, name="m"))
+    assert vm.run().retval == 2
+    vm.run(cong_avoid, ctx={"acked": 3})
+    vm.run("cong_avoid", ctx={"args": [0, 0, 4]})
+    vm.run(cong_avoid, ctx=[0, 0, 5])
+    assert vm[acknowledged][0] == 12
+    with pytest.raises(SpecError, match=r"has no argument .nope.; it has sk, ack, acked"):
+        vm.run(cong_avoid, ctx={"nope": 1})
+    with pytest.raises(SpecError, match="has no programs among its members"):
+        VM(StructOps("tcp_congestion_ops", {"name": b"x"}, name="m"))

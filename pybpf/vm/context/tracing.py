@@ -60,7 +60,8 @@ def words(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: by
     """64-bit words: raw tracepoints, fentry, LSM.
 
     `ctx` is a sequence of numbers in order, `{"args": [...]}`, a dict of the traced function's arguments by name (and
-    "retval", where the program sees the result), or bytes.  Names are those of the kernel's BTF.
+    "retval", where the program sees the result), or bytes.  Names are those of the program's own parameters, or of
+    the kernel's BTF.
     """
     if isinstance(given, dict):
         given = given["args"] if set(given) == {"args"} else _by_name(spec, given)
@@ -72,23 +73,41 @@ def words(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: by
 
 
 def _by_name(spec: ProgramSpec, given: dict[str, Any]) -> list[Any]:
-    """Arguments in the order of what the program is attached to; 0 for those not given."""
+    """Arguments in the order of the program's own parameters, or of what it is attached to; 0 for those not given."""
     if not given:
         return []
+    own = _parameters(spec)
+    names = own if own and set(given) <= set(own) else _of_target(spec, given, own)
+    for name in given:
+        if name not in names:
+            where = spec.attach_to or f"program {spec.name}"
+            raise SpecError(f"ctx: {where} has no argument {name!r}; it has {', '.join(dict.fromkeys((*own, *names)))}")
+    return [given.get(name, 0) for name in names]
+
+
+def _parameters(spec: ProgramSpec) -> list[str]:
+    """The names that a decorated function gives its arguments: its parameters behind the context."""
+    code = getattr(getattr(spec, "function", None), "__code__", None)
+    return [] if code is None else list(code.co_varnames[1 : code.co_argcount])
+
+
+def _of_target(spec: ProgramSpec, given: dict[str, Any], own: list[str]) -> list[str]:
+    """The names of the arguments of what the program is attached to, and "retval" where it sees the result."""
     in_order = "give the arguments in order, as a list"
     target = spec.attach_to
-    if not isinstance(target, str) or spec.prog_type in (ProgType.STRUCT_OPS, ProgType.EXT):
+    if not isinstance(target, str) or spec.prog_type == ProgType.EXT:
+        if own:
+            return own
         raise SpecError(f"ctx: {', '.join(given)}: no function is known that has such arguments: {in_order}")
     try:
         names = [name for name, _ in arguments(spec.prog_type, spec.expected_attach_type, target)]
     except (BpfError, OSError) as error:
+        if own:
+            return own
         raise SpecError(f"ctx: the arguments of {target} have no names here ({error}): {in_order}") from error
     if spec.prog_type == ProgType.LSM or spec.expected_attach_type in _SEE_RESULT:
         names.append("retval")
-    for name in given:
-        if name not in names:
-            raise SpecError(f"ctx: {target} has no argument {name!r}; it has {', '.join(names)}")
-    return [given.get(name, 0) for name in names]
+    return names
 
 
 def registers(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: bytes | None) -> Context:
