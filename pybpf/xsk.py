@@ -352,7 +352,9 @@ def _open() -> int:
     try:
         return socket.socket(_AF_XDP, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0).detach()
     except PermissionError:
-        raise failure(EPERM, "socket", "an AF_XDP socket") from None
+        raise SyscallError(
+            EPERM, "socket", "an AF_XDP socket", "the process lacks CAP_NET_RAW: run as root, or grant it"
+        ) from None
     except OSError:
         raise NotSupportedError("AF_XDP sockets", since="4.18", hint="the kernel needs CONFIG_XDP_SOCKETS") from None
 

@@ -50,6 +50,8 @@ _SPECIAL = {
     ("BPF_PROG_TEST_RUN", errno.ENOSPC): "the output buffer is too small for what the program made",
     ("BPF_OBJ_PIN", errno.EINVAL): "the path is not on a bpffs",
     ("BPF_OBJ_PIN", errno.EPERM): "the path is not on a bpffs",
+    ("BPF_OBJ_PIN", errno.EACCES): "the directory is not yours to write to: a bpffs is root's, unless it was mounted "
+    "with uid= or mode=",
     ("BPF_OBJ_PIN", errno.EEXIST): "something is pinned there already: remove the file, or open it with from_pin()",
     ("BPF_TOKEN_CREATE", errno.EINVAL): "the path is not the root of a bpffs",
     ("BPF_TOKEN_CREATE", errno.ENOENT): "the bpffs delegates nothing: mount it with delegate_cmds= and its like",

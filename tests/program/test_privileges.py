@@ -11,7 +11,7 @@ pytestmark = pytest.mark.kernel
 
 SCRIPT = """
 import os, resource
-from pybpf import Array, HashMap, ProgramSpec, SyscallError, asm, load, u32, u64
+from pybpf import Array, HashMap, ProgramSpec, SyscallError, XskSocket, asm, load, u32, u64
 from pybpf.maps.create import create
 limit = resource.getrlimit(resource.RLIMIT_MEMLOCK)
 fds = len(os.listdir("/proc/self/fd"))
@@ -27,6 +27,13 @@ attempt("filter", lambda: load(ProgramSpec(asm.assemble("w0 = 0\\nexit"), 1)))
 attempt("xdp", lambda: load(ProgramSpec(asm.assemble("w0 = 2\\nexit"), 6)))
 attempt("tracing", lambda: load(ProgramSpec(asm.assemble("w0 = 2\\nexit"), 17)))
 attempt("both", lambda: load(ProgramSpec(asm.assemble("w0 = 2\\nexit"), 17, maps={"a": Array(u64, max_entries=1)})))
+attempt("helper", lambda: load(ProgramSpec(asm.assemble("call bpf_trace_printk\\nexit"), 1)))
+attempt("xsk", lambda: XskSocket("lo"))
+def pinned():
+    with load(ProgramSpec(asm.assemble("w0 = 0\\nexit"), 1)) as prog:
+        prog.pin("/sys/fs/bpf/not_ours")
+    return prog
+attempt("pin", pinned)
 assert len(os.listdir("/proc/self/fd")) == fds
 assert resource.getrlimit(resource.RLIMIT_MEMLOCK) == limit
 """
@@ -81,11 +88,14 @@ def test_without_any():
 def test_with_cap_bpf_only():
     found = run("bpf")
     assert found["map"] == found["filter"] == "ok"
-    assert "lacks CAP_NET_ADMIN" in found["xdp"]
+    assert "to load XDP programs the process lacks CAP_NET_ADMIN: run as root" in found["xdp"]
+    assert "to call bpf_trace_printk the process lacks CAP_PERFMON" in found["helper"]
+    assert "the process lacks CAP_NET_RAW" in found["xsk"]
+    assert "a bpffs is root's" in found["pin"] or "is not in a bpffs" in found["pin"]
     assert "CAP_PERFMON" in found["tracing"]
     assert "CAP_PERFMON" in found["both"]
 
 
 def test_with_what_each_needs():
     found = run("bpf", "net_admin", "perfmon")
-    assert set(found.values()) == {"ok"}
+    assert {found[what] for what in ("map", "filter", "xdp", "tracing", "both")} == {"ok"}
