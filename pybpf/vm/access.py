@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .emit import Emitter, Value
 
 _IN_PLACE = {int(Atomic.ADD): "ADD", int(Atomic.OR): "OR", int(Atomic.AND): "AND", int(Atomic.XOR): "XOR"}
+_MEMSX, _ATOMIC, _IND, _ABS = map(int, (Mode.MEMSX, Mode.ATOMIC, Mode.IND, Mode.ABS))
 
 
 def load(e: Emitter, insn: Insn) -> None:
@@ -45,7 +46,7 @@ def load(e: Emitter, insn: Insn) -> None:
         text = f"{window}[{offset}]" if size == 1 else f"U{size}({window}, {offset})[0]"
     else:
         text = f"LD{size}({address(e, s, off)})"
-    if opcode & 0xE0 == Mode.MEMSX:
+    if opcode & 0xE0 == _MEMSX:
         half = 1 << (size * 8 - 1)
         text, value = f"({text} ^ {half}) - {half}", (-half, half - 1)
     e.assign(d, text, value)
@@ -79,7 +80,7 @@ def stack_load(e: Emitter, at: int, size: int) -> tuple[str, Value]:
 
 
 def store_register(e: Emitter, insn: Insn) -> None:
-    if insn[0] & 0xE0 == Mode.ATOMIC:
+    if insn[0] & 0xE0 == _ATOMIC:
         atomic(e, insn)
         return
     s = insn[2]
@@ -183,13 +184,13 @@ def packet_load(e: Emitter, insn: Insn) -> None:
     imm = insn[4]
     if e.use(6) != ("c", 0):
         e.put(f"if {e.text(6)} != {CTX << 32}: {SURPRISE}")
-    if insn[0] & 0xE0 == Mode.ABS and imm >= 0 and e.shape.data != NO_PACKET:
+    if insn[0] & 0xE0 == _ABS and imm >= 0 and e.shape.data != NO_PACKET:
         e.uses.add("PK")
         e.put(f"if len(PK) < {imm + size}: return 0, {{}}")
         text = f"PK[{imm}]" if size == 1 else f"B{size}(PK, {imm})[0]"
     else:
         offset = str(imm)
-        if insn[0] & 0xE0 == Mode.IND:
+        if insn[0] & 0xE0 == _IND:
             low, _ = e.low32(insn[2])
             offset = f"({low} + {imm} & {M32} ^ {S32}) - {S32}"
         e.put(f"a = S.packet_load({offset}, {size})")

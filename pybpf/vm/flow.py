@@ -6,6 +6,8 @@ masks: a translation must not cost more than a few microseconds an instruction.
 
 from __future__ import annotations
 
+from bisect import bisect_right
+
 from ..asm.opcodes import LD_IMM64, Alu, Atomic, Call, Class, Jmp, Mode
 from .helpers.table import KFUNCS, VARIADIC, arity_of, name_of
 from .image import CALL, EXIT
@@ -43,28 +45,18 @@ class Block:
         self.next: tuple[int, ...] = ()
 
 
-def target_of(slot: int, insn: Insn) -> int | None:
-    """Where a jump goes; None for what is not a jump."""
-    opcode = insn[0]
-    cls = opcode & 7
-    if cls not in (5, 6) or opcode in (CALL, EXIT):
-        return None
-    return slot + 1 + (insn[4] if opcode == _JAL else insn[3])
-
-
 def blocks_of(image: Image, start: int, end: int) -> dict[int, Block]:
     """The blocks of the function in [start, end), by first slot, those that can be reached."""
     code = image.code
-    leaders = {start}
-    for slot in range(start, end):
-        insn = code[slot]
-        if insn is not None and insn[0] & 7 in (5, 6):
-            target = target_of(slot, insn)
-            if target is not None:
+    targets: dict[int, int | None] = {}  # by slot of each jump and exit: where it goes, None for an exit
+    leaders = {start, end}
+    for slot, insn in image.jumps:
+        if start <= slot < end:
+            target = targets[slot] = None if insn[0] == EXIT else slot + 1 + (insn[4] if insn[0] == _JAL else insn[3])
+            leaders.add(slot + 1)
+            if target is not None and start <= target < end and code[target] is not None:
                 leaders.add(target)
-                leaders.add(slot + 1)
-            elif insn[0] == EXIT:
-                leaders.add(slot + 1)
+    bounds = sorted(leaders)
     blocks: dict[int, Block] = {}
     todo = [start]
     while todo:
@@ -72,26 +64,18 @@ def blocks_of(image: Image, start: int, end: int) -> dict[int, Block]:
         if first in blocks:
             continue
         block = blocks[first] = Block(first)
-        append = block.code.append
-        slot = first
-        while True:
-            insn = code[slot] if start <= slot < end else None
-            if insn is None:
-                block.broken = slot
-                break
-            append((slot, insn))
-            opcode = insn[0]
-            if opcode == EXIT:
-                break
-            if opcode & 7 in (5, 6) and opcode != CALL:
-                block.jump = target_of(slot, insn)
-                if opcode not in (_JA, _JAL):
-                    block.fall = slot + 1
-                break
-            slot += 2 if insn[5] is not None else 1
-            if slot in leaders:
-                block.fall = slot
-                break
+        if not start <= first < end or code[first] is None:
+            block.broken = first
+            continue
+        behind = bounds[bisect_right(bounds, first)]
+        block.code = [(slot, insn) for slot, insn in enumerate(code[first:behind], first) if insn is not None]
+        last, insn = block.code[-1]
+        if last not in targets:
+            block.fall = behind
+        elif (target := targets[last]) is not None:
+            block.jump = target
+            if insn[0] not in (_JA, _JAL):
+                block.fall = behind
         block.next = tuple(s for s in (block.fall, block.jump) if s is not None)
         todo.extend(reversed(block.next))
     return blocks

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 CALL = Class.JMP | Jmp.CALL
 EXIT = Class.JMP | Jmp.EXIT
+_JUMPS = (int(Class.JMP), int(Class.JMP32))
 
 _PROBES = frozenset((ProgType.TRACING, ProgType.LSM, ProgType.STRUCT_OPS))
 """Types whose contexts hold pointers to kernel objects, which are read without a check: a bad address reads as 0."""
@@ -31,8 +32,8 @@ class Image:
     """A program inside one machine.
 
     `code[slot]` is the instruction that begins at a slot, None in the second half of a wide one; `constants[slot]`
-    what a wide load loads; `starts` the first slots of its functions, in order; `address` where callbacks find its
-    code.
+    what a wide load loads; `starts` the first slots of its functions, in order; `calls` and `jumps` are its instructions
+    of these kinds, exits among the jumps; `address` is where callbacks find its code.
     """
 
     def __init__(
@@ -52,6 +53,8 @@ class Image:
         self.constants: dict[int, int] = {}
         self.maps: dict[int, OfflineMap] = {}
         self.variables: dict[int, str] = {}
+        self.calls: list[tuple[int, Insn]] = []
+        self.jumps: list[tuple[int, Insn]] = []
         starts = {0}
         for slot, insn in enumerate(self.code):
             if insn is None:
@@ -60,8 +63,12 @@ class Image:
                 self._link(slot, insn, map_of)
                 if insn.src == Pseudo.FUNC:
                     starts.add(slot + insn.imm + 1)
-            elif insn.opcode == CALL and insn.src == Call.LOCAL:
-                starts.add(slot + insn.imm + 1)
+            elif insn.opcode == CALL:
+                self.calls.append((slot, insn))
+                if insn.src == Call.LOCAL:
+                    starts.add(slot + insn.imm + 1)
+            elif insn.opcode & 7 in _JUMPS:
+                self.jumps.append((slot, insn))
         self.starts = sorted(s for s in starts if 0 <= s < len(self.code) and self.code[s] is not None)
         self.depths = {start: self._stack_depth(start) for start in self.starts}
         self.probes = spec.prog_type in _PROBES
@@ -77,11 +84,7 @@ class Image:
     def loops(self) -> bool:
         """Whether a jump goes backwards: then a run may be long."""
         return any(
-            insn is not None
-            and insn[0] & 7 in (Class.JMP, Class.JMP32)
-            and insn[0] not in (CALL, EXIT)
-            and (insn[4] if insn[0] == Class.JMP32 | Jmp.JA else insn[3]) < 0
-            for insn in self.code
+            insn[0] != EXIT and (insn[4] if insn[0] == Class.JMP32 | Jmp.JA else insn[3]) < 0 for _, insn in self.jumps
         )
 
     def function_of(self, slot: int) -> int:

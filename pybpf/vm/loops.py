@@ -20,6 +20,9 @@ _STEP, _NARROW, _WIDE = 1, 2, 4  # how a register changes: by a constant, to 32 
 _STEPS = frozenset((int(Class.ALU64 | Alu.ADD), int(Class.ALU64 | Alu.SUB)))
 _SIZES = {int(code): size for code, size in SIZE_BYTES.items()}
 _COUNTED = (1 << 31) - 1
+_ALU64, _ALU, _LDX, _STX, _ST, _LD, _MEM, _DW = map(
+    int, (Class.ALU64, Class.ALU, Class.LDX, Class.STX, Class.ST, Class.LD, Mode.MEM, Size.DW)
+)
 
 
 class Changes:
@@ -39,21 +42,21 @@ class Changes:
         for _, insn in block.code:
             opcode = insn[0]
             cls = opcode & 7
-            if cls == Class.ALU64:
+            if cls == _ALU64:
                 registers[insn[1]] = registers.get(insn[1], 0) | (_STEP if opcode in _STEPS else _WIDE)
-            elif cls == Class.ALU:
+            elif cls == _ALU:
                 registers[insn[1]] = registers.get(insn[1], 0) | _NARROW
-            elif cls == Class.LDX:
-                narrow = opcode & 0xE0 == Mode.MEM and opcode & 0x18 != Size.DW
+            elif cls == _LDX:
+                narrow = opcode & 0xE0 == _MEM and opcode & 0x18 != _DW
                 registers[insn[1]] = registers.get(insn[1], 0) | (_NARROW if narrow else _WIDE)
-            elif opcode & 0xE0 == Mode.MEM and cls in (Class.ST, Class.STX) and insn[1] == 10:
+            elif opcode & 0xE0 == _MEM and cls in (_ST, _STX) and insn[1] == 10:
                 self.stored.add((insn[3], _SIZES[opcode & 0x18]))
             else:
                 written, _ = effect(insn)
                 for reg in range(10):
                     if written >> reg & 1:
                         registers[reg] = registers.get(reg, 0) | _WIDE
-                if cls in (Class.ST, Class.STX) or opcode == CALL or (cls == Class.LD and opcode != LD_IMM64):
+                if cls in (_ST, _STX) or opcode == CALL or (cls == _LD and opcode != LD_IMM64):
                     self.wild = True
 
 

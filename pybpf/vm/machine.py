@@ -71,6 +71,7 @@ class VM:
         self._storages: list[Storage] = []
         self._views: dict[int, View] = {}
         self._helpers: dict[int, Helper] = {}
+        self.globals: dict[str, Any] = {}  # what all translations for this machine have in common
         self._task = self._css_set = 0
         self._cgroups: dict[int, int] = {}
         self.images: list[Image] = []

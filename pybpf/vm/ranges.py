@@ -12,22 +12,23 @@ if TYPE_CHECKING:
 
 FULL = (0, MASK64)
 SLOTS = 11  # where a state keeps what is known of stack slots, behind r0 to r10
-SIGNED_JUMPS = frozenset((Jmp.JSGT, Jmp.JSGE, Jmp.JSLT, Jmp.JSLE))
+SIGNED_JUMPS = frozenset(map(int, (Jmp.JSGT, Jmp.JSGE, Jmp.JSLT, Jmp.JSLE)))
 _THRESHOLDS = ((1 << 31) - 1, MASK64)
-_OPPOSITE = {
-    Jmp.JEQ: Jmp.JNE, Jmp.JNE: Jmp.JEQ, Jmp.JGT: Jmp.JLE, Jmp.JLE: Jmp.JGT, Jmp.JGE: Jmp.JLT, Jmp.JLT: Jmp.JGE,
-}  # fmt: skip
-_TO_UNSIGNED = {Jmp.JSGT: Jmp.JGT, Jmp.JSGE: Jmp.JGE, Jmp.JSLT: Jmp.JLT, Jmp.JSLE: Jmp.JLE}
+_JMP, _X, _JEQ, _JNE, _JGT, _JGE, _JLT, _JLE = map(
+    int, (Class.JMP, Src.X, Jmp.JEQ, Jmp.JNE, Jmp.JGT, Jmp.JGE, Jmp.JLT, Jmp.JLE)
+)  # plain ints are compared faster
+_OPPOSITE = {_JEQ: _JNE, _JNE: _JEQ, _JGT: _JLE, _JLE: _JGT, _JGE: _JLT, _JLT: _JGE}
+_TO_UNSIGNED = {int(Jmp.JSGT): _JGT, int(Jmp.JSGE): _JGE, int(Jmp.JSLT): _JLT, int(Jmp.JSLE): _JLE}
 
 
 def refined(insn: Insn, state: State, taken: bool) -> State:
     """`state` with what a jump's outcome says about the ranges of its operands; a copy when something is new."""
     opcode, d, s, _, imm, _ = insn
     op = opcode & 0xF0
-    is_64 = opcode & 7 == Class.JMP
+    is_64 = opcode & 7 == _JMP
     sign = 1 << (63 if is_64 else 31)
     a = state[d]
-    b = state[s] if opcode & Src.X else (imm & (MASK64 if is_64 else MASK32),) * 2
+    b = state[s] if opcode & _X else (imm & (MASK64 if is_64 else MASK32),) * 2
     if a is None or b is None or type(a[0]) is str or type(b[0]) is str:
         return state
     if not is_64 and (a[1] > MASK32 or b[1] > MASK32):
@@ -35,35 +36,35 @@ def refined(insn: Insn, state: State, taken: bool) -> State:
     if op in SIGNED_JUMPS:
         if a[1] >= sign or b[1] >= sign:
             return state
-        op = _TO_UNSIGNED[op]  # type: ignore[index]
+        op = _TO_UNSIGNED[op]
     if op not in _OPPOSITE:
         return state
     if not taken:
-        op = _OPPOSITE[op]  # type: ignore[index]
+        op = _OPPOSITE[op]
     new_a, new_b = _narrow(op, a, b)
     if new_a == a and new_b == b:
         return state
     out = state.copy()
     if new_a[0] <= new_a[1]:
         out[d] = new_a
-    if opcode & Src.X and new_b[0] <= new_b[1]:
+    if opcode & _X and new_b[0] <= new_b[1]:
         out[s] = new_b
     return out
 
 
 def _narrow(op: int, a: tuple[int, int], b: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
-    if op == Jmp.JEQ:
+    if op == _JEQ:
         both = (max(a[0], b[0]), min(a[1], b[1]))
         return both, both
-    if op == Jmp.JNE:
+    if op == _JNE:
         if b[0] == b[1]:
             a = (a[0] + (a[0] == b[0]), a[1] - (a[1] == b[0]))
         return a, b
-    if op == Jmp.JGT:
+    if op == _JGT:
         return (max(a[0], b[0] + 1), a[1]), (b[0], min(b[1], a[1] - 1))
-    if op == Jmp.JGE:
+    if op == _JGE:
         return (max(a[0], b[0]), a[1]), (b[0], min(b[1], a[1]))
-    if op == Jmp.JLT:
+    if op == _JLT:
         return (a[0], min(a[1], b[1] - 1)), (max(b[0], a[0] + 1), b[1])
     return (a[0], min(a[1], b[1])), (max(b[0], a[0]), b[1])
 
@@ -99,6 +100,8 @@ def _either(x: Value, y: Value) -> Value:
 def widen(old: State, new: State, sweep: int) -> State:
     """What a loop's beginning must expect: growing ranges jump to a threshold, so that this ends soon."""
     joined = join(old, new)
+    if joined == old:
+        return old
     if sweep > 4:
         return [x if x == y else None for x, y in zip(old[:SLOTS], joined[:SLOTS], strict=True)] + [{}]
     out = [_grow(x, y) for x, y in zip(old[:SLOTS], joined[:SLOTS], strict=True)]

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from .flow import Block
     from .image import Image
 
+    _Todo = tuple[int, int, int, int]  # what, the block or line, instructions not counted yet, indentation
+
 _MAX_NESTING = 17  # Python allows 20 loops and tries inside one another
 _MAX_INDENT = 80
 _BODY = 1  # columns that the body of a function is indented by
@@ -35,7 +37,8 @@ _PROLOGUE = {
     "B": "B = S.budget - S.insns",
 }
 
-_ENTER, _ELSE, _FALLS, _CLOSE = range(4)
+_ENTER, _ELSE, _FOLD, _FALLS, _CLOSE = range(5)
+_SIMPLE = ("return ", "n += ", "break")
 
 
 class _TooDeepError(Exception):
@@ -168,9 +171,10 @@ def _flow(emitter: Emitter, blocks: dict[int, Block], sequence: list[int], entry
         for first in sequence:
             state = incoming[first]
             if first in loops:
-                if first not in around:
-                    around[first] = guess(state, loops[first])
-                state = join(state, around[first])
+                if first in around:
+                    state = join(state, around[first])
+                else:
+                    state = around[first] = guess(state, loops[first])
             block = blocks[first]
             if first not in texts or states[first] != state:
                 states[first] = state
@@ -188,7 +192,7 @@ def _flow(emitter: Emitter, blocks: dict[int, Block], sequence: list[int], entry
                 else:
                     before = around[target]
                     new = widen(before, behind, sweep)
-                    if new != before:
+                    if new is not before:
                         around[target] = new
                         changed = True
         if not changed:
@@ -320,7 +324,7 @@ class _Writer:
         What is still to do waits on a stack with its indentation; `falls` is whether control may fall out at the end
         of what was written last.
         """
-        todo: list[tuple[int, int, int, int]] = [(_ENTER, self.sequence[0], 0, _BODY)]
+        todo: list[_Todo] = [(_ENTER, self.sequence[0], 0, _BODY)]
         while todo:
             what, node, pending, self.indent = todo.pop()
             if what == _ENTER:
@@ -329,16 +333,28 @@ class _Writer:
                 target = self.blocks[node].fall
                 assert target is not None
                 if self.falls:
+                    todo.append((_FALLS, len(self.out.lines), 0, 0))
                     self.put("else:")
                     self.indent += 1
-                    todo.append((_FALLS, 0, 0, 0))
                 self.branch(todo, node, target, pending)
+            elif what == _FOLD:
+                self.fold(node)
             elif what == _CLOSE:
                 self.close(self.frames.pop())
             else:
+                self.fold(node)
                 self.falls = True
 
-    def enter(self, todo: list[tuple[int, int, int, int]], node: int, pending: int) -> None:
+    def fold(self, head: int) -> None:
+        """Put what follows the line `head` behind its colon, when it is one simple statement that does not raise."""
+        lines = self.out.lines
+        if len(lines) == head + 2 and (only := lines[-1].lstrip()).startswith(_SIMPLE):
+            lines.pop()
+            lines[head] += " " + only
+            if self.out.origins[-1][0] > head:
+                self.out.origins.pop()
+
+    def enter(self, todo: list[_Todo], node: int, pending: int) -> None:
         """Write a block; what it dominates is to be done next."""
         if self.indent > _MAX_INDENT:
             raise _TooDeepError
@@ -358,8 +374,9 @@ class _Writer:
         pending += text.count
         if text.condition:
             assert block.jump is not None
-            self.put(f"if {text.condition}:")
             todo.append((_ELSE, node, pending, self.indent))
+            todo.append((_FOLD, len(self.out.lines), 0, 0))
+            self.put(f"if {text.condition}:")
             self.indent += 1
             self.branch(todo, node, block.jump, pending)
             return
@@ -369,7 +386,7 @@ class _Writer:
         else:
             self.branch(todo, node, target, pending)
 
-    def open(self, todo: list[tuple[int, int, int, int]], node: int, loop: bool) -> None:
+    def open(self, todo: list[_Todo], node: int, loop: bool) -> None:
         self.frames.append(_Frame(node, loop))
         if len(self.frames) > _MAX_NESTING:
             raise _TooDeepError
@@ -401,7 +418,7 @@ class _Writer:
         self.out.origins.append((len(self.out.lines), 0, [(slot, 0, {})]))
         self.put("if n > B: OVER(S, n)")
 
-    def branch(self, todo: list[tuple[int, int, int, int]], source: int, target: int, pending: int) -> None:
+    def branch(self, todo: list[_Todo], source: int, target: int, pending: int) -> None:
         """Go on at `target`."""
         self.falls = False
         if target in self.short:

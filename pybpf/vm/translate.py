@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import struct
 
+from ..asm.opcodes import Call
 from ..errors import VmFault
 from .emit import NAMES, NOWHERE, Shape
 from .helpers import find_kfunc
-from .image import CALL
 from .interp import execute
 from .isa import ATOMICS, SIGNED_ALU
 from .maps import OfflineMap
@@ -40,12 +40,6 @@ _CACHE_SIZE = 256
 _PATIENCE = 200
 """Surprises after which a program is left to the interpreter: it meets what the translation is not made for."""
 
-_STRUCTS: dict[str, Any] = {}
-for _size, _letter in ((2, "H"), (4, "I"), (8, "Q")):
-    _STRUCTS[f"U{_size}"] = struct.Struct(f"<{_letter}").unpack_from
-    _STRUCTS[f"P{_size}"] = struct.Struct(f"<{_letter}").pack_into
-    _STRUCTS[f"B{_size}"] = struct.Struct(f">{_letter}").unpack_from
-
 
 class Module:
     """A program's translation: the compiled source, where its lines come from, and its functions by first slot."""
@@ -70,7 +64,7 @@ def forget() -> None:
 
 def translate(image: Image, shape: Shape) -> Module:
     """The module for a program under a shape, from the cache when it was made before."""
-    symbols = tuple(i.symbol for i in image.insns if i.opcode == CALL and i.src == 2)
+    symbols = tuple(insn.symbol for _, insn in image.calls if insn[2] == Call.KFUNC)
     key = (image.insns, tuple(image.starts), shape.key, symbols)
     module = _CACHE.get(key)
     if module is None:
@@ -101,9 +95,11 @@ def _compile(image: Image, shape: Shape) -> Module:
 
 def _callers_first(image: Image) -> list[int]:
     """Functions in an order in which callers come before what they call, as far as there is one."""
+    if len(image.starts) == 1:
+        return image.starts
     calls: dict[int, list[int]] = {start: [] for start in image.starts}
-    for slot, insn in enumerate(image.code):
-        if insn is not None and insn[0] == CALL and insn[2] == 1 and slot + insn[4] + 1 in calls:
+    for slot, insn in image.calls:
+        if insn[2] == Call.LOCAL and slot + insn[4] + 1 in calls:
             calls[image.function_of(slot)].append(slot + insn[4] + 1)
     out: list[int] = []
     seen: set[int] = set()
@@ -128,34 +124,23 @@ def functions_of(run: Run, image: Image) -> dict[int, Entry]:
     vm = run.vm
     module = module_of(run, image)
     frame = run.frame
-    names: dict[str, Any] = {
-        **_STRUCTS,
-        **accessors(vm.mem),
-        "W": vm.mem.readable,
-        "WW": vm.mem.writable,
-        "IMAGE": image,
-        "AT": _atomic,
-        "OVER": _over,
-        "FB": int.from_bytes,
-        "SD": SIGNED_ALU[0x30],
-        "SM": SIGNED_ALU[0x90],
-        "r10": frame.top,
-        "S1": frame.bytes,
-        "S2": frame.halves,
-        "S4": frame.words,
-        "S8": frame.doubles,
-    }
-    names.update((f"K{slot}", value) for slot, value in image.constants.items())
-    names.update((f"V{slot}", name) for slot, name in image.variables.items())
+    if not vm.globals:
+        vm.globals.update(_GLOBALS, W=vm.mem.readable, WW=vm.mem.writable, **accessors(vm.mem))
+    names = vm.globals.copy()
+    names["IMAGE"] = image
+    names["r10"] = frame.top
+    names["S1"], names["S2"], names["S4"], names["S8"] = frame.bytes, frame.halves, frame.words, frame.doubles
+    for slot, value in image.constants.items():
+        names[f"K{slot}"] = value
+    for slot, name in image.variables.items():
+        names[f"V{slot}"] = name
     for slot, found in image.maps.items():
         names[f"L{slot}"] = found.addresses.get if type(found) is Hash else found.lookup
         names[f"B{found.key_size}s"] = struct.Struct(f"{found.key_size}s").unpack_from
-    for slot, insn in enumerate(image.code):
-        if insn is None or insn[0] != CALL:
-            continue
-        if insn[2] == 0 and f"H{insn[4]}(" in module.source:
+    for slot, insn in image.calls:
+        if insn[2] == Call.HELPER and f"H{insn[4]}(" in module.source:
             names[f"H{insn[4]}"] = vm.helper_number(insn[4]).call
-        elif insn[2] == 2 and f"H{slot}k(" in module.source and insn.symbol is not None:
+        elif insn[2] == Call.KFUNC and f"H{slot}k(" in module.source and insn.symbol is not None:
             names[f"H{slot}k"] = find_kfunc(insn.symbol, vm.replaced).call
     exec(module.code, names)
     return {start: entry(image, module, start, names[f"f{start}"]) for start in image.starts}
@@ -245,3 +230,19 @@ def _atomic(run: Run, address: int, size: int, operation: int, value: int, expec
     else:
         mem.store(address, size, ATOMICS[operation & ~1](old, value & mask))
     return old
+
+
+def _swapping(size: int) -> Callable[[int], int]:
+    pack, unpack = struct.Struct(f"<{_LETTERS[size]}").pack, struct.Struct(f">{_LETTERS[size]}").unpack
+    return lambda value: unpack(pack(value))[0]
+
+
+_LETTERS = {2: "H", 4: "I", 8: "Q"}
+_GLOBALS: dict[str, Any] = {
+    "AT": _atomic, "OVER": _over,  "SD": SIGNED_ALU[0x30], "SM": SIGNED_ALU[0x90],
+}  # fmt: skip
+for _size, _letter in _LETTERS.items():
+    _GLOBALS[f"SWAP{_size}"] = _swapping(_size)
+    _GLOBALS[f"U{_size}"] = struct.Struct(f"<{_letter}").unpack_from
+    _GLOBALS[f"P{_size}"] = struct.Struct(f"<{_letter}").pack_into
+    _GLOBALS[f"B{_size}"] = struct.Struct(f">{_letter}").unpack_from
