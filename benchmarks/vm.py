@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 from pybpf import VM, Array, HashMap, ProgramSpec, asm, u32, u64
+from pybpf.errors import BpfError
 from pybpf.uapi import ProgType
 from pybpf.vm import context, translate
 from pybpf.vm.run import Run
+
+from ._programs import example
 
 LOOP = """
         r1 = 300000
@@ -86,18 +91,64 @@ def _branches(count: int) -> ProgramSpec:
     return ProgramSpec(asm.assemble("\n".join([*text, "out:", "exit"])), ProgType.SCHED_CLS, name="tests")
 
 
-def _translation(spec: ProgramSpec) -> float:
-    """Microseconds an instruction, the best of thirty fresh translations."""
+SUMS = """
+        r0 += r2
+        r3 ^= r0
+        r2 <<= 3
+        w3 *= w2
+        r2 -= 17
+        r3 &= 1023
+        *(u64 *)(r10 - 8) = r3
+        r0 = *(u64 *)(r10 - 8)
+"""
+SHORT = """
+        r2 = *(u32 *)(r1 + 80)
+        r1 = *(u32 *)(r1 + 76)
+        r3 = r1
+        r3 += 34
+        r0 = 0
+        if r3 > r2 goto out
+        r3 = *(u8 *)(r1 + 23)
+        if r3 != 17 goto out
+        r0 = *(u32 *)(r1 + 26)
+        r0 = be32 r0
+        r0 &= 255
+out:    exit
+"""
+
+
+def _gallery() -> Iterator[ProgramSpec]:
+    """The programs of the examples, those that the machine has inputs for."""
+    for path in sorted((Path(__file__).resolve().parent.parent / "examples").glob("*.py")):
+        try:
+            found = [value for value in vars(example(path.stem)).values() if isinstance(value, ProgramSpec)]
+        except (ImportError, OSError, SystemExit):  # what needs a kernel, or a package, that is not here
+            continue
+        yield from (spec for spec in found if spec.insns)
+
+
+def _translation(spec: ProgramSpec, rounds: int = 100) -> tuple[float, float, float]:
+    """Microseconds an instruction: (text, Python's compile(), binding), the best of fresh translations.
+
+    The text is everything up to the source; binding makes functions of the compiled source for one machine.
+    """
     vm = VM(spec)
     image = vm.images[0]
-    run = Run(vm, image, context.make(spec, None, vm.mem, vm.env, UDP), 1)
-    best = 1e9
-    for _ in range(30):
+    data = UDP if spec.prog_type in context.PACKETS else None
+    run = Run(vm, image, context.make(spec, None, vm.mem, vm.env, data), 1)
+    source = translate.module_of(run, image).source
+    best = [1e9] * 3
+    for _ in range(rounds):
         translate.forget()
-        start = time.process_time()
+        begin = time.process_time()
         translate.module_of(run, image)
-        best = min(best, time.process_time() - start)
-    return best / len(spec.insns) * 1e6
+        written = time.process_time()
+        translate.functions_of(run, image)
+        bound = time.process_time()
+        compile(source, "<translation>", "exec")
+        best = list(map(min, best, (written - begin, bound - written, time.process_time() - bound)))
+    whole, binding, compiling = (seconds / len(spec.insns) * 1e6 for seconds in best)
+    return whole - compiling, compiling, binding
 
 
 def main() -> None:
@@ -105,15 +156,29 @@ def main() -> None:
     counts = Array(u64, max_entries=4, name="counts")
     loop = ProgramSpec(asm.assemble(LOOP), ProgType.SOCKET_FILTER, name="loop")
     parse = ProgramSpec(asm.assemble(PARSE), ProgType.XDP, name="parse", maps={"ports": ports, "counts": counts})
+    straight = ProgramSpec(
+        asm.assemble(f"r0 = 1\nr2 = 7\nr3 = 9\n{SUMS * 40}\nexit"), ProgType.SOCKET_FILTER, name="sums"
+    )
+    short = ProgramSpec(asm.assemble(SHORT), ProgType.SCHED_CLS, name="short")
     for spec, slow, fast in ((loop, 1, 1), (parse, 2000, 20000)):
         plain = _rate(spec, "interpreter", slow)
         quick = _rate(spec, "translator", fast)
+        print(f"{spec.name:8} {quick:6.1f} M insn/s translated, {plain:5.2f} interpreted ({quick / plain:.0f}x)")
+    print("translation, us an instruction: text + compile() + binding")
+    for spec in (short, loop, parse, straight, _branches(20)):
+        parts = _translation(spec, 300 if len(spec.insns) < 100 else 10)
         print(
-            f"{spec.name:6} {quick:6.1f} M insn/s translated, {plain:5.2f} interpreted ({quick / plain:.0f}x);"
-            f" translation {_translation(spec):.1f} us an instruction of {len(spec.insns)}"
+            f"{spec.name:8} {sum(parts):6.1f} = {' + '.join(f'{p:.1f}' for p in parts)}  ({len(spec.insns)} instructions)"
         )
-    tests = _branches(20)
-    print(f"{tests.name:6} translation {_translation(tests):.1f} us an instruction of {len(tests.insns)}")
+    costs = []
+    for spec in _gallery():
+        try:
+            costs.append(sum(_translation(spec, 40)))
+        except BpfError:  # its context cannot be made up
+            continue
+    costs.sort()
+    middle, most = costs[len(costs) // 2], costs[len(costs) * 9 // 10]
+    print(f"examples {middle:6.1f} in the middle, {most:.1f} for the tenth that costs most  ({len(costs)} programs)")
 
 
 if __name__ == "__main__":
