@@ -186,7 +186,7 @@ def packet_load(e: Emitter, insn: Insn) -> None:
         e.put(f"if {e.text(6)} != {CTX << 32}: {SURPRISE}")
     if insn[0] & 0xE0 == _ABS and imm >= 0 and e.shape.data != NO_PACKET:
         e.uses.add("PK")
-        e.put(f"if len(PK) < {imm + size}: return 0, {{}}")
+        e.put_counted(f"if len(PK) < {imm + size}: return 0, {{}}")
         text = f"PK[{imm}]" if size == 1 else f"B{size}(PK, {imm})[0]"
     else:
         offset = str(imm)
@@ -194,7 +194,7 @@ def packet_load(e: Emitter, insn: Insn) -> None:
             low, _ = e.low32(insn[2])
             offset = f"({low} + {imm} & {M32} ^ {S32}) - {S32}"
         e.put(f"a = S.packet_load({offset}, {size})")
-        e.put("if a is None: return 0, {}")
+        e.put_counted("if a is None: return 0, {}")
         text = "a"
     e.assign(0, text, TOP[size])
     clobber(e)

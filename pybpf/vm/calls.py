@@ -77,7 +77,7 @@ def helper(e: Emitter, number: int) -> None:
     args = arguments(e, helper_arity(number))
     if name == "tail_call":
         e.put(f"a = H{number}({args})")
-        e.put(f"if a is None: S.insns += {{}}; return S.enter_tail({e.text(1)}), 0")
+        e.put_counted(f"if a is None: S.insns += {{}}; return S.enter_tail({e.text(1)}), 0")
         e.assign(0, "a", SIGNED_RESULT)
     elif name in _CALLS_BACK:
         synchronised(e, f"H{number}({args})", SIGNED_RESULT)
@@ -122,9 +122,9 @@ def local_call(e: Emitter, target: int) -> None:
 def synchronised(e: Emitter, text: str, value: Value) -> None:
     """A call that executes program code: what was counted so far goes in, and counting begins anew."""
     e.uses.add("n")
-    e.put("S.insns += {}")
+    e.put_counted("S.insns += {}")
     e.assign(0, text, value)
-    e.put("n -= {}")
+    e.put_counted("n -= {}")
     if e.loops:
         e.put("B = S.budget - S.insns")
 

@@ -85,6 +85,7 @@ class Emitter:
         self.places: list[Place] = []
         self.state = state
         self.in_loop = in_loop
+        self.counted = False
         # Expressions that stand for registers which have no local so far: a constant, or another register's local with
         # a number added.  Never changed in place: lines remember it.
         self.texts: dict[int, str] = {}
@@ -96,6 +97,11 @@ class Emitter:
     def put(self, text: str) -> None:
         self.lines.append(text)
         self.places.append((self.slot, self.count, self.texts))
+
+    def put_counted(self, text: str) -> None:
+        """A line with a gap, `{}`, for the number of instructions executed up to this one."""
+        self.counted = True
+        self.put(text)
 
     # --- reading registers ------------------------------------------------------------------------------
 

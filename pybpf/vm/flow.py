@@ -24,24 +24,24 @@ _ARITY: dict[int, int] = {}
 
 
 class Block:
-    """Instructions that run one after another: `first` slot, `code` as (slot, insn), and where it goes.
+    """Instructions that run one after another: `first` slot, `code` from there on, and where it goes.
 
     `fall` and `jump` are the first slots of the next blocks, None for none.  `broken` marks a block whose end runs
     out of the function: whoever gets there is sent to the interpreter, which raises the fault.  `live` are the registers
-    that are read behind the block; `behind`, for each instruction, those that the rest of the block writes, and reads
-    before.
+    that are read behind the block; `behind`, for each slot, those that the rest of the block writes, and 16 bits above
+    them those that it reads before.
     """
 
     __slots__ = ("behind", "broken", "code", "fall", "first", "jump", "live", "next")
 
     def __init__(self, first: int) -> None:
         self.first = first
-        self.code: list[tuple[int, Insn]] = []
+        self.code: list[Insn | None] = []
         self.fall: int | None = None
         self.jump: int | None = None
         self.broken: int | None = None
         self.live = 0
-        self.behind: list[tuple[int, int]] = []
+        self.behind: list[int] = []
         self.next: tuple[int, ...] = ()
 
 
@@ -68,13 +68,12 @@ def blocks_of(image: Image, start: int, end: int) -> dict[int, Block]:
             block.broken = first
             continue
         behind = bounds[bisect_right(bounds, first)]
-        block.code = [(slot, insn) for slot, insn in enumerate(code[first:behind], first) if insn is not None]
-        last, insn = block.code[-1]
-        if last not in targets:
+        block.code = code[first:behind]
+        if behind - 1 not in targets:
             block.fall = behind
-        elif (target := targets[last]) is not None:
+        elif (target := targets[behind - 1]) is not None:
             block.jump = target
-            if insn[0] not in (_JA, _JAL):
+            if code[behind - 1][0] not in (_JA, _JAL):  # type: ignore[index]
                 block.fall = behind
         block.next = tuple(s for s in (block.fall, block.jump) if s is not None)
         todo.extend(reversed(block.next))
@@ -100,9 +99,13 @@ def order(blocks: dict[int, Block], start: int) -> list[int]:
     return out
 
 
-def dominators(sequence: list[int], before: dict[int, list[int]]) -> dict[int, int]:
-    """The immediate dominator of each block (Cooper, Harvey, Kennedy: A Simple, Fast Dominance Algorithm)."""
-    number = {node: i for i, node in enumerate(sequence)}
+def dominators(
+    sequence: list[int], before: dict[int, list[int]], number: dict[int, int], loops: bool
+) -> dict[int, int]:
+    """The immediate dominator of each block (Cooper, Harvey, Kennedy: A Simple, Fast Dominance Algorithm).
+
+    `number` is the place of each block in the sequence; without `loops` one round is enough.
+    """
     idom = {sequence[0]: sequence[0]}
     changed = True
     while changed:
@@ -125,7 +128,7 @@ def dominators(sequence: list[int], before: dict[int, list[int]]) -> dict[int, i
             assert new is not None
             if idom.get(node) != new:
                 idom[node] = new
-                changed = True
+                changed = loops
     return idom
 
 
@@ -159,7 +162,7 @@ def _roles() -> dict[int, int]:
 
 _ROLES = _roles()
 _SPECIAL = {CALL, EXIT, *(o for o in range(256) if o & 0xE7 == Class.STX | Mode.ATOMIC)}
-_PLAIN = {opcode: role for opcode, role in _ROLES.items() if opcode not in _SPECIAL}
+_PLAIN = [None if opcode in _SPECIAL else _ROLES.get(opcode) for opcode in range(256)]
 
 
 def effect(insn: Insn) -> tuple[int, int]:
@@ -196,9 +199,11 @@ def liveness(blocks: dict[int, Block], sequence: list[int]) -> int:
         block = blocks[first]
         written = read = 0
         behind = block.behind
-        for _, insn in reversed(block.code):
-            behind.append((written, read))
-            role = _PLAIN.get(insn[0])
+        for insn in reversed(block.code):
+            behind.append(read << 16 | written)
+            if insn is None:
+                continue
+            role = _PLAIN[insn[0]]
             if role is None:
                 writes, reads = effect(insn)
             else:

@@ -39,7 +39,9 @@ class Changes:
 
     def add(self, block: Block) -> None:
         registers = self.registers
-        for _, insn in block.code:
+        for insn in block.code:
+            if insn is None:
+                continue
             opcode = insn[0]
             cls = opcode & 7
             if cls == _ALU64:

@@ -113,7 +113,9 @@ def _promotable(blocks: dict[int, Block]) -> dict[int, int] | None:
     """
     slots: dict[int, int] = {}
     for block in blocks.values():
-        for _, insn in block.code:
+        for insn in block.code:
+            if insn is None:
+                continue
             opcode, dst, src, off, _, _ = insn
             if dst != 10 and src != 10:
                 continue
@@ -139,18 +141,22 @@ def _promotable(blocks: dict[int, Block]) -> dict[int, int] | None:
 
 
 class _Written:
-    """A written block: its lines and their places, the condition of its jump, and how many instructions it counts."""
+    """A written block: its lines and their places, the condition of its jump, and how many instructions it counts.
 
-    __slots__ = ("condition", "count", "lines", "places", "state")
+    `counted` tells whether a line has a gap, `{}`, for the number of instructions executed.
+    """
+
+    __slots__ = ("condition", "count", "counted", "lines", "places", "state")
 
     def __init__(self, emitter: Emitter, block: Block) -> None:
         self.condition = write_block(emitter, block)
-        self.count = len(block.code)
+        self.count = emitter.count
         self.lines = emitter.lines
         self.places = emitter.places
+        self.counted = emitter.counted
         self.state = emitter.state
         if self.condition:
-            self.places.append((emitter.slot, emitter.count, emitter.texts))
+            self.places.append((emitter.slot, emitter.count - 1, emitter.texts))
 
 
 def _flow(emitter: Emitter, blocks: dict[int, Block], sequence: list[int], entry: State) -> dict[int, _Written]:
@@ -181,7 +187,7 @@ def _flow(emitter: Emitter, blocks: dict[int, Block], sequence: list[int], entry
                 emitter.begin(state.copy(), first in inside)
                 texts[first] = _Written(emitter, block)
             text = texts[first]
-            last = block.code[-1][1] if text.condition else None
+            last = block.code[-1] if text.condition else None
             for target, taken in ((block.fall, False), (block.jump, True)):
                 if target is None:
                     continue
@@ -268,7 +274,7 @@ class _Writer:
         self.joins: dict[int, list[int]] = {first: [] for first in self.sequence}
         self.ifs: set[int] = set()
         if self.merges or self.loops:
-            idom = dominators(self.sequence, before)
+            idom = dominators(self.sequence, before, self.number, bool(self.loops))
             for target in self.loops:
                 for source in before[target]:
                     if self.number[source] >= self.number[target] and not _dominates(idom, target, source):
@@ -408,6 +414,9 @@ class _Writer:
         room = " " * self.indent
         lines = self.out.lines
         self.out.origins.append((len(lines), pending, text.places))
+        if not text.counted:
+            lines += [room + line for line in text.lines]
+            return
         for at, line in enumerate(text.lines):
             lines.append(
                 room

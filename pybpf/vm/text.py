@@ -33,7 +33,7 @@ def _sound(insn: Insn) -> bool:
 def leave(e: Emitter, insn: Insn) -> None:
     e.use(0)
     e.clean(0)
-    e.put(f"return {e.text(0)}, {{}}")
+    e.put_counted(f"return {e.text(0)}, {{}}")
 
 
 _BY_CLASS: tuple[Callable[[Emitter, Insn], object] | None, ...] = (
@@ -53,8 +53,10 @@ def write_block(e: Emitter, block: Block) -> str:
     condition = ""
     live = block.live
     count = 0
-    for (slot, insn), (written, read) in zip(block.code, block.behind, strict=True):
-        e.slot, e.count, e.live = slot, count, live & ~written | read
+    for slot, (insn, behind) in enumerate(zip(block.code, block.behind, strict=True), block.first):
+        if insn is None:
+            continue
+        e.slot, e.count, e.live = slot, count, live & ~behind | behind >> 16
         count += 1
         if insn not in _SOUND and not _sound(insn):
             e.put(SURPRISE)
@@ -65,6 +67,7 @@ def write_block(e: Emitter, block: Block) -> str:
     if block.broken is not None:
         e.slot, e.count = block.broken, count
         e.put(SURPRISE)
+    e.count = count
     e.live = live
     e.settle(live)
     return condition
