@@ -159,8 +159,8 @@ class Emitter:
         """The local of `reg` is about to change: what stands for others must not read it any more."""
         name = NAMES[reg]
         for other, text in self.texts.items():
-            if other == reg or text == name or text.startswith(name + " "):
-                if other != reg and self.live >> other & 1:
+            if text == name or text.startswith(name + " "):
+                if self.live >> other & 1:
                     self.local(other)
                 else:
                     self.forget(other)
@@ -180,9 +180,12 @@ class Emitter:
 
     def assign(self, reg: int, text: str, value: Value) -> None:
         """A register becomes `text`, which may raise."""
-        if self.texts:
+        texts = self.texts  # as the instruction finds them: where the line raises, it begins again
+        if texts:
             self.release(reg)
-        self.put(f"r{reg}, = {text[:-3]}" if text[-4:] == ")[0]" else f"r{reg} = {text}")
+            self.forget(reg)
+        self.lines.append(f"r{reg}, = {text[:-3]}" if text[-4:] == ")[0]" else f"r{reg} = {text}")
+        self.places.append((self.slot, self.count, texts))
         self.state[reg] = value
         if value is not None and (low := value[0]).__class__ is int and (low < 0 or value[1] > MASK64):
             self.dirty |= 1 << reg
@@ -215,6 +218,7 @@ class Emitter:
         if not self.live >> reg & 1:
             if self.texts:
                 self.release(reg)
+                self.forget(reg)
             self.state[reg] = None
             return False
         return True

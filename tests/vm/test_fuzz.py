@@ -72,3 +72,14 @@ def test_random_inputs():
         else:
             assert result.retval == (data[23] if len(data) >= 34 else 2)
             assert result.data == data
+
+
+def test_a_load_that_overwrites_its_own_address():
+    """Found by the generator: the interpreter, which goes on there, was not told what the address had been."""
+    from pybpf.asm import Insn
+
+    for first in (Insn(0xB7, 0, imm=8), Insn(0xBF, 0, 10), Insn(0xBF, 2, 1)):
+        for load in (Insn(0x79, 0, 0, -8), Insn(0x79, 1, 2, 0x1000), Insn(0x79, 0, 0, 0x1000)):
+            insns = [first, load, Insn(0xB7, 0), Insn(0x95)]
+            one, other = (outcome(insns, MapSpec(1, 4, 8, 4), 6, engine) for engine in ("interpreter", "translator"))
+            assert one == other
