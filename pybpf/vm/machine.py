@@ -33,8 +33,12 @@ if TYPE_CHECKING:
 
 ENGINES = ("auto", "interpreter", "translator")
 BUDGET = 100_000_000
-_WARM = 256
-"""Instructions executed by a program without loops before it is translated; one with loops is translated at once."""
+_WARM = 12
+"""How often a program without loops executes what it has before it is translated: interpreting has then cost what a
+translation does, whose fixed part is that of some instructions more.  One with loops may run for long the first time
+already, and is translated at once.
+"""
+_FIXED = 5
 
 
 class VM:
@@ -224,10 +228,10 @@ class VM:
 
     # --- what the parts ask for -----------------------------------------------------------------------
 
-    def translates(self, image: Image) -> bool:
-        """Whether this program runs translated now."""
+    def translates(self, image: Image, executed: int) -> bool:
+        """Whether this program runs translated from now on, when it has executed so many instructions."""
         if self.engine == "auto":
-            return image.executed >= _WARM or image.loops
+            return image.loops or executed >= _WARM * (len(image.code) + _FIXED)
         return self.engine == "translator"
 
     def helper_number(self, number: int) -> Helper:

@@ -113,9 +113,10 @@ class Run:
         frame = self.frame
         memory, top = frame.bytes, frame.top
         self.depths.append(image.depths.get(0, 0))
-        function = self._function(image, 0)
+        function = None
         r0 = 0
         for _ in range(times):
+            function = function or self._function(image, 0)
             self.tail_calls = 0
             memory[:] = ZEROS
             try:
@@ -138,7 +139,7 @@ class Run:
         key = (self.shape, self.frame.window)
         functions = image.functions.get(key)
         if functions is None or image.refused:
-            if self.visit is not None or image.refused or not self.vm.translates(image):
+            if self.visit is not None or image.refused or not self.vm.translates(image, image.executed + self.insns):
                 return None
             from .translate import functions_of
 
@@ -156,10 +157,12 @@ class Run:
         assert image is not None
         previous, self.image, self.next_image = self.image, image, None
         self.frame.clear()
+        before = self.insns
         try:
             return self._enter(image, 0, [ctx, None, None, None, None])
         finally:
             self.image = previous
+            image.executed += self.insns - before
 
     def helper(self, insn: Insn) -> Helper:
         """What a call instruction calls, local calls excepted."""

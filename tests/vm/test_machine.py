@@ -521,3 +521,18 @@ def test_runs_leave_nothing_in_memory(prog_type):
     for _ in range(20):
         vm.run(data=FRAME)
     assert (len(vm.mem.readable), len(vm.mem.names), len(vm.mem._owners)) == before
+
+
+def test_when_a_program_is_translated():
+    """What runs a dozen times is worth a translation, within one call as well; what loops may run for long at once."""
+    straight = asm.assemble("r0 = 1\nr0 += 2\nexit")
+    vm = VM(ProgramSpec(straight, ProgType.SOCKET_FILTER))
+    vm.run(data=bytes(64))
+    assert not vm.images[0].functions
+    vm.run(data=bytes(64), repeat=100)
+    assert vm.images[0].functions
+    assert vm.run(data=bytes(64), repeat=100).insns == 300
+
+    looping = VM(ProgramSpec(asm.assemble("r0 = 9\nl: r0 -= 1\nif r0 != 0 goto l\nexit"), ProgType.SOCKET_FILTER))
+    looping.run(data=bytes(64))
+    assert looping.images[0].functions
