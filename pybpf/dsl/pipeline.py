@@ -70,8 +70,10 @@ def compile_program(spec: Function) -> Compiled:
     insns: list[Insn] = []
     core: dict[int, Any] = {}
     starts = []
-    for i, graph in enumerate(unit.graphs):
+    for graph in unit.graphs:
         optimise(graph)
+    unit.graphs[:] = reached(unit.graphs)
+    for i, graph in enumerate(unit.graphs):
         starts.append(len(insns))
         source = _sources(graph)
         code, fields = assemble(graph, spec.isa, source, f".L{i}_")
@@ -89,6 +91,23 @@ def compile_program(spec: Function) -> Compiled:
 
     finish(unit)
     return Compiled(tuple(insns), unit.maps, unit.graphs, starts, core)
+
+
+def reached(graphs: list[Graph]) -> list[Graph]:
+    """The functions that calls are left of; the verifier refuses one that nobody calls."""
+    if len(graphs) == 1:
+        return graphs
+    found = {graphs[0]}
+    todo = [graphs[0]]
+    while todo:
+        for block in todo.pop().blocks:
+            for value in block.values:
+                target = getattr(value.aux, "target", None) if value.op == "call" else None
+                for graph in (target, *(arg.aux for arg in value.args if arg.op == "function")):
+                    if isinstance(graph, Graph) and graph not in found:
+                        found.add(graph)
+                        todo.append(graph)
+    return [graph for graph in graphs if graph in found]
 
 
 def lower(unit: Unit, function: Any, parsed: Any) -> Graph:

@@ -16,6 +16,7 @@ from ..objects.values import INT, Conflict, Const, Front, Int, span
 from ..ssa.build import limits
 from ..ssa.ir import Graph, Value
 from .conditions import jump
+from .functions import obscure, walked_once
 from .joins import is_number
 
 TYPE_CHECKING = False
@@ -82,6 +83,9 @@ def repeat_by_call(
             break
     else:
         c.fail("the types of this loop's variables do not settle: convert them before the loop", node)
+    for front in cells.given.values():
+        if isinstance(front, Ref):
+            obscure(c, front)
     for name, at in cells.offsets.items():
         c.b.store(base, at, 8, stored(c, cells, name, node), "stack")
     function = c.b.share("function", [], graph, 64, 1, (1 << 64) - 1)
@@ -128,15 +132,8 @@ def stored(c: Compiler, cells: Cells, name: str, node: Any) -> Value:
         return front.value
     if isinstance(front, (Const, Int)):
         value = value_of(c, front)
-        if (
-            name in cells.changed
-            and name not in (CODE, VALUE)
-            and value.op == "const"
-            and -(1 << 31) <= value.aux < 1 << 31
-        ):
-            # Kernels before the fix ab5cfac139ab (Linux 6.7) walk a callback once: a number that they knew here would stay
-            # what it was in all rounds, and tests of it would be removed as dead code.
-            return c.b.emit("opaque", [], value.aux, 64)
+        if name in cells.changed and name not in (CODE, VALUE):
+            return c.b.hide(value)  # a number that decides tests is a state of its own in each round
         return value
     if isinstance(front, Ref):
         return front.pointer(c, node)
@@ -216,6 +213,7 @@ def lower(
     c.unit.graphs.append(graph)
     inner = Fresh(c.unit, graph)
     inner.speculating = c.speculating
+    inner.b.walked_once = walked_once(c) or c.b.walked_once
     inner.frame = Frame(c.frame.fn, parsed, (*c.frame.path, id(node)))
     inner.b.at = node
     inner.widening = 1  # what it was given stands in its first block
@@ -274,7 +272,7 @@ def end(
         value = value_of(inner, n)
         if value is not cells.entered.get(name):
             cells.ends.setdefault(name, []).append((INT if isinstance(n, Const) else n.type, *span(inner, n), node))
-        inner.b.store(base, cells.offsets[name], 8, value, "stack")
+        inner.b.store(base, cells.offsets[name], 8, value, "cells" if name in (CODE, VALUE) else "stack")
     inner.graph.moves |= state.memory.get("place", 0) != 0
     inner.b.end("return", inner.b.const(result))
 

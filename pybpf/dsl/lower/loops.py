@@ -627,8 +627,9 @@ def counted(c: Compiler, node: Any, start: Front, stop: Front, step: int, elemen
             "compile for Linux 5.17 or later (kernel='5.17'), where long loops are calls of bpf_loop",
             node,
         )
-    first, last = still_bounded(c, first), still_bounded(c, last)
-    n = value_of(c, first)
+    if most is None:
+        first, last = in_sight(c, first), in_sight(c, last)
+        n = value_of(c, first)
     yes, no = test_of(c, test, first, last, node)
     leaving = [no] if no is not None else []
     breaks: list[State] = []
@@ -771,19 +772,19 @@ def converging(
         c.b.state.env.pop(rounds, None)
 
 
-def still_bounded(c: Compiler, number: Any) -> Any:
-    """A number of which the verifier sees its bounds in a loop where it may have widened them."""
+def in_sight(c: Compiler, number: Any) -> Any:
+    """Where a plain loop begins or ends, with bounds that the verifier sees: it walks each round."""
     lo, hi = span(c, number)
-    if not c.widening or isinstance(number, Const) or lo < 0 or hi > PLAIN_STEPS:
+    if isinstance(number, Const) or lo < 0 or hi > PLAIN_STEPS:
         return number
     return Int(bounded(c, number.value, hi), number.type)
 
 
 def unseen(c: Compiler, value: Value, lo: int) -> Value:
     """The same number, unknown to the verifier, in lo..S64_MAX."""
-    if value.op == "const" and -(1 << 31) <= value.aux < 1 << 31:
-        return c.b.emit("opaque", [], value.aux, 64, lo, S64_MAX)
-    return c.b.emit("hide", [value, c.b.emit("opaque", [], 0)], None, 64, lo, S64_MAX)
+    hidden = c.b.hide(value)
+    hidden.lo, hidden.hi = lo, S64_MAX
+    return hidden
 
 
 def named(node: Any) -> set[str]:

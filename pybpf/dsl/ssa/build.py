@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 U64 = (1 << 64) - 1
+CALLERS = ("stack", "mem")
+"""Regions of which a function may be given a part that lies on the stack of its caller."""
 S64_MIN, S64_MAX = -(1 << 63), (1 << 63) - 1
 
 
@@ -50,6 +52,7 @@ class Builder:
         self.consts: dict[int, Value] = {}
         self.locked: Any = None  # complains of a call while a lock is held
         self.licensed: Any = None  # complains of a helper that the program's licence rules out; None where none is
+        self.walked_once = False  # this is a callback, of which the verifier believes that it runs exactly once
         self.shared: dict[Any, Value] = {}  # (op, args, aux, ...) -> the value made last
         self.read: dict[Any, list[Any]] = {}  # (base, version of memory) -> the bytes whose contents are known
         self.state: State = State(graph.new_block(), {}, {}, {})
@@ -151,6 +154,12 @@ class Builder:
             return self.const(wrap(value.aux, 64, lo < 0))
         return self.share("retype", [value], None, 64, lo, hi)
 
+    def hide(self, value: Value) -> Value:
+        """The same number, of which the verifier knows nothing."""
+        if value.op == "const" and -(1 << 31) <= value.aux < 1 << 31:
+            return self.emit("opaque", [], value.aux, 64, value.lo, value.hi)
+        return self.emit("hide", [value, self.emit("opaque", [], 0)], None, 64, value.lo, value.hi)
+
     # -- memory
 
     def load(self, base: Value, off: int, size: int, signed: bool, region: str) -> Value:
@@ -161,6 +170,8 @@ class Builder:
 
     def store(self, base: Value, off: int, size: int, value: Value, region: str) -> None:
         before = self.state.memory.get(region, 0)
+        if self.walked_once and region in CALLERS and base.op != "stack":
+            value = self.hide(value)
         self.emit("store", [base, value], (off, size))
         self.clobber(region)
         after = self.state.memory[region]
