@@ -1,4 +1,4 @@
-"""Callbacks that the verifier walks once (before Linux 6.7): it must not know what their first round finds, nor what a round leaves."""
+"""Callbacks that the verifier walks once (before Linux 6.7): it must not know what a round finds, nor what it leaves."""
 
 from __future__ import annotations
 
