@@ -18,7 +18,7 @@ _SIDES = {ProgType.LWT_IN: "in", ProgType.LWT_OUT: "out", ProgType.LWT_XMIT: "xm
 class RouteLink(Link):
     """A route with a program.
 
-    It belongs to the routing table: it stays when the process is killed.  `ip route del` removes it.
+    It belongs to the routing table: it stays when the process is killed.  `cleanup(target)` removes it.
     """
 
     def __init__(self, target: str, route: dict[str, Any]) -> None:
@@ -66,6 +66,17 @@ def attach(prog: Any, target: str, *, device: str | int = "", gateway: str = "",
         route["gateway"] = gateway
     _request("add", {**route, "encap": encap})
     return RouteLink(f"route to {target}", route)
+
+
+def cleanup(target: str, *, device: str | int = "") -> None:
+    """Remove the route to a network, with its program, whoever added it; none is no error."""
+    from errno import ESRCH
+
+    try:
+        _request("del", {"dst": target, **({"oif": interface_index(device)} if device else {})})
+    except SyscallError as error:
+        if error.errno != ESRCH:
+            raise
 
 
 def _request(command: str, route: dict[str, Any]) -> None:

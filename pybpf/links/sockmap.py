@@ -6,7 +6,7 @@ from errno import EINVAL
 
 from ..errors import KindError, SpecError, SyscallError
 from ..uapi import AttachType, LinkType, ProgType
-from .attachment import Attachment
+from .attachment import Attachment, detach_all
 from .base import BpfLink, Link
 
 TYPE_CHECKING = False
@@ -42,3 +42,8 @@ def attach(prog: Any, target: Any, *, hook: int | None = None) -> Link:
             raise
     # It belongs to the map: it ends with the map, so with the process unless the map is pinned.
     return Attachment(what, fd, prog, found)
+
+
+def detach(target: Any, hook: int) -> int:
+    """Detach every program that is on a socket map without a link; how many there were.  `hook` is an `AttachType`."""
+    return detach_all(target if isinstance(target, int) else target.fileno(), hook)

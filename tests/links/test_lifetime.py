@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import time
+from types import SimpleNamespace
 
 import pytest
 
-from pybpf import BpfError, Link, NotSupportedError, SockMap, features, links
+from pybpf import BpfError, Link, NotSupportedError, SockMap, attached, features, links
+from pybpf.links import cgroup as cgroups
+from pybpf.links import lwt, tc, xdp
 from pybpf.maps.create import create
 from pybpf.uapi import AttachType as A
 from pybpf.uapi import LinkType as L
@@ -161,6 +165,55 @@ def test_mechanisms_older_than_links_say_so(pair, counting):
             with pytest.raises(NotSupportedError, match="older than links"):
                 refused()
     assert "stays when the process is killed" in type(link).__doc__
-    from pybpf.links import tc
-
     tc.cleanup(pair.name)
+
+
+# what attaches, what shows that it is still there, what cleans up; each in a scope with `name`, `cgroup` and `net`
+OLDER = {
+    "clsact": (
+        'program(P.SCHED_CLS), (name,), {"mechanism": "clsact"}',
+        lambda at: attached("tc", at.name),
+        lambda at: tc.cleanup(at.name),
+    ),
+    "xdp": (
+        'program(P.XDP, A.XDP), (name,), {"mechanism": "netlink", "mode": "generic"}',
+        lambda at: attached("xdp", at.name),
+        lambda at: xdp.detach(at.name, mode="generic"),
+    ),
+    "cgroup": (
+        'program(P.CGROUP_DEVICE, A.CGROUP_DEVICE), (cgroup,), {"mode": "multi"}',
+        lambda at: attached("cgroup/dev", at.cgroup),
+        lambda at: cgroups.detach(at.cgroup, A.CGROUP_DEVICE),
+    ),
+    "route": (
+        'program(P.LWT_OUT), ("198.18.77.0/24",), {"device": name}',
+        lambda at: subprocess.run(["ip", "route", "show", "198.18.77.0/24"], capture_output=True).stdout,
+        lambda at: lwt.cleanup("198.18.77.0/24", device=at.name),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", OLDER)
+def test_what_is_older_than_links_stays_until_it_is_cleaned_up(case, pair, cgroup, killed):
+    pytest.importorskip("pyroute2")
+    how, there, clean = OLDER[case]
+    at = SimpleNamespace(name=pair.name, cgroup=str(cgroup))
+    kill = killed(f"""
+        import os, sys
+        sys.path.insert(0, os.getcwd())
+        from pybpf import load
+        from pybpf.dsl.kinds import program
+        from pybpf.uapi import AttachType as A, ProgType as P
+        name, cgroup = {pair.name!r}, {str(cgroup)!r}
+        kind, where, options = {how}
+        @kind
+        def f(ctx):
+            return 1 if {case == "cgroup"} else 2 if {case == "xdp"} else 0
+        prog = load(f)
+        link = prog.attach(*where, **options)
+    """)
+    kill()
+    assert there(at)
+    clean(at)
+    assert not there(at)
+    clean(at)
