@@ -17,7 +17,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from pybpf.uapi import Cmd, LinkType, MapType, ProgType
@@ -211,8 +211,8 @@ def main() -> int:
     if not args.page:
         compile_all()
         with ThreadPoolExecutor(args.at_once) as pool:
-            for line in pool.map(lambda kernel: test(kernel, args.seconds), wanted):
-                print(line, flush=True)
+            for done in as_completed([pool.submit(test, kernel, args.seconds) for kernel in wanted]):
+                print(done.result(), flush=True)
     PAGE.write_text(page())
     return int(not all(well(read(kernel)) for kernel in wanted))
 
