@@ -12,6 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..run import Run
 
+_SPACES = b" \t\n\v\f\r\xa0"  # as the kernel's own table has it
 _HEX = b"0123456789abcdefABCDEF"
 
 
@@ -184,11 +185,11 @@ def _digits(run: Run, buf: int, buf_len: int, flags: int) -> tuple[int, int, boo
         return -EINVAL
     text = run.mem.read(buf, buf_len & 0xFFFFFFFF)
     at = 0
-    while at < len(text) and text[at : at + 1].isspace():
+    while at < len(text) and text[at] in _SPACES:
         at += 1
     negative = text[at : at + 1] == b"-"
     at += negative
-    rest = text[at : at + 64]
+    rest = text[at : at + 63]
     lead = 0
     if base == 0:
         base = 8 if rest[:1] == b"0" else 10
@@ -209,6 +210,7 @@ def _digits(run: Run, buf: int, buf_len: int, flags: int) -> tuple[int, int, boo
 
 @model
 def strtol(run: Run, buf: int, buf_len: int, flags: int, res: int) -> int:
+    run.mem.store(res, 8, 0)
     parsed = _digits(run, buf, buf_len, flags)
     if isinstance(parsed, int):
         return parsed
@@ -221,14 +223,15 @@ def strtol(run: Run, buf: int, buf_len: int, flags: int, res: int) -> int:
 
 @model
 def strtoul(run: Run, buf: int, buf_len: int, flags: int, res: int) -> int:
+    run.mem.store(res, 8, 0)
     parsed = _digits(run, buf, buf_len, flags)
     if isinstance(parsed, int):
         return parsed
     used, number, negative = parsed
-    if negative:
-        return -EINVAL
     if number > (1 << 64) - 1:
         return -ERANGE
+    if negative:
+        return -EINVAL
     run.mem.store(res, 8, number)
     return used
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _CONVERSION = re.compile(
     rb"%(?:(?P<percent>%)|(?P<flags>[-+ 0]*)(?P<width>\d*)"
-    rb"(?:(?P<pointer>p(?:[iI][46]|[ku]s|[BKxsS])?)|(?P<length>ll?)?(?P<kind>[diuxX])|(?P<text>[cs])))"
+    rb"(?:(?P<pointer>p(?:[iI][46]|[ku]s|[BKxsS]|(?![A-Za-z0-9])))|(?P<length>ll?)?(?P<kind>[diuxX])|(?P<text>[cs])))"
 )
 _BITS = {b"ll": 64, b"l": 64, b"": 32}
 
@@ -37,7 +37,7 @@ def sprintf(run: Run, text: bytes, args: list[int]) -> bytes:
         if match["pointer"]:
             out = _pointer(run, match["pointer"], value)
         elif match["text"] == b"s":
-            out = _string(run, value, None)
+            out = _string(run, value)
         elif match["text"] == b"c":
             out = bytes((value & 0xFF,))
         else:
@@ -69,18 +69,30 @@ def _number(match: re.Match[bytes], value: int) -> bytes:
 
 def _pointer(run: Run, kind: bytes, value: int) -> bytes:
     if kind in (b"pks", b"pus"):
-        return _string(run, value, kind == b"pus")
-    if kind in (b"pi4", b"pI4"):
-        return str(IPv4Address(run.mem.read(value, 4))).encode()
+        return _string(run, value) if run.mem.is_user(value) == (kind == b"pus") else b""
+    if kind in (b"pB", b"ps", b"pS"):  # no symbol is known
+        return b"0x%x" % value
+    if kind == b"pi4":
+        return b".".join(b"%03d" % byte for byte in _bytes(run, value, 4))
+    if kind == b"pI4":
+        return str(IPv4Address(_bytes(run, value, 4))).encode()
     if kind == b"pI6":
-        return str(IPv6Address(run.mem.read(value, 16)).exploded).encode()
+        return str(IPv6Address(_bytes(run, value, 16)).exploded).encode()
     if kind == b"pi6":
-        return run.mem.read(value, 16).hex().encode()
+        return _bytes(run, value, 16).hex().encode()
     return b"%016x" % value
 
 
-def _string(run: Run, address: int, user: bool | None) -> bytes:
+def _bytes(run: Run, address: int, size: int) -> bytes:
+    """What lies there; zeros where nothing does, as `bpf_bprintf_prepare` has it."""
+    try:
+        return run.mem.read(address, size)
+    except MemoryFault:
+        return bytes(size)
+
+
+def _string(run: Run, address: int) -> bytes:
     try:
         return run.mem.string(address, 4096)
     except MemoryFault:
-        return b"" if user is None else b"(fault)"
+        return b""
