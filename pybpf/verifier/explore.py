@@ -55,6 +55,9 @@ class Run:
         self.setting = setting
         self.uninit_stack = setting.perfmon and setting.at_least("6.1")  # of 6.3, and of 6.1's stable releases
         self.links_spills = setting.at_least("6.9")  # 8ecfc371d829 ("bpf: Assign ID to scalars on spill")
+        self.links_live_only = setting.at_least(
+            "6.18"
+        )  # of its stable releases: registers that nothing reads do not count
         self.tracks_swaps = setting.at_least("6.18")
         self.tracks_early_ends = setting.at_least("6.12")  # of 7.0, and of the stable releases since 6.12
         self.packet_access = setting.program_rules.packet

@@ -4,10 +4,11 @@
         r1 = 1; !bpf_task_from_pid
         r0 = 0; exit
 
-A head tells name, program type (with an attach type behind it, and `sleepable`), the category of what is wrong (none: the program
-is taken) and part of the message; indented lines are the program.  `!name` calls a kernel function, `%name` is the number of a
-type.  A library makes the BTF: `f(int, pair* nonnull) -> int` describes a function with a type and the tags of each argument;
-`static` before it makes it one that is walked into.
+A head tells name, program type (and behind it an attach type, @ what it is attached to, `sleepable`, `strict`, `proprietary`),
+the category of what is wrong (none: the program is taken) and part of the message; indented lines are the program.  `!name` calls
+a kernel function, `%name` is the number of a type, `#85 0 0 0 7` an instruction by its fields.  A library makes the BTF:
+`f(int, pair* nonnull) -> int` describes a function with a type and the tags of each argument; `static` before it makes it one
+that is walked into.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pybpf import MapSpec, ProgramSpec, asm
+from pybpf.asm.insn import Insn
 from pybpf.btf.builder import GLOBAL, STATIC, BtfBuilder
 from pybpf.uapi.prog import ProgType
 
@@ -36,11 +38,17 @@ KINDS = {
 """Short names of program types; the others go by their own."""
 
 
+_RAW = 0x77700000
+FLAGS = {"strict": 1, "sleepable": 16}
+
+
 class Case(NamedTuple):
     name: str
     kind: int
     attach: int | None
-    sleepable: bool
+    flags: int
+    target: str | None
+    licence: str
     category: str | None
     message: str
     text: str
@@ -52,10 +60,13 @@ def table(text: str) -> Iterator[Case]:
         head, *lines = block.split("\n")
         name, kind, category, message, *_ = [part.strip() for part in head.split(" | ")] + ["", ""]
         word, *more = kind.split()
-        sleepable = "sleepable" in more
         attach = next((int(one) for one in more if one.isdigit()), None)
+        flags = sum(FLAGS.get(one, 0) for one in more) or (FLAGS["sleepable"] if word == "SYSCALL" else 0)
+        target = next((one[1:] for one in more if one.startswith("@")), None)
+        licence = "Proprietary" if "proprietary" in more else "GPL"
         program = "; ".join(line.strip().removesuffix(";") for line in lines)
-        yield Case(name, KINDS.get(word) or ProgType[word], attach, sleepable, category or None, message, program)
+        kind = KINDS.get(word) or ProgType[word]
+        yield Case(name, kind, attach, flags, target, licence, category or None, message, program)
 
 
 class Types:
@@ -121,19 +132,31 @@ class Types:
         return MapSpec(kind, key, size, entries, flags, name=name, btf=raw, btf_key=number, btf_value=found)
 
 
+def insns_of(text: str, library: Types | None = None) -> list[Insn]:
+    """The instructions of a row."""
+    if library is not None:
+        text = re.sub(r"%(\w+)", lambda found: str(library.names[found[1]]), text)
+    raw: list[Insn] = []
+
+    def by_fields(found: re.Match[str]) -> str:
+        opcode, *fields = found[1].split()
+        raw.append(Insn(int(opcode, 16), *(int(field) for field in fields)))
+        return f"call {_RAW + len(raw) - 1}"
+
+    text = re.sub(r"#([0-9a-f]{2}( -?\d+){4})", by_fields, re.sub(r"!(\w+)", r"call kfunc \1", text))
+    insns = asm.assemble(text.replace("; ", "\n"))
+    return [raw[insn.imm - _RAW].replace(label=insn.label) if insn.imm >= _RAW else insn for insn in insns]
+
+
 def program(
     prog_type: int,
     text: str,
     maps: Mapping[str, MapSpec] | None = None,
     library: Types | None = None,
-    attach: int | None = None,
-    sleepable: bool = False,
     **fields: Any,
 ) -> ProgramSpec:
-    """The spec of a row; what it calls by a name of the `library`, or labels so, are the functions that its BTF describes."""
-    if library is not None:
-        text = re.sub(r"%(\w+)", lambda found: str(library.names[found[1]]), text)
-    insns = asm.assemble(re.sub(r"!(\w+)", r"call kfunc \1", text).replace("; ", "\n"))
+    """The spec of a program; labels that are names of the `library` are the functions that its BTF describes."""
+    insns = insns_of(text, library)
     used = {insn.symbol for insn in insns if insn.wide}
     known = {name: one for name, one in (maps or {}).items() if name in used}
     if library is not None:
@@ -143,12 +166,10 @@ def program(
                 rows.append((slot, library.functions[insn.label]))
             slot += insn.slots
         fields |= {"func_info": tuple(rows), "btf": library.builder.to_bytes()}
-    return ProgramSpec(
-        tuple(asm.resolve(insns)),
-        prog_type,
-        name="case",
-        maps=known,
-        expected_attach_type=attach,
-        flags=16 if sleepable or prog_type == ProgType.SYSCALL else 0,
-        **fields,
-    )
+    return ProgramSpec(tuple(asm.resolve(insns)), prog_type, name="case", maps=known, **fields)
+
+
+def spec_of(case: Case, maps: Mapping[str, MapSpec] | None = None, library: Types | None = None) -> ProgramSpec:
+    """The spec of a row."""
+    fields: dict[str, Any] = {"flags": case.flags, "license": case.licence, "attach_to": case.target}
+    return program(case.kind, case.text, maps, library, expected_attach_type=case.attach, **fields)

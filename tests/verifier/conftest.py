@@ -73,6 +73,11 @@ def owned(cases):
 
 
 @pytest.fixture(scope="session")
+def plainmaps():
+    return _load("plainmaps").MAPS
+
+
+@pytest.fixture(scope="session")
 def kernel(oracle):
     """The running kernel, with its maps, for all tests."""
     with oracle.Kernel() as made:

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 from pybpf.btf import Btf
 from pybpf.errors import SyscallError, VerifierError
+from pybpf.ksyms import target
 from pybpf.spec import MapSpec, ProgramSpec
-from pybpf.syscall import btf_load, map_create, prog_load
+from pybpf.syscall import btf_load, map_create, map_freeze, map_update_elem, prog_load
 
 
 class Verdict(NamedTuple):
@@ -56,8 +57,13 @@ class Kernel:
                 btf_fd=btf,
                 btf_key_type_id=spec.btf_key if btf else 0,
                 btf_value_type_id=spec.btf_value if btf else 0,
+                map_extra=spec.map_extra,
             )
             self._maps[key] = (spec, fd)
+            for where, value in spec.contents:
+                map_update_elem(fd, where, value)
+            if spec.frozen:
+                map_freeze(fd)
         return self._maps[key][1]
 
     def btf(self, raw: bytes) -> int:
@@ -78,6 +84,7 @@ class Kernel:
                 btf_fd=btf,
                 func_info=b"".join(struct.pack("=II", *row) for row in spec.func_info),
                 log_level=log_level,
+                **attachment(spec),
             )
         except VerifierError as error:
             return Verdict(False, telling_line(error.log), error.log)
@@ -104,6 +111,12 @@ class Kernel:
 @lru_cache
 def _kernel_btf() -> Btf:
     return Btf.kernel()
+
+
+def attachment(spec: ProgramSpec) -> dict[str, int]:
+    """What the program is to be checked against."""
+    found = target(spec) if isinstance(spec.attach_to, str) else None
+    return {} if found is None else {"attach_btf_id": found.btf_id}
 
 
 @lru_cache

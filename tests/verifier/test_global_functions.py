@@ -688,7 +688,8 @@ CASES = [
 
 @pytest.mark.parametrize(("name", "kind", "text", "functions", "category", "message"), CASES, ids=[c[0] for c in CASES])
 def test_prototypes(cases, decided, name, kind, text, functions, category, message):
-    decided(cases.program(kind, text, library=library(cases, functions)), category, message)
+    spec = cases.program(kind, text, library=library(cases, functions), flags=16 * (kind == SYSCALL))
+    decided(spec, category, message)
 
 
 KINDS = {
@@ -712,7 +713,9 @@ def test_which_structures_are_contexts(cases, kernel, env, kind):
     for name in CONTEXTS:
         for tag in ("", " ctx"):
             text = f"call f; r0 = 1; exit; f: {OUT}"
-            spec = cases.program(kind, text, library=library(cases, f"f({name}*{tag})"), attach=KINDS[kind])
+            functions = library(cases, f"f({name}*{tag})")
+            flags = 16 * (kind == ProgType.SYSCALL)
+            spec = cases.program(kind, text, library=functions, expected_attach_type=KINDS[kind], flags=flags)
             if kernel.load(spec).accept != verify(spec, "6.18", env=env).ok:
                 wrong.append(f"{name}*{tag}")
     assert not wrong

@@ -481,4 +481,4 @@ kptr percpu overrun | CLS | bounds-memory | access beyond struct plain at off 16
 
 def test_rules(cases, owned, decided, case):
     library, maps = owned
-    decided(cases.program(case.kind, case.text, maps, library), case.category, case.message)
+    decided(cases.spec_of(case, maps, library), case.category, case.message)

@@ -201,4 +201,4 @@ sleeping kfunc in a timer | SYSCALL | helper | program must be sleepable to call
 
 def test_rules(cases, owned, decided, case):
     library, maps = owned
-    decided(cases.program(case.kind, case.text, maps, library), case.category, case.message)
+    decided(cases.spec_of(case, maps, library), case.category, case.message)

@@ -67,7 +67,7 @@ def read(run: Run, state: State, reg: Reg, regno: int, off: int, size: int, into
     frame = run.frame_of(reg)
     if not reg.fixed:
         if not into:
-            raise Reject("bounds-stack", f"R{regno} variable offset stack pointer cannot be used here", regs=(regno,))
+            raise Reject("argument", f"R{regno} variable offset stack pointer cannot be used here", regs=(regno,))
         run.privileged_only(f"R{regno} variable offset stack access prohibited for !root")
         check_range(run, state, reg, regno, off, size, write=False)
         return _read_bytes(frame, reg.num.smin + off, reg.num.smax + off + size)

@@ -190,6 +190,9 @@ def _outcome_at_end(kind: int, a: Reg, b: Reg) -> bool | None:
 # -- numbers
 
 
+_ALL = (1 << 10) - 1
+
+
 def _linked(run: Run, state: State, a: Reg, b: Reg) -> tuple[tuple[int, int, bool], ...]:
     """Where the numbers live that are known to equal the compared ones, or to differ by a constant: (frame, place, on stack)."""
     ids = {reg.id for reg in (a, b) if reg.type == SCALAR and reg.id}
@@ -198,9 +201,13 @@ def _linked(run: Run, state: State, a: Reg, b: Reg) -> tuple[tuple[int, int, boo
         return ()
     for f in range(len(state.frames) - 1, -1, -1):
         frame = state.frames[f]
+        live = _ALL
+        if run.links_live_only:
+            at = state.insn if f == len(state.frames) - 1 else state.frames[f + 1].callsite
+            live = run.registers.before[at]
         for i in range(10):
             reg = frame.regs[i]
-            if reg.id in ids and reg.type == SCALAR:
+            if reg.id in ids and reg.type == SCALAR and live >> i & 1:
                 if len(found) < MAX_LINKED:
                     found.append((f, i, False))
                 else:
