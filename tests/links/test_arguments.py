@@ -119,7 +119,7 @@ def test_arguments_and_result_of_a_kernel_function(tmp_path):
     @kretprobe("security_inode_mkdir")
     def returned(ctx):
         if mine():
-            seen[2] = ctx.retval + 5
+            seen[2] = u64(ctx.retval + 5)
 
     def act():
         os.mkdir(tmp_path / "made", 0o701)
