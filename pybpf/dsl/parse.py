@@ -7,17 +7,21 @@ from `linecache` if something filled it, and otherwise from the caller's `source
 from __future__ import annotations
 
 import sys
+from os import fstat
 
 from ..errors import CompileError
 from ..source import Source
+from .program import STARTED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import FunctionType
+    from types import CodeType, FunctionType
     from typing import Any
 
 _PyCF_ONLY_AST = 0x400
 _files: dict[str, tuple[str, ...]] = {}
+_changed: set[str] = set()
+"""Files written since this process began: their text may not be that of the functions that came from them."""
 
 
 class Parsed:
@@ -48,25 +52,46 @@ def parse(fn: FunctionType, source: str | None = None) -> Parsed:
             f"the source text of {fn.__name__} is not at hand ({file}): define it in a file, or pass it with "
             f"source=..., as in @xdp(source=text)"
         )
-    found = _block(lines, first, fn.__name__) or _whole(lines, first, fn.__name__, file)
+    name = code.co_name  # `functools.wraps` gives a wrapper another's __name__
+    found = _block(lines, first, name) or _whole(lines, first, name, file)
     if found is None:
-        raise CompileError(
-            f"{file} has no function {fn.__name__} at line {first}: has the file changed since it was imported?"
-        )
+        raise CompileError(f"{file} has no function {name} at line {first}: has the file changed since it was imported?")
     node, shift = found
+    if source is None and file in _changed and not same(code, node, file):
+        raise CompileError(f"{file} has changed since {name} was defined (line {first}): import it anew")
     return Parsed(node, file, lines, shift, source is not None)
+
+
+def same(code: CodeType, node: Any, file: str) -> bool:
+    """Whether a definition is the one that a code object was made of: it has the same names and constants."""
+    from _ast import Module
+
+    made = compile(Module(body=[node], type_ignores=[]), file, "exec", dont_inherit=True)
+    again = next((c for c in made.co_consts if getattr(c, "co_name", None) == code.co_name), None)
+    return again is not None and _gist(again) == _gist(code)
+
+
+def _gist(code: CodeType) -> Any:
+    plain = [c for c in code.co_consts if not hasattr(c, "co_code")]
+    return code.co_varnames, {*code.co_names, *code.co_freevars}, plain, len(code.co_code)
 
 
 def _lines(fn: FunctionType, file: str) -> tuple[str, ...]:
     known = _files.get(file)
     if known is None:
         cache = sys.modules.get("linecache")
-        kept = cache.cache.get(file) if cache is not None else None
-        if kept and len(kept) > 2:
-            return tuple(kept[2])
-        loader = fn.__globals__.get("__loader__")
+        if cache is not None:
+            kept = cache.cache.get(file)
+            if kept and len(kept) > 2:
+                return tuple(kept[2])
+            of_code = getattr(cache, "_getlines_from_code", None)  # the interactive interpreter since Python 3.13
+            if of_code is not None and (lines := of_code(fn.__code__)):
+                return tuple(lines)
+        loader = fn.__globals__.get("__loader__") if file[:1] != "<" else None
         try:
             with open(file, encoding="utf-8") as stream:
+                if fstat(stream.fileno()).st_mtime > STARTED:
+                    _changed.add(file)
                 known = tuple(stream)
         except (OSError, UnicodeDecodeError):
             get_source = getattr(loader, "get_source", None)

@@ -63,7 +63,7 @@ def compile_program(spec: Function) -> Compiled:
         },
     )
     parsed = parse(spec.function, spec._source)
-    entry = lower(unit, spec.function, parsed)
+    entry = lower(unit, spec.function, parsed, spec.bound)
     unit.graphs.insert(0, entry)
     while unit.pending:
         unit.pending.pop(0)()
@@ -110,8 +110,8 @@ def reached(graphs: list[Graph]) -> list[Graph]:
     return [graph for graph in graphs if graph in found]
 
 
-def lower(unit: Unit, function: Any, parsed: Any) -> Graph:
-    """The graph of the program's entry function."""
+def lower(unit: Unit, function: Any, parsed: Any, bound: Any = None) -> Graph:
+    """The graph of the program's entry function; the first parameter of a method is what it was taken from."""
     graph = Graph(function.__name__, parsed.file, parsed.node.lineno + parsed.shift)
     c = Compiler(unit, graph)
     graph.sources = parsed
@@ -126,6 +126,9 @@ def lower(unit: Unit, function: Any, parsed: Any) -> Graph:
     graph.params = [context]
     front = c.entry_context = Context(context)
     names = code.co_varnames[: code.co_argcount]
+    if bound is not None and names:
+        c.state.env[names[0]] = Const(bound)
+        names = names[1:]
     if names:
         c.state.env[names[0]] = front
     if len(names) > 1:

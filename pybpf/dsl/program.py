@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import time
+
 from ..errors import CompileError, SpecError
 from ..spec import ProgramSpec
 
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
     from .kinds import Kind
     from .ssa.ir import Graph
 
+STARTED = time()
+"""When the first decorator was used: a file written later may not hold what was imported from it."""
 DEFAULT_KERNEL = "6.18"
 DEFAULT_ISA = 3
 _DESCRIPTION = ("btf", "func_info", "line_info", "core_relos")
@@ -35,6 +39,7 @@ class Function(ProgramSpec):
     """
 
     function: Any
+    bound: Any  # what a method was taken from; its first parameter is that, and the second the context
     kernel: str
     isa: int
     ir: str
@@ -53,8 +58,18 @@ class Function(ProgramSpec):
         source: str | None = None,
         ifindex: int = 0,
     ) -> None:
+        method: Any = function
+        bound = getattr(method, "__self__", None)
+        function = getattr(method, "__func__", method)  # of methods, bound and static
         if not hasattr(function, "__code__"):
             raise CompileError(f"{function!r} is not a function: decorate one made with def")
+        if hasattr(function, "__wrapped__"):
+            raise CompileError(
+                f"{function.__name__} is wrapped by another decorator, whose function would run in its place: "
+                "a program is compiled from its own text, so leave the other decorator out"
+            )
+        if function.__name__ == "<lambda>":
+            raise CompileError("a program has a name: write it with def, not lambda")
         if isa not in (1, 2, 3, 4):
             raise SpecError(f"isa={isa!r}: the instruction set has the levels 1, 2, 3 and 4")
         version(kernel)
@@ -73,6 +88,7 @@ class Function(ProgramSpec):
             kern_version=0,
             ifindex=ifindex,
             _source=source,
+            bound=bound,
             __wrapped__=function,
             __name__=function.__name__,
             __doc__=function.__doc__,
@@ -80,7 +96,7 @@ class Function(ProgramSpec):
         )
 
     def __call__(self, *args: Any, **kw: Any) -> Any:
-        return self.function(*args, **kw)
+        return self.function(*args, **kw) if self.bound is None else self.function(self.bound, *args, **kw)
 
     def __getattr__(self, name: str) -> Any:
         if name in _LAZY:
@@ -112,7 +128,7 @@ class Function(ProgramSpec):
         if not shaping:
             return super().replace(**changes)
         again = Function(
-            self.function,
+            self.function if self.bound is None else self.function.__get__(self.bound),
             self.kind,
             name=self.name,
             license=self.license,

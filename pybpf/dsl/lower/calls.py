@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import ctypes
-from types import FunctionType, ModuleType
+from types import FunctionType, MethodType, ModuleType
 
 from ...types import Array, Scalar
 from .. import lang
@@ -85,6 +85,10 @@ def apply(c: Compiler, target: Any, args: list[Front], kw: dict[str, Front], nod
         return builtin(c, args, kw, node)
     if is_struct(target) or isinstance(target, Array) or is_array(target):
         return make(c, target, args, kw, node)
+    if isinstance(target, MethodType) and isinstance(target.__func__, FunctionType) and not pure(target.__func__):
+        return inline(c, target.__func__, [Const(target.__self__), *args], kw, node)
+    if target.__class__.__name__ == "_lru_cache_wrapper":
+        target = target.__wrapped__  # what it remembers is what the function gives
     if isinstance(target, FunctionType) and not pure(target):
         return inline(c, target, args, kw, node)
     if isinstance(target, type) and scalar_of(target) is not None and issubclass(target, (int, ctypes._SimpleCData)):
@@ -169,6 +173,8 @@ def inline(c: Compiler, fn: FunctionType, args: list[Front], kw: dict[str, Front
     """Lower the function's body in place of the call."""
     from .compiler import Frame
 
+    if fn.__name__ == "<lambda>":
+        c.fail("a lambda has no text of its own: write a function with def", node)
     path = c.frame.path
     if len(path) > MAX_DEPTH:
         c.fail(
