@@ -6,7 +6,8 @@
 
 A `Struct` is a ctypes structure, so what the kernel wrote is decoded by the very type that the
 program was compiled with.  Calling an integer type wraps a number to its width: `u8(257) == 1`.
-To a type checker `u32` is `int` and a field of type `char[16]` is what ctypes gives, `bytes`.
+To a type checker `u32` is `int`.  None has a notation for arrays as types: `Annotated[bytes, u8, 6]` is one that they
+take, for `bytes`, and the same as `u8[6]`.
 """
 
 from __future__ import annotations
@@ -191,12 +192,24 @@ def _annotations(namespace: dict[str, Any], module: str) -> dict[str, Any]:
     return {k: eval(v, scope) if isinstance(v, str) else v for k, v in found.items()}
 
 
+def _plain(type_: Any) -> Any:
+    """`Annotated[bytes, u8, 6]` is `u8[6]`: before the comma stands what a type checker takes it for."""
+    known = getattr(type_, "__metadata__", None)
+    if known is None:
+        return type_
+    element, *counts = known
+    for count in counts:
+        element = element[count]
+    return element
+
+
 class _StructMeta(type(ctypes.Structure)):  # type: ignore[misc]
     """Turns the annotations of a class body into the `_fields_` of a ctypes structure."""
 
     def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **kw: Any) -> Any:
         types = {} if "_fields_" in namespace else _annotations(namespace, namespace.get("__module__", ""))
         if types:
+            types = {field: _plain(t) for field, t in types.items()}
             namespace = {
                 **namespace,
                 "_fields_": [(field, ctype_of(t)) for field, t in types.items()],

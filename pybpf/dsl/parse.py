@@ -55,7 +55,9 @@ def parse(fn: FunctionType, source: str | None = None) -> Parsed:
     name = code.co_name  # `functools.wraps` gives a wrapper another's __name__
     found = _block(lines, first, name) or _whole(lines, first, name, file)
     if found is None:
-        raise CompileError(f"{file} has no function {name} at line {first}: has the file changed since it was imported?")
+        raise CompileError(
+            f"{file} has no function {name} at line {first}: has the file changed since it was imported?"
+        )
     node, shift = found
     if source is None and file in _changed and not same(code, node, file):
         raise CompileError(f"{file} has changed since {name} was defined (line {first}): import it anew")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import ctypes
 import os
 import re
 import shutil
@@ -11,6 +12,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from pybpf import u8
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMITS = re.compile(
@@ -36,7 +39,80 @@ def programs(tmp_path_factory):
         "bpf.get_current_comm(bytearray(16))\n"
         "bpf.probe_read_user_str(1, 2, 3)\n"
     )
+    (folder / "strictly.py").write_text(STRICT)
     return folder
+
+
+STRICT = """
+from typing import Annotated, Any
+from pybpf import HashMap, RingBuf, Struct, XdpAction, char, helpers as bpf, load, tracepoint, u8, u32, u64, xdp
+from pybpf.net import ETH_P_IP, Ethernet, IPv4
+
+class Event(Struct):
+    pid: u32
+    stamp: u64
+    mac: Annotated[bytes, u8, 6]
+    comm: Annotated[bytes, char, 16]
+
+packets = HashMap(u32, u64, max_entries=256)
+events = RingBuf(Event, size=1 << 16)
+
+@tracepoint("sched/sched_process_exec")
+def on_exec(ctx: Any) -> int:
+    event = events.reserve()
+    if event is None:
+        return 0
+    event.pid = bpf.get_current_pid_tgid() >> 32
+    event.stamp = bpf.ktime_get_ns()
+    bpf.get_current_comm(event.comm)
+    event.submit()
+    return 0
+
+@xdp
+def count(ctx: Any) -> int:
+    eth = ctx.packet(Ethernet)
+    if eth is None or eth.type != ETH_P_IP:
+        return XdpAction.PASS
+    ip = ctx.packet(IPv4, after=eth)
+    if ip is None:
+        return XdpAction.PASS
+    packets[u32(ip.protocol)] += 1
+    hits = packets.get(ip.saddr)
+    if hits is not None:
+        hits += 1
+    return XdpAction.PASS
+
+def main() -> None:
+    with load(on_exec) as prog, prog.attach():
+        for event in prog[events].drain():
+            print(event.pid, event.comm.decode(), event.mac.hex())
+"""
+
+
+def test_strict_programs_are_programs(programs):
+    """What checkers take is what compiles."""
+    scope: dict = {"__name__": "strictly"}
+    exec(compile(STRICT, str(programs / "strictly.py"), "exec"), scope)
+    assert scope["on_exec"].insns
+    assert scope["count"].insns
+    assert ctypes.sizeof(scope["Event"]) == 40
+    assert scope["Event"]._types_["mac"] == u8[6]
+
+
+@pytest.mark.parametrize("tool", ["mypy", "pyright"])
+def test_strict_checkers_take_it(programs, tool, tmp_path):
+    here = Path(sys.executable).parent
+    path = shutil.which(tool, path=f"{here}{os.pathsep}{os.environ.get('PATH', '')}")
+    if not path:
+        pytest.skip(f"{tool} is not installed")
+    shutil.copy(programs / "strictly.py", tmp_path)
+    (tmp_path / "pyrightconfig.json").write_text(f'{{"extraPaths": ["{ROOT}"], "typeCheckingMode": "strict"}}')
+    command = (
+        [path, "--strict", "--config-file=", "--follow-imports=silent", "strictly.py"] if tool == "mypy" else [path]
+    )
+    env = {**os.environ, "MYPYPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def inside_programs(text):
