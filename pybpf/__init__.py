@@ -146,6 +146,9 @@ if TYPE_CHECKING:
     from .dsl.lower.functions import Subprogram as Subprogram
     from .dsl.lower.functions import kfunc as kfunc
     from .dsl.lower.functions import subprogram as subprogram
+    from .dsl.lower.sections import kernel_iter as kernel_iter
+    from .dsl.lower.sections import no_preempt as no_preempt
+    from .dsl.lower.sections import rcu as rcu
     from .elf.reader import open_elf as open_elf
     from .elf.writer import write_elf as write_elf
     from .errors import AsmError as AsmError
@@ -167,6 +170,7 @@ if TYPE_CHECKING:
     from .fields import Kptr as Kptr
     from .fields import SpinLock as SpinLock
     from .fields import Timer as Timer
+    from .fields import WorkQueue as WorkQueue
     from .links.attached import attached as attached
     from .links.base import Link as Link
     from .links.found import links as links
@@ -226,6 +230,7 @@ _MODULES = {
         freplace lsm lsm_sleepable lsm_cgroup sk_lookup bpf_syscall netfilter program
     """,
     "dsl.lower.functions": "Subprogram kfunc subprogram",
+    "dsl.lower.sections": "kernel_iter no_preempt rcu",
     "dsl.lang": "bounded printk sdiv sizeof smod swap16 swap32 swap64 unroll",
     "uapi.action": "NfVerdict RetCode SkAction TcAction TcxAction XdpAction",
     "declared": """
@@ -234,7 +239,7 @@ _MODULES = {
         DevMapHash CpuMap XskMap SockMap ReuseportSockArray StackTrace Queue Stack BloomFilter RingBuf
         UserRingBuf PerfEventArray SkStorage InodeStorage TaskStorage CgrpStorage Arena StructOps InsnArray
     """,
-    "fields": "Kptr SpinLock Timer",
+    "fields": "Kptr SpinLock Timer WorkQueue",
     "types": "Struct be16 be32 be64 char s8 s16 s32 s64 u8 u16 u32 u64",
     "spec": "MapSpec ProgramSpec",
     "": "helpers net asm cbpf links maps features",

@@ -1,4 +1,4 @@
-"""Fields of map values that belong to the kernel: locks, timers, and pointers to kernel objects.
+"""Fields of map values that belong to the kernel: locks, timers, work queues, and pointers to kernel objects.
 
     class Bucket(Struct):
         lock: SpinLock
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from .btf.fields import Special
 
-__all__ = ("Kptr", "SpinLock", "Timer")
+__all__ = ("Kptr", "SpinLock", "Timer", "WorkQueue")
 
 
 class SpinLock(Struct):
@@ -44,8 +44,18 @@ class Timer(Struct):
         opaque: u64[2]
 
 
+class WorkQueue(Struct):
+    """Work that the kernel does later in a thread of its own, which may sleep (`struct bpf_wq`, Linux 6.10).
+
+    `value.work.init()`, `.set_callback(function)`, `.start()`; the function is given the map, the key and the value.
+    """
+
+    if not TYPE_CHECKING:
+        opaque: u64[2]
+
+
 # The kernel looks for these names.
-SpinLock.__name__, Timer.__name__ = "bpf_spin_lock", "bpf_timer"
+SpinLock.__name__, Timer.__name__, WorkQueue.__name__ = "bpf_spin_lock", "bpf_timer", "bpf_wq"
 
 
 class KptrTo:

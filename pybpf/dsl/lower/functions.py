@@ -263,6 +263,10 @@ def kfunc(name: str) -> Kfunc:
 kfunc.__bpf_pure__ = True  # type: ignore[attr-defined]
 
 
+OBJECTS = ("bpf_obj_", "bpf_percpu_obj_", "bpf_list_", "bpf_rbtree_", "bpf_refcount_")
+"""Kernel functions on objects of types that a program's own BTF describes."""
+
+
 def call_kernel(c: Compiler, name: str, args: list[Front], kw: dict[str, Front], node: Any) -> Front:
     """A call of a kernel function: prototype from the kernel's BTF, what it takes over and gives away from our table."""
     from ...btf import Btf
@@ -271,6 +275,12 @@ def call_kernel(c: Compiler, name: str, args: list[Front], kw: dict[str, Front],
     from ..objects.kernelrefs import scalar_of_btf, typed
     from ..objects.maps import pointer_of
 
+    if name.startswith(OBJECTS):
+        c.fail(
+            f"{name} works on objects of a program's own types, which the language has not: keep them as values of a "
+            "HashMap, and their order in a Queue, Stack or Array",
+            node,
+        )
     check_kfunc(c, name, node)
     try:
         function: Any = Btf.kernel().find(name, 12)
@@ -408,9 +418,22 @@ def _callback_arguments(c: Compiler, rules: Any, given: list[Front], node: Any) 
             _memory_parameter(c, spec.value, shared, True, found),
         ]
         return [*arguments, _context_parameter(c, given[2])] if rules.name == "for_each_map_elem" else arguments
+    if rules.name == "find_vma":
+        return [
+            _kernel_parameter(c, "task_struct"), _kernel_parameter(c, "vm_area_struct"), _context_parameter(c, given[3])
+        ]  # fmt: skip
     if rules.name == "user_ringbuf_drain":
         return [Shape("dynptr", c.b.const(0), DynptrArgument), _context_parameter(c, given[2])]
     c.fail(f"callbacks of {rules.name} are not part of the language", node)
+
+
+def _kernel_parameter(c: Compiler, name: str) -> Shape:
+    from ..objects.kernelrefs import Kernel, kernel_struct
+
+    struct = kernel_struct(name)
+    if struct is None:
+        c.fail(f"struct {name} is not known here: this needs the BTF of the running kernel")
+    return Shape(("kernel", name), c.b.const(0), lambda v: Kernel(v, struct, direct=True))
 
 
 def _number_parameter(c: Compiler, kind: Any) -> Shape:

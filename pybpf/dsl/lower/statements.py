@@ -192,7 +192,7 @@ def delete(c: Compiler, node: Any) -> None:
 
 
 def with_(c: Compiler, node: Any) -> None:
-    """`with value.lock:`, the one thing that has a block of its own."""
+    """`with value.lock:`, `with rcu():`, what has a block of its own."""
     item = node.items[0]
     owner = c.expr(item.context_expr)
     c.b.at = node
@@ -202,9 +202,16 @@ def with_(c: Compiler, node: Any) -> None:
 
 
 WITH = (
-    "there is no with inside a program, but for spin locks (`with value.lock:`, one, without `as`): "
-    "call submit(), discard() or release() by name"
+    "there is no with inside a program, but for spin locks (`with value.lock:`) and the kernel's sections (`with rcu():`), "
+    "one, without `as`: call submit(), discard() or release() by name"
 )
+
+
+def for_(c: Compiler, node: Any) -> None:
+    from .sections import kernel_for
+
+    if not kernel_for(c, node):
+        loop("for_")(c, node)
 
 
 def match(c: Compiler, node: Any) -> None:
@@ -290,7 +297,7 @@ STMT = {
     "Continue": loop("continue_"),
     "Delete": delete,
     "Expr": expr,
-    "For": loop("for_"),
+    "For": for_,
     "If": if_,
     "Match": match,
     "Pass": pass_,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ..lower.compiler import Compiler
     from ..ssa.ir import Value
 
+RAW_WRITABLE = 24
 ITERATOR = 28  # BPF_TRACE_ITER
 MAX_OFFSET = 0xFFFF  # the verifier follows packet offsets below this (MAX_PACKET_OFF)
 _INT = {1: types.u8, 2: types.u16, 4: types.u32, 8: types.u64}
@@ -212,6 +213,13 @@ class Context(Front):
         view = self.view(c, args, {**kw, "at": n}, node)
         return select(c, [(outside, Const(None)), (c.b.state, view)], node, "this view")
 
+    def buffer(self, c: Compiler, args: list[Front], kw: dict[str, Front], node: Any) -> Front:
+        """`ctx.buffer(T)`: what a writable tracepoint hands out, its first argument."""
+        if len(args) != 1 or not isinstance(args[0], Const) or kw:
+            c.fail("write ctx.buffer(T), with the type of what the tracepoint hands out", node)
+        value = c.b.load(self.value, 0, 8, False, "ctx")
+        return Ref(value, 0, normal(args[0].obj), "mem", label="the buffer")
+
     def offset(self, c: Compiler, base: Value, at: Front, size: int, node: Any) -> Value:
         n = at.number(c, node)
         lo, hi = span(c, n)
@@ -304,6 +312,8 @@ class Context(Front):
             return self.packet(c, args, kw, node)
         if name == "meta":
             return self.meta(c, args, kw, node)
+        if name == "buffer" and c.unit.kind.prog_type == RAW_WRITABLE:
+            return self.buffer(c, args, kw, node)
         if name in ("load_byte", "load_half", "load_word"):
             return self.legacy(c, name, args, node)
         from ...uapi.helper_names import HELPER_NAMES

@@ -1,4 +1,4 @@
-"""Locks, timers and kptrs in map values: fields that only helpers touch.
+"""Locks, timers, work queues and kptrs in map values: fields that only helpers touch.
 
 with bucket.lock:                       # bpf_spin_lock ... bpf_spin_unlock, whatever way the block is left
     bucket.tokens -= 1
@@ -8,6 +8,7 @@ old = value.task.xchg(None)             # the reference that was in it, or None
 
 from __future__ import annotations
 
+from . import scalars as types
 from .refs import Ref
 from .values import Const, Front
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..lower.compiler import Compiler
-    from ..ssa.build import State
     from ..ssa.ir import Value
 
 LOCK = "lock"
@@ -97,24 +97,10 @@ class Lock(KernelField):
 
     def block(self, c: Compiler, body: list[Any], node: Any) -> None:
         """The lock is given back on every way out of the body."""
-        self.helper(c, "spin_lock", [], node)
-        frame = c.frame
-        ways: list[list[Any]] = [frame.returns]
-        if frame.loops:
-            ways += [frame.loops[-1].breaks, frame.loops[-1].continues]
-        before = [len(way) for way in ways]
-        c.body(body)
-        here = c.b.state
-        for way, n in zip(ways, before, strict=True):
-            for left in way[n:]:
-                self.leave(c, left[0] if isinstance(left, tuple) else left, node)
-        c.b.state = here
-        if here is not None:
-            self.leave(c, here, node)
+        from ..lower.sections import within
 
-    def leave(self, c: Compiler, state: State, node: Any) -> None:
-        c.b.state, c.b.at = state, node
-        self.helper(c, "spin_unlock", [], node)
+        self.helper(c, "spin_lock", [], node)
+        within(c, lambda: self.helper(c, "spin_unlock", [], node), body, node)
 
 
 class TimerField(KernelField):
@@ -132,6 +118,53 @@ class TimerField(KernelField):
             assert self.ref.origin is not None
             args = [self.ref.origin, *(args or [Const(CLOCK_MONOTONIC)])]
         return super().method(c, name, args, kw, node)
+
+
+class Deferred:
+    """How a work queue's callback is called: as that of a timer (`functions.callback` asks by name)."""
+
+    name = "timer_set_callback"
+
+
+class WorkQueueField(KernelField):
+    """`value.work.init()`, `.set_callback(function)`, `.start()`: kernel functions, where a timer has helpers."""
+
+    __slots__ = ()
+    kind = "wq"
+    MAPS = frozenset(_COMMON)
+    METHODS = ("init", "set_callback", "start")
+
+    def what(self) -> str:
+        return "a work queue in a map value"
+
+    def method(self, c: Compiler, name: str, args: list[Front], kw: dict[str, Front], node: Any) -> Front:
+        from ...kernel import rules
+        from ..lower.functions import callback, check_kfunc
+        from .integers import convert
+        from .values import Int
+
+        wanted = ("function", 1) if name == "set_callback" else ("flags", 0)
+        if name not in self.METHODS or kw or len(args) not in (wanted[1], 1):
+            c.fail(f"{self.what()} has the methods init(), set_callback(function) and start()", node)
+        place = self.address(c, node)
+        zero = c.b.const(0)
+        if name == "set_callback":
+            old = "bpf_wq_set_callback_impl"
+            function = callback(c, Deferred, args[0], [self], node)
+            called, values = (old, [place, function, zero, zero])
+            if old not in rules(c.unit.kernel_name).kfuncs():  # arguments that the verifier adds, since Linux 7.0
+                called, values = "bpf_wq_set_callback", values[:3]
+        else:
+            flags = convert(c, args[0], types.u32, node, "flags") if args else zero
+            if name == "start":
+                called, values = "bpf_wq_start", [place, flags]
+            else:
+                owner: Any = self.ref.origin
+                called, values = "bpf_wq_init", [place, owner.pointer_value(c), flags]
+        check_kfunc(c, called, node)
+        result = c.b.call("kfunc", called, called, values)
+        result.lo, result.hi = -(1 << 31), (1 << 31) - 1
+        return Int(result, types.s64)
 
 
 class KptrField(KernelField):
@@ -154,7 +187,7 @@ class KptrField(KernelField):
         c.fail("the field may change at any time: take what is in it by xchg(None), and test that", node)
 
 
-FIELDS: dict[str, Any] = {"spin_lock": Lock, "timer": TimerField, "kptr": KptrField}
+FIELDS: dict[str, Any] = {"spin_lock": Lock, "timer": TimerField, "wq": WorkQueueField, "kptr": KptrField}
 """By kind, as `btf.fields` names them."""
 
 __all__ = ["FIELDS", "LOCK", "Held", "KernelField", "Lock"]

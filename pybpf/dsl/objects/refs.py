@@ -456,7 +456,7 @@ def part(ref: Ref) -> Front:
     return ref
 
 
-KINDS = {"bpf_spin_lock": "spin_lock", "bpf_timer": "timer"}
+KINDS = {"bpf_spin_lock": "spin_lock", "bpf_timer": "timer", "bpf_wq": "wq"}
 
 
 COPY_LIMIT = 256
