@@ -75,7 +75,7 @@ def same(code: CodeType, node: Any, file: str) -> bool:
 
 def _gist(code: CodeType) -> Any:
     plain = [c for c in code.co_consts if not hasattr(c, "co_code")]
-    return code.co_varnames, {*code.co_names, *code.co_freevars}, plain, len(code.co_code)
+    return code.co_varnames, {*code.co_names, *code.co_freevars}, plain  # its instructions depend on the imports around
 
 
 def _lines(fn: FunctionType, file: str) -> tuple[str, ...]:
