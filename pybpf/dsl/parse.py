@@ -46,6 +46,8 @@ def parse(fn: FunctionType, source: str | None = None) -> Parsed:
     """The AST of a function.  CompileError when its text cannot be found."""
     code = fn.__code__
     file, first = code.co_filename, code.co_firstlineno
+    if code.co_name == "<lambda>":
+        raise CompileError("a program has a name and lines: write it with def, not lambda")
     lines = tuple(source.splitlines(keepends=True)) if source is not None else _lines(fn, file)
     if not lines:
         raise CompileError(

@@ -68,8 +68,6 @@ class Function(ProgramSpec):
                 f"{function.__name__} is wrapped by another decorator, whose function would run in its place: "
                 "a program is compiled from its own text, so leave the other decorator out"
             )
-        if function.__name__ == "<lambda>":
-            raise CompileError("a program has a name: write it with def, not lambda")
         if isa not in (1, 2, 3, 4):
             raise SpecError(f"isa={isa!r}: the instruction set has the levels 1, 2, 3 and 4")
         version(kernel)
