@@ -24,7 +24,8 @@ class Environment:
     ifindex to its MTU, `kallsyms` and `variables` map names of the kernel to addresses.  `sysctl` holds what the sysctl
     helpers read and write ("name", "current", "new"), `socket_options` options by (level, name) of sockets that are
     not pseudo ones.  `tunnel_key` (a `bpf_tunnel_key`), `tunnel_options` and `xfrm_states` go with a packet; `counters` are
-    (count, time enabled, time running) of a perf event, `branches` the bytes of its branch records; `paths` maps the
+    (count, time enabled, time running) of a perf event, `branches` the bytes of its branch records; `registers` are
+    the fields of the current task's `pt_regs`; `paths` maps the
     address of a struct path to its text.
     """
 
@@ -73,6 +74,7 @@ class Environment:
         self.xfrm_states: list[Any] = []
         self.counters = (0, 0, 0)
         self.branches = b""
+        self.registers: dict[str, int] = {}
         self.paths: dict[int, str] = {}
         self.variables: dict[str, int] = {}
         self.kallsyms: Mapping[str, int] = {}

@@ -76,7 +76,7 @@ class VM:
         self._views: dict[int, View] = {}
         self._helpers: dict[int, Helper] = {}
         self.globals: dict[str, Any] = {}  # what all translations for this machine have in common
-        self._task = self._css_set = 0
+        self._task = self._css_set = self._registers = 0
         self._cgroups: dict[int, int] = {}
         self.images: list[Image] = []
         for spec in specs:
@@ -274,6 +274,19 @@ class VM:
         self.mem.readable[self._css_set >> 32] = cgroups
         self.mem.readable[self._task >> 32] = raw
         return self._task
+
+    def task_registers(self) -> int:
+        """The address of the user registers of the current task, as the environment has them now."""
+        from ..kernel.run_context import set_field
+        from ..uapi import pt_regs
+
+        made = pt_regs()
+        for name, value in self.env.registers.items():
+            set_field(made, name, value)
+        if not self._registers:
+            self._registers = self.mem.add(b"", "struct pt_regs of the current task")
+        self.mem.readable[self._registers >> 32] = bytes(made)
+        return self._registers
 
     def cgroup(self, id: int) -> int:
         """The address of a cgroup's structure: opaque memory, one for each id."""

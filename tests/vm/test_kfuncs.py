@@ -308,3 +308,68 @@ def test_every_kfunc_of_the_table_has_a_kernel_name():
 
     known = {*linux_6_18.TABLE["kfuncs"], *linux_7_2.TABLE["kfuncs"]}
     assert set(KFUNCS) <= known, set(KFUNCS) - known
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_iterating_over_tasks(engine):
+    """There is the current one, once."""
+    text = """
+        r1 = r10
+        r1 += -24
+        r2 = 0
+        r3 = {flags}
+        @bpf_iter_task_new
+        r7 = r0
+        r6 = 0
+        r1 = r10
+        r1 += -24
+        @bpf_iter_task_next
+        if r0 == 0 goto +2
+        r6 += 1
+        goto -6
+        r1 = r10
+        r1 += -24
+        @bpf_iter_task_destroy
+        r0 = r6
+        r0 |= r7
+        exit
+    """
+    seen = {flags: VM(program(text.format(flags=flags)), engine=engine).run().r0 for flags in range(4)}
+    assert seen == {0: 1, 1: 1, 2: 0xFFFFFFEA, 3: 0xFFFFFFEA}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_registers_of_a_task(engine):
+    text = "call bpf_get_current_task_btf\nr1 = r0\ncall bpf_task_pt_regs\nr0 = *(u64 *)(r0 + 152)\nexit"
+    vm = VM(ProgramSpec(asm.assemble(text), ProgType.TRACING), engine=engine)
+    assert vm.run().retval == 0
+    vm.env.registers = {"sp": 0x1234}
+    assert vm.run().retval == 0x1234
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    ("offset", "size", "expected"), [(0, 8, 0), (56, 8, 0), (57, 8, 0xFFFFFFF9), (0, 65, 0xFFFFFFF9)]
+)
+def test_reading_into_dynptrs(engine, offset, size, expected):
+    text = f"""
+        r6 = *(u64 *)(r1 + 0)
+        r1 = value[0]
+        r2 = 64
+        r3 = 0
+        r4 = r10
+        r4 += -16
+        call bpf_dynptr_from_mem
+        r1 = r10
+        r1 += -16
+        r2 = {offset}
+        r3 = {size}
+        r4 = r6
+        @bpf_probe_read_user_dynptr
+        exit
+    """.replace("value[0]", "map[id:value][0]+0")
+    spec = program(text, maps={"value": Array(64, max_entries=1, name="value")})
+    vm = VM(spec, engine=engine)
+    assert vm.run(ctx=vm.user_memory(b"abcdefgh" + bytes(60)).to_bytes(8, "little")).r0 == expected
+    wanted = b"" if expected else bytes(offset) + b"abcdefgh"
+    assert bytes(vm["value"][0]) == wanted.ljust(64, b"\0")

@@ -19,6 +19,8 @@ from . import (  # noqa: F401 (each fills the table)
     objects,
     packet,
     strings,
+    syncookies,
+    tasks,
     tunnels,
     vlan,
 )

@@ -11,11 +11,14 @@ from errno import E2BIG, EINVAL, ERANGE
 from ...uapi import ProgType
 from ..context import ADDRESS
 from ..maps import RingBuffer
+from .memory import copy_from_user, probe_read_kernel, probe_read_kernel_str, probe_read_user, probe_read_user_str
 from .packet import packet_of, skb_load_bytes, skb_store_bytes, xdp_load_bytes, xdp_store_bytes
 from .table import kfunc, model
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..run import Run
 
 _U32 = 0xFFFFFFFF
@@ -278,3 +281,46 @@ def bpf_dynptr_clone(run: Run, ptr: int, clone: int) -> int:
     found = _read(run, ptr)
     _write(run, clone, found if found.address else _NULL)
     return 0 if found.address else -EINVAL
+
+
+# --- what is read into them from elsewhere (Linux 6.17) --------------------------------------------
+
+
+def _fill(run: Run, ptr: int, offset: int, size: int, source: int, probe: Callable[..., int | None]) -> int:
+    """Let one of the probe_read family store into a dynptr."""
+    target = _read(run, ptr)
+    offset, size = offset & _U32, size & _U32
+    if not target.holds(offset, size):
+        return -E2BIG
+    place = 0 if target.read_only else _slice(run, target, offset, 0, size)
+    return (probe(run, place, size, source) or 0) if place else -EINVAL
+
+
+@kfunc(4)
+def bpf_probe_read_user_dynptr(run: Run, dptr: int, off: int, size: int, unsafe_ptr: int) -> int:
+    return _fill(run, dptr, off, size, unsafe_ptr, probe_read_user)
+
+
+@kfunc(4)
+def bpf_probe_read_kernel_dynptr(run: Run, dptr: int, off: int, size: int, unsafe_ptr: int) -> int:
+    return _fill(run, dptr, off, size, unsafe_ptr, probe_read_kernel)
+
+
+@kfunc(4)
+def bpf_probe_read_user_str_dynptr(run: Run, dptr: int, off: int, size: int, unsafe_ptr: int) -> int:
+    return _fill(run, dptr, off, size, unsafe_ptr, probe_read_user_str)
+
+
+@kfunc(4)
+def bpf_probe_read_kernel_str_dynptr(run: Run, dptr: int, off: int, size: int, unsafe_ptr: int) -> int:
+    return _fill(run, dptr, off, size, unsafe_ptr, probe_read_kernel_str)
+
+
+@kfunc(4)
+def bpf_copy_from_user_dynptr(run: Run, dptr: int, off: int, size: int, unsafe_ptr: int) -> int:
+    return _fill(run, dptr, off, size, unsafe_ptr, copy_from_user)
+
+
+@kfunc(4)
+def bpf_copy_from_user_str_dynptr(run: Run, dptr: int, off: int, size: int, unsafe_ptr: int) -> int:
+    return _fill(run, dptr, off, size, unsafe_ptr, probe_read_user_str)
