@@ -6,19 +6,22 @@
 
 A head tells name, program type (and behind it an attach type, @ what it is attached to, `sleepable`, `strict`, `proprietary`),
 the category of what is wrong (none: the program is taken) and part of the message; indented lines are the program.  `!name` calls
-a kernel function, `%name` is the number of a type, `#85 0 0 0 7` an instruction by its fields.  A library makes the BTF:
-`f(int, pair* nonnull) -> int` describes a function with a type and the tags of each argument; `static` before it makes it one
-that is walked into.
+a kernel function, `%name` is the number of a type, `#85 0 0 0 7` an instruction by its fields, `$task_struct.pid` a place in a
+structure of the kernel, `$task_struct` its number.  A library makes the BTF: `f(int, pair* nonnull) -> int` describes a function
+with a type and the tags of each argument; `static` before it makes it one that is walked into.
 """
 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pybpf import MapSpec, ProgramSpec, asm
 from pybpf.asm.insn import Insn
+from pybpf.btf import Btf
 from pybpf.btf.builder import GLOBAL, STATIC, BtfBuilder
+from pybpf.btf.kinds import Kind
 from pybpf.uapi.prog import ProgType
 
 if TYPE_CHECKING:
@@ -132,10 +135,35 @@ class Types:
         return MapSpec(kind, key, size, entries, flags, name=name, btf=raw, btf_key=number, btf_value=found)
 
 
+@lru_cache
+def kernel_btf() -> Btf:
+    return Btf.kernel()
+
+
+def offset_of(struct: str, member: str) -> int:
+    """Where a member of the running kernel's structure lies, in bytes."""
+
+    def look(type_: Any) -> int | None:
+        for one in type_.members:
+            if one.name == member:
+                return int(one.bit_offset // 8)
+            inner = one.type.stripped
+            found = look(inner) if not one.name and inner.kind in (Kind.STRUCT, Kind.UNION) else None
+            if found is not None:
+                return int(one.bit_offset // 8) + found
+        return None
+
+    found = look(kernel_btf().find(struct, Kind.STRUCT))
+    assert found is not None, f"{struct}.{member}"
+    return found
+
+
 def insns_of(text: str, library: Types | None = None) -> list[Insn]:
     """The instructions of a row."""
     if library is not None:
         text = re.sub(r"%(\w+)", lambda found: str(library.names[found[1]]), text)
+    text = re.sub(r"\$(\w+)\.(\w+)", lambda found: str(offset_of(found[1], found[2])), text)
+    text = re.sub(r"\$(\w+)", lambda found: str(kernel_btf().find(found[1], Kind.STRUCT).id), text)
     raw: list[Insn] = []
 
     def by_fields(found: re.Match[str]) -> str:

@@ -23,6 +23,7 @@ _TABLE = (
         "argument",
         (
             r"expected pointer to (allocated|map value|func)|expected for bpf_|type ID argument|bpf_percpu_obj_new type|"
+            r"expected pointer to ctx|Unknown type ID|is not a struct$|"
             r"neither owning|not found at offset|operation on bpf_|can only take non-owning|isn't map pointer|doesn't match map"
         ),
     ),

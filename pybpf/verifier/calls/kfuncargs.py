@@ -168,7 +168,7 @@ def _kernel_type(run: Run, state: State, call: Call, index: int, of: str) -> Non
 def _context(run: Run, state: State, call: Call, index: int, of: str) -> None:
     regno = index + 1
     reg = state.frames[-1].regs[regno]
-    behind = KERNEL_CONTEXTS.get(of)
+    behind = None if run.setting.program_rules.context.name == of else KERNEL_CONTEXTS.get(of)
     if reg.type in (BTF_ID | TRUSTED, BTF_ID | RCU) and behind is not None and reg.data == ("kernel", behind):
         return
     if reg.type != CTX:
@@ -198,9 +198,7 @@ def _object(run: Run, state: State, call: Call, index: int, of: str, *, rcu: boo
             raise Reject("argument", f"R{regno} must be referenced or trusted", regs=(regno,))
         if not reg.type & RCU:
             raise Reject("argument", f"R{regno} must be a rcu pointer", regs=(regno,))
-    if reg.off:
-        not_known(call.kfunc.name, "with a pointer into a structure")
-    check_unmodified(reg, regno)
+    check_unmodified(reg, regno, fixed_ok=True)
     _check_struct(run, call, reg, index, of)
     return reg
 
@@ -225,6 +223,9 @@ def _trusted_object(run: Run, state: State, call: Call, index: int, of: str) -> 
 
 
 def _owned_object(run: Run, state: State, call: Call, index: int, of: str) -> None:
+    if state.regs[index + 1].off:
+        text = f"R{index + 1} must have zero offset when passed to release func or trusted arg to kfunc"
+        raise Reject("argument", text, regs=(index + 1,))
     reg = _object(run, state, call, index, of)
     if not reg.ref:
         text = f"release kernel function {call.kfunc.name} expects refcounted PTR_TO_BTF_ID"

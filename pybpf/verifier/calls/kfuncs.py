@@ -175,5 +175,7 @@ def _kernel_context(run: Run) -> Reg:
     if setting.prog_type == ProgType.FLOW_DISSECTOR:
         name = "flow dissector"
     if name not in KERNEL_CONTEXTS:
-        not_known("bpf_cast_to_kern_ctx", "in programs of this type")
+        raise Reject(
+            "argument", "kern ctx type is not a struct", hint="programs of this type have a context of plain numbers"
+        )
     return Reg(BTF_ID | TRUSTED, data=("kernel", KERNEL_CONTEXTS[name]))

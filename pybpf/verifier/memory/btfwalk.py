@@ -20,9 +20,11 @@ from ..values import (
     BUF,
     LOADED,
     MAYBE_NULL,
+    MEM,
     PERCPU,
     RCU,
     RDONLY,
+    SCALAR,
     TRUSTED,
     UNTRUSTED,
     USER,
@@ -127,8 +129,8 @@ def access(run: Run, state: State, reg: Reg, regno: int, off: int, size: int, wr
         from ..calls.objects import check_access
 
         check_access(run, name[1], off, size)
-        load(run, name, off, size)
-        return None if write else _number(size)
+        value = load(run, name, off, size)
+        return None if write else value if value.kind == MEM else _number(size)
     via: list[str] = []
     value = load(run, name, off, size, via)
     if value.kind == BTF_ID:
@@ -247,7 +249,7 @@ def _member(  # type: ignore[no-untyped-def]
         if isinstance(element, Struct) and within + size <= element.size:
             return element, within
         if element.kind == Kind.PTR and within == 0 and size == 8:
-            return _pointer(name, element, 0)
+            return _member_pointer(run, name, element)
         return _number(size)
     if isinstance(inner, Struct):
         if off - start + size > inner.size:
@@ -257,10 +259,17 @@ def _member(  # type: ignore[no-untyped-def]
         if size != 8 or off != start:
             text = f"cannot access ptr member {member.name} with moff {start} in struct {here.name} with off {off} size {size}"
             raise Reject("bounds-memory", text, hint="load a pointer with all its 8 bytes")
-        return _pointer(name, inner, 0)
+        return _member_pointer(run, name, inner)
     if off - start + size > length:
         raise Reject("bounds-memory", f"access beyond the end of member {member.name} ({start}+{length}) size {size}")
     return _number(size)
+
+
+def _member_pointer(run: Run, name: Name, pointer: Any) -> Reg:
+    value = _pointer(name, pointer, 0)
+    if value.type == SCALAR and run.setting.at_least("6.17"):
+        return Reg(MEM | RDONLY | UNTRUSTED, data=0)  # no structure, but what it points to is read with care
+    return value
 
 
 def _pointer(name: Name, pointer, flags: int) -> Reg:  # type: ignore[no-untyped-def]
@@ -269,7 +278,7 @@ def _pointer(name: Name, pointer, flags: int) -> Reg:  # type: ignore[no-untyped
         flags |= _TAGS.get(target.name, 0)
         target = target.type
     target = target.stripped
-    if isinstance(target, Struct) and not target.is_union:
+    if isinstance(target, Struct):
         return Reg(BTF_ID | flags, data=(name[0], target.name))
     return LOADED[8]
 
