@@ -232,6 +232,8 @@ def divide_signed(c: Compiler, op: str, a: Front, b: Front, node: Any) -> Front:
         from ..ssa.build import fold
 
         return Const(fold(op, va.aux, vb.aux, 64, True))
+    if span(c, na)[0] >= 0 and span(c, nb)[0] >= 0 and not (vb.op == "const" and vb.aux == 0):
+        return divide(c, op[1:], s64, na, nb, node)
     if vb.op == "const" and vb.aux == 0:
         return Const(0) if op == "sdiv" else na  # the verifier refuses a division by the constant
     if c.isa >= 4:
