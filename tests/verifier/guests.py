@@ -25,6 +25,8 @@ import generate  # noqa: E402
 import oracle  # noqa: E402
 import reasons  # noqa: E402
 
+from pybpf.errors import BtfError  # noqa: E402
+
 PROGRAMS, ANSWERS, TYPES = "programs.pickle", "answers.json", "vmlinux.btf"
 
 
@@ -52,7 +54,7 @@ def decide(share: Path) -> None:
         for spec in specs:
             try:
                 verdict = kernel.load(spec)
-            except OSError as error:  # a map that this kernel cannot make
+            except (OSError, BtfError) as error:  # a map that this kernel cannot make, or a function that it lacks
                 answers.append([None, str(error)])
             else:
                 answers.append([verdict.accept, verdict.reason])

@@ -23,7 +23,7 @@ _TABLE = (
         "argument",
         (
             r"expected pointer to (allocated|map value|func)|expected for bpf_|type ID argument|bpf_percpu_obj_new type|"
-            r"expected pointer to ctx|Unknown type ID|is not a struct$|"
+            r"expected pointer to ctx|Unknown type ID|is not a struct$|is not a constant address|"
             r"neither owning|not found at offset|operation on bpf_|can only take non-owning|isn't map pointer|doesn't match map"
         ),
     ),
@@ -77,6 +77,7 @@ _TABLE = (
     (
         "helper",
         (
+            r"not supported for program type|"
             r"might sleep|must be sleepable|invalid func|cannot use helper|is not a function|kernel function|calling kernel|"
             r"not allowed for this program"
         ),
@@ -97,7 +98,7 @@ _TABLE = (
         "argument",
         r"callback function not allowed|doesn't have constant offset|no valid bpf_|doesn't point to|variable \w+ access",
     ),
-    ("btf", r"specifies invalid btf_id"),
+    ("btf", r"isn't KIND_VAR|specifies invalid btf_id"),
     (
         "argument",
         r"R\d is not a scalar|expected (an initialized|pointer to an iterator|an uninitialized|prog array map)",

@@ -18,6 +18,7 @@ from ..memory.special import (
     check_string,
     check_timer,
     make_dynptr,
+    owned_dynptr,
 )
 from ..numbers.num import s64
 from ..reject import Reject
@@ -138,10 +139,9 @@ def _packet_ok(run: Run, meta: Meta) -> bool:
 
 def _check_release(run: Run, state: State, meta: Meta, reg: Reg, regno: int, kind: str) -> None:
     if kind.startswith("dynptr"):
-        found = check_dynptr.find(run, state, reg) if reg.type == STACK else None
         if reg.type != STACK:
             raise Reject("reference", "cannot release unowned const bpf_dynptr", regs=(regno,))
-        if found is None or not found.ref:
+        if not owned_dynptr(run, reg):
             raise Reject("reference", f"arg {regno} is an unacquired reference", regs=(regno,))
     elif not reg.ref and not reg.null:
         raise Reject(

@@ -137,7 +137,7 @@ def check_string(reg: Reg, regno: int) -> None:
     if not reg.fixed:
         raise Reject("argument", f"R{regno} is not a constant address", regs=(regno,))
     if target.type != 2:
-        raise Reject("argument", "no direct value access support for this map type", regs=(regno,))
+        raise Reject("map", "no direct value access support for this map type", regs=(regno,))
     at = s64(reg.num.value) + reg.off
     contents = target.frozen_contents
     if contents is not None and b"\0" not in contents[at:]:
@@ -178,6 +178,13 @@ class _CheckDynptr:
 
 
 check_dynptr = _CheckDynptr()
+
+
+def owned_dynptr(run: Run, reg: Reg) -> bool:
+    """Whether a stack pointer points into a dynptr that is a reference, at either half."""
+    index = _first_index(reg)
+    held = run.frame_of(reg).slot(index) if index is not None else EMPTY
+    return held.bytes[0] == DYNPTR and held.reg is not None and bool(held.reg.ref)
 
 
 def _first_index(reg: Reg) -> int | None:
