@@ -12,9 +12,11 @@ from pybpf import (
     VM,
     Array,
     ArrayOfMaps,
+    CgroupStorage,
     CgrpStorage,
     HashMap,
     HashOfMaps,
+    PerCpuCgroupStorage,
     ProgArray,
     ProgramSpec,
     ReuseportSockArray,
@@ -260,3 +262,21 @@ def test_the_socket_of_a_packet(frame):
         assert vm.run(data=frame).retval == expected
         assert bytes(vm["seen"][0]) == bytes(prog["seen"][0])
     assert len(places) > 80
+
+
+@pytest.mark.parametrize("made", [CgroupStorage, PerCpuCgroupStorage])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_storage_of_the_cgroup(made, engine):
+    """It outlives the run, as that of an attached program does; each CPU has its own in the second kind."""
+    text = "r1 = map[id:m]\nr2 = 0\ncall bpf_get_local_storage\nr1 = *(u64 *)(r0 + 0)\nr1 += 1\n*(u64 *)(r0 + 0) = r1\n"
+    text += "r0 = r1\nexit"
+    vm = VM(program(text, ProgType.CGROUP_SKB, m=made(u64, name="m")), engine=engine, cpus=2, cgroup_id=9)
+    seen = []
+    for cpu in (0, 0, 1):
+        vm.env.cpu = cpu
+        seen.append(vm.run(data=FRAME).retval)
+    [(key, value)] = vm["m"].items()
+    assert key.cgroup_inode_id == 9
+    assert (seen, value) == (([1, 2, 3], 3) if made is CgroupStorage else ([1, 2, 1], [2, 1]))
+    vm["m"][key] = 40 if made is CgroupStorage else [40, 40]
+    assert vm.run(data=FRAME).retval == 41

@@ -8,7 +8,16 @@ from .arena import Arena
 from .array import Array, ArrayOfMaps, CpuMap, HashedTable, HashOfMaps, PerCpuArray, References, Table
 from .base import OfflineMap
 from .hash import Hash, LpmTrie, LruHash, LruPerCpuHash, PerCpuHash
-from .objects import CgroupStorage, ReuseportSockets, SocketTable, SockHash, SockMap, StackTraces, Storage
+from .objects import (
+    CgroupStorage,
+    PerCpuCgroupStorage,
+    ReuseportSockets,
+    SocketTable,
+    SockHash,
+    SockMap,
+    StackTraces,
+    Storage,
+)
 from .streams import Bloom, PerfEvents, Queue, RingBuffer, Stack, UserRingBuffer
 
 TYPE_CHECKING = False
@@ -38,7 +47,7 @@ KINDS: dict[int, type[OfflineMap]] = {
     MapType.SOCKHASH: SockHash,
     MapType.CGROUP_STORAGE: CgroupStorage,
     MapType.REUSEPORT_SOCKARRAY: ReuseportSockets,
-    MapType.PERCPU_CGROUP_STORAGE: CgroupStorage,
+    MapType.PERCPU_CGROUP_STORAGE: PerCpuCgroupStorage,
     MapType.QUEUE: Queue,
     MapType.STACK: Stack,
     MapType.SK_STORAGE: Storage,

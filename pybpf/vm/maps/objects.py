@@ -6,7 +6,7 @@ from errno import E2BIG, EBUSY, EINVAL, ENOENT
 
 from ..sockets import socket_address
 from .array import Indexed, NamedReferences, References
-from .base import EXIST, OfflineMap, refused
+from .base import EXIST, F_LOCK, OfflineMap, PerCpuValues, refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -97,8 +97,11 @@ class CgroupStorage(OfflineMap):
     def _prepare(self) -> None:
         self.addresses: dict[bytes, int] = {}
 
+    def _key(self) -> bytes:
+        return self.env.cgroup_id.to_bytes(8, "little").ljust(self.key_size, b"\0")
+
     def current(self) -> int:
-        key = self.env.cgroup_id.to_bytes(8, "little").ljust(self.key_size, b"\0")
+        key = self._key()
         if key not in self.addresses:
             self.addresses[key] = self.mem.add(bytearray(self.value_size), f"value of {self.name}")
         return self.addresses[key]
@@ -108,6 +111,48 @@ class CgroupStorage(OfflineMap):
 
     def user_lookup(self, key: bytes) -> int:
         return self.addresses.get(key, 0)
+
+    def user_update(self, key: bytes, value: bytes, flags: int) -> int:
+        """A value is there once the program has run: user space changes it, and makes none."""
+        if flags & ~(F_LOCK | EXIST) or (flags & F_LOCK and not self.has_lock):
+            return -EINVAL
+        address = self.addresses.get(key)
+        if address is None:
+            return -ENOENT
+        self._overwrite(address, value)
+        return 0
+
+    def delete(self, key: bytes) -> int:
+        return -EINVAL
+
+
+class PerCpuCgroupStorage(CgroupStorage):
+    """`CgroupStorage` with a value for each CPU."""
+
+    per_cpu = True
+
+    def _prepare(self) -> None:
+        super()._prepare()
+        self.values: dict[bytes, PerCpuValues] = {}
+
+    def current(self) -> int:
+        key = self._key()
+        if key not in self.values:
+            self.values[key] = PerCpuValues(self.mem, self.env.cpus, self.value_size, f"value of {self.name}")
+        return self.values[key].addresses[self.env.cpu]
+
+    def elements(self) -> Iterable[tuple[bytes, int]]:
+        return [(key, values.addresses[self.env.cpu]) for key, values in self.values.items()]
+
+    def read(self, key: bytes) -> bytes | None:
+        values = self.values.get(key)
+        return None if values is None else values.read()
+
+    def user_update(self, key: bytes, value: bytes, flags: int) -> int:
+        if flags & ~EXIST:
+            return -EINVAL
+        values = self.values.get(key)
+        return -ENOENT if values is None else values.write(value)
 
 
 class StackTraces(Indexed):
