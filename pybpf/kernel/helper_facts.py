@@ -38,6 +38,8 @@ PACKET_ARGUMENTS = frozenset(
 
 SLEEPERS = frozenset(("copy_from_user", "copy_from_user_task"))
 """Helpers that every type of program may call where it may sleep (bpf_base_func_proto)."""
+SLEEPERS_SINCE = "6.18"
+"""Seen there, and not in 6.12."""
 
 MAP_WRITES = frozenset(("map_update_elem", "map_delete_elem", "map_push_elem", "map_pop_elem"))
 """Helpers that change a map, which a map that programs only read refuses."""

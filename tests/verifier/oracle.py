@@ -135,9 +135,9 @@ _NOISE = re.compile(
 def telling_line(log: str) -> str:
     """The line of a log that says why."""
     lines = [line.strip() for line in log.splitlines()]
-    for line in lines:
-        if line.startswith("infinite loop"):
-            return line
+    endless = re.search(r"infinite loop detected at insn \d+", log)
+    if endless:
+        return endless[0]
     return next((line for line in reversed(lines) if not _NOISE.match(line)), "")
 
 

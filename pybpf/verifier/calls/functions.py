@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 GLOBAL = 1
 _TAGS = frozenset(("ctx", "trusted", "untrusted", "nonnull", "nullable", "arena"))
+_UNTRUSTED_SINCE = "6.17"
 _NUMBERS = frozenset((Kind.INT, Kind.ENUM, Kind.ENUM64))
 _TAGS_SINCE = "6.8"
 """Kernels before this one do not look at tags."""
@@ -126,7 +127,7 @@ class _Reader:
             raise Reject("btf", f"Global function {name}() with {len(params)} > 5 args. Buggy compiler.")
         for i, (_, type) in enumerate(params):
             words = self.tags.get(i, set())
-            unknown = words - _TAGS
+            unknown = words - (_TAGS if self.run.setting.at_least(_UNTRUSTED_SINCE) else _TAGS - {"untrusted"})
             if unknown:
                 raise Reject("btf", f"arg#{i} has unsupported set of tags ({', '.join(sorted(unknown))})")
             type = type.stripped

@@ -10,6 +10,7 @@ from ...kernel.helper_facts import (
     MAP_WRITES,
     RETURN_LENGTH,
     SLEEPERS,
+    SLEEPERS_SINCE,
     WALKABLE_MAPS,
 )
 from ...uapi.attach import AttachType
@@ -66,7 +67,7 @@ def find(run: Run, number: int, slot: int) -> HelperRules:
             f"invalid func unknown#{number}",
             hint="there is no helper with this number",
         ) from None
-    if helper.name in SLEEPERS and setting.bpf:
+    if helper.name in SLEEPERS and setting.bpf and setting.at_least(SLEEPERS_SINCE):
         _check_may_sleep(run, helper)
     elif number not in rules.helpers and not _of_iterator(run, helper.name):
         version = since("helper", number)
