@@ -12,6 +12,7 @@ import struct
 from ..asm.opcodes import Call
 from ..errors import VmFault
 from .emit import NAMES, NOWHERE, Shape
+from .function import Function
 from .helpers import find_kfunc
 from .interp import execute
 from .isa import ATOMICS, SIGNED_ALU
@@ -20,7 +21,7 @@ from .maps.array import Array
 from .maps.hash import Hash
 from .memory import CTX, FRAME_SIZE, MASK64
 from .ranges import FULL
-from .structure import Function, Text
+from .structure import Text
 from .windows import accessors, raised_in
 
 TYPE_CHECKING = False

@@ -1,0 +1,151 @@
+"""A function being translated: its blocks written one by one, loops as often as what is known at their beginning grows."""
+
+from __future__ import annotations
+
+from .emit import Emitter
+from .flow import blocks_of, liveness, order
+from .loops import guess, heads
+from .memory import FRAME_SIZE
+from .ranges import join, refined, widen
+from .structure import Text, TooDeepError, Writer
+from .text import write_block
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .emit import Shape, State, Value
+    from .flow import Block
+    from .image import Image
+
+_SWEEPS = 8
+
+
+class Function:
+    """A function that is being translated.
+
+    `parameters` is how many of r1 to r5 it takes, `promoted` are the stack slots that are locals, `uses` the names
+    that its text takes for granted, `calls` what it passes to other functions.
+    """
+
+    def __init__(self, image: Image, start: int, shape: Shape, arguments: list[Value]) -> None:
+        self.start = start
+        self.blocks = blocks_of(image, start, image.end_of(start))
+        self.sequence = order(self.blocks, start)
+        self.parameters = 5 if liveness(self.blocks, self.sequence) & 0b111100 else 1
+        promoted = _promotable(self.blocks)
+        self.promoted = promoted or {}
+        slots = {at: (size, (0, 0)) for at, size in self.promoted.items()}
+        entry: State = [None, *arguments, None, None, None, None, ("f", 0), slots]
+        emitter = Emitter(shape, image.starts, promoted)
+        self.texts = _flow(emitter, self.blocks, self.sequence, entry)
+        self.uses = emitter.uses
+        self.calls = emitter.calls
+
+    def write(self, out: Text) -> None:
+        """Append the function to a module."""
+        begin, origins = len(out.lines), len(out.origins)
+        uses = self.uses.copy()
+        try:
+            Writer(out, self).structured()
+        except TooDeepError:
+            del out.lines[begin:], out.origins[origins:]
+            self.uses = uses
+            Writer(out, self).flat()
+
+
+def _promotable(blocks: dict[int, Block]) -> dict[int, int] | None:
+    """Stack slots by offset with their sizes, when every use of r10 is a direct access and none overlaps another;
+    else None.
+    """
+    slots: dict[int, int] = {}
+    for block in blocks.values():
+        for insn in block.code:
+            if insn is None:
+                continue
+            opcode, dst, src, off, _, _ = insn
+            if dst != 10 and src != 10:
+                continue
+            cls = opcode & 7
+            plain = opcode & 0xE0 == 0x60
+            if (
+                (plain and cls == 1 and src == 10 and dst != 10)
+                or (plain and cls == 3 and dst == 10 and src != 10)
+                or (plain and cls == 2 and dst == 10)
+            ):
+                pass
+            else:
+                return None
+            size = (4, 2, 1, 8)[opcode >> 3 & 3]
+            if opcode & 0xE0 == 0x80 or slots.setdefault(off, size) != size or not -FRAME_SIZE <= off <= -size:
+                return None
+    end = -FRAME_SIZE
+    for at in sorted(slots):
+        if at < end:
+            return None
+        end = at + slots[at]
+    return slots
+
+
+class Written:
+    """A written block: its lines and their places, the condition of its jump, and how many instructions it counts.
+
+    `counted` tells whether a line has a gap, `{}`, for the number of instructions executed.
+    """
+
+    __slots__ = ("condition", "count", "counted", "lines", "places", "state")
+
+    def __init__(self, emitter: Emitter, block: Block) -> None:
+        self.condition = write_block(emitter, block)
+        self.count = emitter.count
+        self.lines = emitter.lines
+        self.places = emitter.places
+        self.counted = emitter.counted
+        self.state = emitter.state
+        if self.condition:
+            self.places.append((emitter.slot, emitter.count - 1, emitter.texts))
+
+
+def _flow(emitter: Emitter, blocks: dict[int, Block], sequence: list[int], entry: State) -> dict[int, Written]:
+    """Write every block, going round loops until what is known where they begin no longer changes."""
+    number = {first: i for i, first in enumerate(sequence)}
+    start = sequence[0]
+    loops = heads(blocks, sequence, number)
+    inside: set[int] = set().union(*(changes.body for changes in loops.values()))
+    emitter.loops = bool(loops)
+    around: dict[int, State] = {}  # what may come back to the beginning of a loop
+    texts: dict[int, Written] = {}
+    states: dict[int, State] = {}
+    for sweep in range(_SWEEPS):
+        if sweep == _SWEEPS - 2:  # what is still moving is given up, so that the next sweep is the last
+            around = {head: [*[None] * 10, ("f", 0), {}] for head in loops}
+        changed = False
+        incoming: dict[int, State] = {start: entry}
+        for first in sequence:
+            state = incoming[first]
+            if first in loops:
+                if first in around:
+                    state = join(state, around[first])
+                else:
+                    state = around[first] = guess(state, loops[first])
+            block = blocks[first]
+            if first not in texts or states[first] != state:
+                states[first] = state
+                emitter.begin(state.copy(), first in inside)
+                texts[first] = Written(emitter, block)
+            text = texts[first]
+            last = block.code[-1] if text.condition else None
+            for target, taken in ((block.fall, False), (block.jump, True)):
+                if target is None:
+                    continue
+                behind = refined(last, text.state, taken) if last is not None else text.state
+                if number[target] > number[first]:
+                    known = incoming.get(target)
+                    incoming[target] = behind if known is None else join(known, behind)
+                else:
+                    before = around[target]
+                    new = widen(before, behind, sweep)
+                    if new is not before:
+                        around[target] = new
+                        changed = True
+        if not changed:
+            return texts
+    raise AssertionError("ranges of a loop did not settle")
