@@ -50,7 +50,17 @@ def frame(request):
     return FRAMES[request.param]
 
 
+SCALE = int(os.environ.get("PYBPF_VM_SCALE", "1"))
+
+
 @pytest.fixture(scope="session")
 def scale() -> int:
     """How many times the usual number of generated programs to run: PYBPF_VM_SCALE, 1 by default."""
-    return int(os.environ.get("PYBPF_VM_SCALE", "1"))
+    return SCALE
+
+
+def pytest_collection_modifyitems(items):
+    """Tests of more programs may take as much longer."""
+    for item in items:
+        if SCALE > 1 and "scale" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.timeout(300 * SCALE))
