@@ -218,6 +218,9 @@ class _StructMeta(type(ctypes.Structure)):  # type: ignore[misc]
         # Without a dictionary a misspelt field is an error, and an event takes less memory.
         return super().__new__(mcs, name, bases, {"__slots__": (), **namespace}, **kw)
 
+    def __getitem__(cls, count: int) -> Array:
+        return Array(cls, count)
+
 
 if TYPE_CHECKING:
     _Structure = ctypes.Structure  # to a checker a Struct has the metaclass that ctypes structures have

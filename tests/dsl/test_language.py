@@ -9,6 +9,7 @@ import pytest
 
 from pybpf import (
     Global,
+    HashMap,
     Struct,
     bounded,
     load,
@@ -241,6 +242,19 @@ def tuples(a, b):
     return lo * 100 + hi
 
 
+def ends(x):
+    if x > 1000:
+        return 1, 2
+    if x == 7:
+        return x & 3, 5
+    return 3, 4
+
+
+def tuples_of_several_ways(a, b):
+    lo, hi = ends(a)
+    return lo * 100 + hi
+
+
 def tables(a, b):
     return PRIMES[a & 7] + b"\x01\x02\x03\x04"[b & 3]
 
@@ -300,7 +314,36 @@ CASES = [
     if_chain, chained, logic, value_of_or, value_of_and, nested_ternary, arithmetic, shifts, inverted, minmax, while_loop,
     while_break, while_data, for_range, for_else, for_steps, for_bounded, for_variable, for_unrolled, nested_loops, matched,
     swapped, walrus, inlined, tuples, tables, casts, signed_division, byte_order, membership, booleans, wrapping, narrow, early,
+    tuples_of_several_ways,
 ]  # fmt: skip
+
+
+class Cells(Struct):
+    cells: Two[3]
+    last: Two
+
+
+@pytest.mark.kernel
+def test_arrays_of_structures():
+    cells = HashMap(u32, Cells, max_entries=2)
+
+    @sched_cls
+    def run(ctx):
+        here = Two[2]()
+        here[1].b = ctx.len
+        entry = cells.get(1)
+        if entry is None:
+            made = Cells()
+            made.cells[2].a = 5
+            made.cells[1] = Two(7, 8)
+            cells[1] = made
+            return 0
+        entry.cells[ctx.mark & 1].b += 3
+        return u32(entry.cells[2].a + entry.cells[1].a + entry.cells[0].b + here[1].b)
+
+    with load(run) as prog:
+        assert [prog.test_run(bytes(64)).retval for _ in range(2)] == [0, 5 + 7 + 3 + 64]
+        assert prog[cells][1].cells[1].b == 8
 
 
 @pytest.mark.kernel

@@ -113,6 +113,9 @@ def join(c: Compiler, block: Block, states: list[State], fronts: list[Front | No
             return found
     if all(is_number(f) for f in fronts):
         return join_numbers(c, block, states, fronts, name)
+    if all(isinstance(f, Tuple) or (isinstance(f, Const) and isinstance(f.obj, tuple)) for f in fronts):
+        fronts = [f if isinstance(f, Tuple) else Tuple([Const(x) for x in f.obj]) for f in fronts]  # type: ignore[union-attr]
+        first = fronts[0]
     if isinstance(first, Tuple) and all(isinstance(f, Tuple) and len(f.items) == len(first.items) for f in fronts):
         columns = zip(*(f.items for f in fronts), strict=True)  # type: ignore[union-attr]
         return Tuple([

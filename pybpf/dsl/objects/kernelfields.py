@@ -138,9 +138,9 @@ class WorkQueueField(KernelField):
         return "a work queue in a map value"
 
     def method(self, c: Compiler, name: str, args: list[Front], kw: dict[str, Front], node: Any) -> Front:
-        from ...kernel import rules
         from ..lower.functions import callback, check_kfunc
         from .integers import convert
+        from .kernelrefs import kernel_function
         from .values import Int
 
         wanted = ("function", 1) if name == "set_callback" else ("flags", 0)
@@ -149,10 +149,9 @@ class WorkQueueField(KernelField):
         place = self.address(c, node)
         zero = c.b.const(0)
         if name == "set_callback":
-            old = "bpf_wq_set_callback_impl"
             function = callback(c, Deferred, args[0], [self], node)
-            called, values = (old, [place, function, zero, zero])
-            if old not in rules(c.unit.kernel_name).kfuncs():  # arguments that the verifier adds, since Linux 7.0
+            called, values = ("bpf_wq_set_callback_impl", [place, function, zero, zero])
+            if kernel_function("bpf_wq_set_callback") is not None:  # Linux 7.0: the verifier adds the last argument
                 called, values = "bpf_wq_set_callback", values[:3]
         else:
             flags = convert(c, args[0], types.u32, node, "flags") if args else zero

@@ -157,6 +157,18 @@ def kernel_struct(name: str) -> Any:
         return None
 
 
+def kernel_function(name: str) -> Any:
+    """A function of the running kernel that its BTF describes; None where there is none, or no BTF."""
+    from ...btf import Btf
+    from ...btf.kinds import Kind
+    from ...errors import BtfError
+
+    try:
+        return Btf.kernel().find(name, Kind.FUNC)
+    except (BtfError, OSError):
+        return None
+
+
 FORMS = {"sock": "socket", "sock_common": "sock"}
 """What the verifier calls a full socket and a socket of any state, in the words of helpers' arguments."""
 
