@@ -187,7 +187,7 @@ def _check_program_may_use(setting: Setting, map: Map, slot: int) -> None:
             raise Reject("lock", "socket filter programs cannot use maps with a bpf_spin_lock", insn=slot)
         if kind in TRACING:
             raise Reject("lock", "tracing programs cannot use maps with a bpf_spin_lock", insn=slot)
-    if map.has("timer", "wq", "task_work") and kind in TRACING:
+    if map.has("timer", "wq", "task_work") and kind in TRACING and not setting.at_least("7.2"):
         raise Reject("map", "tracing programs cannot use maps with a bpf_timer or bpf_wq", insn=slot)
     if map.type == MapType.STRUCT_OPS:
         raise Reject("map", "a struct_ops map cannot be used in a program", insn=slot)

@@ -319,6 +319,8 @@ kptr percpu | CLS
     {POINTERS}; {PCPU}; {xchg(32)}; if r0 == 0 goto out; r6 = r0; {PDROP}; {END}
 kptr plain in percpu | CLS
     {POINTERS}; {new("plain")}; {xchg(32)}; if r0 == 0 goto out; r6 = r0; {PDROP}; {END}
+kptr percpu in a plain field | CLS | type | invalid kptr access, R2 type=percpu_ptr_plain expected=ptr_p
+    {POINTERS}; {PCPU}; {xchg(16)}; if r0 == 0 goto out; r6 = r0; {drop()}; {END}
 kptr unreferenced field | CLS | argument | off=24 kptr isn't referenced kptr
     {POINTERS}; {TASK}; {xchg(24)}; {GONE}; {END}
 kptr no field there | CLS | argument | off=0 doesn't point to kptr

@@ -236,8 +236,8 @@ def _check_memory(run: Run, state: State, regno: int, argument: Argument) -> Non
     from ..memory.buffers import check_memory
 
     reg = state.regs[regno]
-    if reg.null:
-        return  # as the kernel does, even where the function is told that it is not NULL
+    if reg.null and (argument.nullable or not run.setting.at_least("7.2")):
+        return  # before, even where the function is told that it is not NULL
     if reg.type & MAYBE_NULL:
         if not argument.nullable:
             raise Reject("argument", f"R{regno} may be NULL")

@@ -115,6 +115,8 @@ def node(run: Run, state: State, call: Call, index: int, of: str) -> None:
 def linked(run: Run, state: State, call: Call, index: int, of: str) -> None:
     """A node that may be in the tree: the program does not own it, or (since Linux 6.16) not alone."""
     reg = state.frames[-1].regs[index + 1]
+    if reg.type & MAYBE_NULL and run.setting.at_least("7.2"):
+        raise Reject("null", f"Possibly NULL pointer passed to trusted R{index + 1}", regs=(index + 1,))
     if reg.type & MAYBE_NULL:
         check_unmodified(reg, index + 1)
     owns = bool(reg.ref) and run.setting.at_least("6.16")

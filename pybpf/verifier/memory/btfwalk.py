@@ -355,7 +355,10 @@ def check_kptr_store(run: Run, field: Special, value: Reg, source: int) -> None:
     if field.kind == "kptr_unref":
         allowed = allowed and not value.type & ~(0xFF | MAYBE_NULL | TRUSTED | RCU | UNTRUSTED)
     else:
-        allowed = allowed and not value.type & ~(0xFF | MAYBE_NULL | TRUSTED | RCU | ALLOC | PERCPU)
+        percpu = PERCPU if field.kind == "kptr_percpu" else 0
+        allowed = allowed and not value.type & ~(0xFF | MAYBE_NULL | TRUSTED | RCU | ALLOC | percpu)
+        if run.setting.at_least("7.2"):
+            allowed = allowed and value.type & PERCPU == percpu
     if allowed:
         check_unmodified(value, source, fixed_ok=True)
         if field.local:

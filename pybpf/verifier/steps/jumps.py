@@ -28,6 +28,7 @@ from ..values import (
     PKT_META,
     SCALAR,
     SOCKET,
+    STACK,
     UNTRUSTED,
     XDP_SOCK,
     Reg,
@@ -95,8 +96,16 @@ def _may_goto(slot: int, target: int) -> Step:
     return step
 
 
+_OF_EQUALS: dict[int, bool] = {
+    **dict.fromkeys((Jmp.JEQ, Jmp.JGE, Jmp.JLE, Jmp.JSGE, Jmp.JSLE), True),
+    **dict.fromkeys((Jmp.JNE, Jmp.JGT, Jmp.JLT, Jmp.JSGT, Jmp.JSLT), False),
+}
+"""How a register compares with itself, which Linux 7.2 knows."""
+
+
 def _conditional(slot: int, target: int, kind: int, wide: bool, dst: int, src: int, constant: Reg | None) -> Step:
     after = slot + 1
+    itself = _OF_EQUALS.get(kind) if constant is None and src == dst else None
 
     def step(run: Run, state: State) -> int:
         regs = state.frames[-1].regs
@@ -112,7 +121,9 @@ def _conditional(slot: int, target: int, kind: int, wide: bool, dst: int, src: i
                 raise unread(src)
             if b.type != SCALAR and not (a.type in _IN_PACKET and b.type in _IN_PACKET):
                 run.check_leak(b, f"R{src} pointer comparison prohibited")
-        if a.type == SCALAR and b.type == SCALAR:
+        if itself is not None and a.type == SCALAR and run.setting.at_least("7.2"):
+            taken: bool | None = itself
+        elif a.type == SCALAR and b.type == SCALAR:
             taken = outcome(kind, wide, a.num, b.num)
         else:
             taken = _outcome_of_pointers(kind, wide, a, b)
@@ -141,10 +152,10 @@ def _conditional(slot: int, target: int, kind: int, wide: bool, dst: int, src: i
                 _learn(state, regs, src, b, no_b, linked)
             _learn(other, other_regs, dst, a, yes, linked)
             _learn(state, regs, dst, a, no, linked)
-        elif wide and constant is not None and constant.null and kind in (Jmp.JEQ, Jmp.JNE) and a.type & MAYBE_NULL:
+        elif wide and kind in (Jmp.JEQ, Jmp.JNE) and a.type & MAYBE_NULL and _is_null(run, constant, b):
             mark_null(run, other, a, kind == Jmp.JEQ)
             mark_null(run, state, a, kind == Jmp.JNE)
-        elif wide and constant is None and _one_is_valid(kind, a, b):
+        elif wide and constant is None and _one_is_valid(run, kind, a, b):
             maybe = a if a.type & MAYBE_NULL else b
             mark_null(run, other if kind == Jmp.JEQ else state, maybe, False)
         elif constant is not None or not _match_packet(kind, wide, dst, src, a, b, state, other):
@@ -270,11 +281,18 @@ def _narrower(a: Num, b: Num) -> tuple[list[int], list[int]]:
 # -- NULL
 
 
-def _one_is_valid(kind: int, a: Reg, b: Reg) -> bool:
+def _is_null(run: Run, constant: Reg | None, b: Reg) -> bool:
+    """Whether a pointer is compared with NULL: a constant 0, or (in Linux 7.2) a register that holds it."""
+    return constant.null if constant is not None else b.null and run.setting.at_least("7.2")
+
+
+def _one_is_valid(run: Run, kind: int, a: Reg, b: Reg) -> bool:
     """Two pointers are compared for equality, and exactly one of them may be NULL."""
     if kind not in (Jmp.JEQ, Jmp.JNE) or a.type == SCALAR or b.type == SCALAR:
         return False
     if a.type & KIND == BTF_ID or b.type & KIND == BTF_ID:
+        return False
+    if STACK in (a.type, b.type) and run.setting.at_least("7.2"):
         return False
     return bool(a.type & MAYBE_NULL) != bool(b.type & MAYBE_NULL)
 
