@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pybpf import Array, CompileError, Global, bounded, load_collection, u64, xdp
+from pybpf import Array, CompileError, Global, bounded, load, load_collection, u64, xdp
 
 total = Global(u64)
 table = Array(u64, max_entries=1000)
@@ -124,3 +124,34 @@ def test_more_rounds_than_may_goto_has_are_refused():
 
     with pytest.raises(CompileError, match="8388608 rounds"):
         endless.insns  # noqa: B018
+
+
+BODIES = {
+    "sum": "n += i",
+    "test": "if n & 64:\n        n += 3\n    else:\n        n ^= i",
+    "map": "table[i % 1000] += 1",
+    "leave": "n += 1\n    if n & 0x1ff == 0x133:\n        break",
+}
+HEADS = {
+    "range": "for i in range({k}):",
+    "bounded": "for i in range(bounded(len(ctx) * {k}, max={k})):",
+    "while": "i = 0\n  while i < {k}:\n    i += 1",
+}
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("kernel", ["5.10", "5.17", "6.9"])
+@pytest.mark.parametrize("head", HEADS)
+@pytest.mark.parametrize("body", BODIES)
+def test_any_number_of_rounds_is_accepted_or_refused_with_advice(kernel, head, body):
+    for rounds in (10, 1000, 100_000, 1 << 20):
+        text = f"def f(ctx):\n  n = u64(len(ctx))\n  {HEADS[head].format(k=rounds)}\n    {BODIES[body]}\n  return n & 3\n"
+        scope = dict(globals())
+        exec(compile(text, "<snippet>", "exec"), scope)
+        program = xdp(scope["f"], source=text, kernel=kernel)
+        if kernel == "5.10" and rounds >= 100_000 and not (body == "sum" and rounds == 100_000):
+            with pytest.raises(CompileError, match=r"compile for Linux 5\.17"):
+                _ = program.insns
+            continue
+        with load(program):
+            pass

@@ -29,6 +29,7 @@ MAX_UNROLL = 4096
 PLAIN_STEPS = 1 << 16  # more steps than this, and the loop is bounded by may_goto where the kernel has it
 PLAIN_PATHS = 512  # likewise for rounds times paths through one round, all of which the verifier walks
 VERIFIED = 1_000_000  # instructions that the verifier walks before it gives up (BPF_COMPLEXITY_LIMIT_INSNS)
+PENDING = 8192  # ways not taken yet that it keeps (BPF_COMPLEXITY_LIMIT_JMP_SEQ)
 HEAVY = 1 << 19  # likewise for rounds times the AST nodes of the body
 MAX_ROUNDS = 1 << 23  # of may_goto in one call of a function (BPF_MAX_LOOPS)
 MAY_GOTO = (6, 9)
@@ -78,7 +79,10 @@ def while_(c: Compiler, node: Any) -> None:
                 c.fail("this loop never comes back", node)
             return again, out
 
-        guard = not counts(node)
+        rounds = rounds_of_while(c, node) if counts(node) else MAX_ROUNDS
+        guard = too_long(rounds, node.body)
+        if c.unit.kernel < SINCE_LOOP:
+            walkable(c, node, rounds if counts(node) else rounds_up_to(c, node))
         if guard and by_call(c):
             outs, breaks = while_by_call(c, node)
             return finish(c, node, leaving + outs, breaks)
@@ -114,6 +118,55 @@ def counters(nodes: list[Any]) -> set[str]:
         for field in ("body", "orelse", "cases"):
             todo += getattr(node, field, ())
     return names
+
+
+def too_long(rounds: int, body: list[Any]) -> bool:
+    """Whether the verifier should not walk all rounds of a loop."""
+    return (
+        rounds > PLAIN_STEPS
+        or (rounds > 2 and rounds << min(tests(body), 20) > PLAIN_PATHS)
+        or rounds * weight(body) > HEAVY
+    )
+
+
+def walkable(c: Compiler, node: Any, rounds: int) -> None:
+    """Complain of a loop that the verifier must walk and cannot, on kernels that have plain loops only."""
+    if rounds * (2 + len(node.body)) > VERIFIED or rounds * tests(node.body) > PENDING:
+        if c.lenient():
+            return
+        what = (
+            f"each of these {rounds} rounds"
+            if rounds < MAX_ROUNDS
+            else "each round of this loop, whose bound it must see"
+        )
+        c.fail(
+            f"the verifier walks {what}, and {VERIFIED} instructions and {PENDING} tests in all: "
+            "compile for Linux 5.17 or later (kernel='5.17'), where long loops are calls of bpf_loop, or count fewer rounds",
+            node,
+        )
+
+
+def rounds_of_while(c: Compiler, node: Any) -> int:
+    """The most rounds of a while loop that `counts`, from where its name stands now."""
+    name, bound = node.test.left.id, node.test.comparators[0].value
+    by = [s.value.value for s in node.body if s.__class__.__name__ == "AugAssign" and getattr(s.target, "id", "") == name
+          and s.value.__class__.__name__ == "Constant"]  # fmt: skip
+    front = c.state.env.get(name)
+    if not (isinstance(front, (Const, Int)) and is_number(front) and isinstance(bound, int) and isinstance(by[0], int)):
+        return MAX_ROUNDS
+    lo, hi = span(c, front)
+    return max(abs(bound - lo), abs(bound - hi)) // max(abs(by[0]), 1) + 1
+
+
+def rounds_up_to(c: Compiler, node: Any) -> int:
+    """The most rounds of `while i < n` that nothing but its test ends; 0 for another loop."""
+    test = node.test
+    if test.__class__.__name__ != "Compare" or len(test.ops) > 1 or test.ops[0].__class__.__name__ not in ("Lt", "LtE"):
+        return 0
+    if getattr(test.left, "id", "") not in counters(node.body) or any(ways_out(node.body)):
+        return 0
+    front = c.expr(test.comparators[0])
+    return int(span(c, front)[1]) if isinstance(front, Int) else 0
 
 
 def by_call(c: Compiler) -> bool:
@@ -531,6 +584,8 @@ def tests(body: list[Any]) -> int:
         node = todo.pop()
         kind = node.__class__.__name__
         total += {"Compare": len(getattr(node, "ops", ())), "While": 3, "match_case": 1}.get(kind, 0)
+        if kind in ("If", "IfExp") and not named_test(node.test):
+            total += 1
         if kind == "For":
             total += max(rounds_of(node).bit_length(), 3)
         if kind == "AugAssign" and node.target.__class__.__name__ == "Subscript":
@@ -544,6 +599,14 @@ def tests(body: list[Any]) -> int:
             elif hasattr(child, "_fields"):
                 todo.append(child)
     return total
+
+
+def named_test(node: Any) -> bool:
+    """Whether a condition has comparisons, which are counted as they are met; `if x & 1:` has none."""
+    kind = node.__class__.__name__
+    if kind == "BoolOp":
+        return all(map(named_test, node.values))
+    return kind == "Compare" or (kind == "UnaryOp" and named_test(node.operand))
 
 
 def rounds_of(node: Any) -> int:
@@ -595,6 +658,7 @@ def counted(c: Compiler, node: Any, start: Front, stop: Front, step: int, elemen
     if (
         most is None
         and reach > 1 << 20
+        and not (isinstance(first, Const) and isinstance(last, Const))
         and not (c.unit.kernel >= SINCE_LOOP and bhi <= S64_MAX >> 1)
         and not c.lenient()
     ):
@@ -605,11 +669,7 @@ def counted(c: Compiler, node: Any, start: Front, stop: Front, step: int, elemen
     hidden = f"$counter{node.lineno}_{node.col_offset}_{len(c.frame.path)}"
     test = "<" if step > 0 else ">"
     n = value_of(c, first)
-    guard = (
-        steps > PLAIN_STEPS
-        or (steps > 2 and steps << min(tests(node.body), 20) > PLAIN_PATHS)
-        or steps * weight(node.body) > HEAVY
-    )
+    guard = too_long(steps, node.body)
     entry, started = c.state, len(c.b.graph.blocks)
     key = ("$widened", node, c.frame.path)
     if (guard or key in c.assumed) and c.unit.kernel >= MAY_GOTO and max(ahi, bhi) <= S64_MAX:
@@ -621,12 +681,8 @@ def counted(c: Compiler, node: Any, start: Front, stop: Front, step: int, elemen
             c.fail(f"bpf_loop runs {MAX_ROUNDS} rounds at most, and this loop takes {steps}", node)
         return count_by_call(c, node, first, last, step, min(steps, MAX_ROUNDS), element)
     known = isinstance(first, Const) and isinstance(last, Const)
-    if (known or c.unit.kernel < SINCE_LOOP) and steps * (2 + len(node.body)) > VERIFIED and not c.lenient():
-        c.fail(
-            f"the verifier walks each of these {steps} rounds, and {VERIFIED} instructions in all: "
-            "compile for Linux 5.17 or later (kernel='5.17'), where long loops are calls of bpf_loop",
-            node,
-        )
+    if c.unit.kernel < SINCE_LOOP or (known and steps * (2 + len(node.body)) > VERIFIED):
+        walkable(c, node, steps)
     if most is None:
         first, last = in_sight(c, first), in_sight(c, last)
         n = value_of(c, first)
