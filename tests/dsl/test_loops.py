@@ -145,7 +145,9 @@ HEADS = {
 @pytest.mark.parametrize("body", BODIES)
 def test_any_number_of_rounds_is_accepted_or_refused_with_advice(kernel, head, body):
     for rounds in (10, 1000, 100_000, 1 << 20):
-        text = f"def f(ctx):\n  n = u64(len(ctx))\n  {HEADS[head].format(k=rounds)}\n    {BODIES[body]}\n  return n & 3\n"
+        text = (
+            f"def f(ctx):\n  n = u64(len(ctx))\n  {HEADS[head].format(k=rounds)}\n    {BODIES[body]}\n  return n & 3\n"
+        )
         scope = dict(globals())
         exec(compile(text, "<snippet>", "exec"), scope)
         program = xdp(scope["f"], source=text, kernel=kernel)
