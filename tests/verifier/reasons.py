@@ -34,7 +34,7 @@ _TABLE = (
     ("reference", r"expects refcounted PTR_TO_BTF_ID"),
     ("map", r"tracing progs cannot use bpf_(timer|wq)"),
     ("btf", r"only allowed in functions that return"),
-    ("lock", r"spin_\{lock|sleepable helper|in rbtree cb"),
+    ("lock", r"spin_\{lock|sleepable helper|is sleepable within|in rbtree cb"),
     (
         "lock",
         r"spin_(un)?lock|while holding a lock|-ed region|preemption|unmatched (rcu|attempt)|deadlock|use static function",

@@ -11,6 +11,7 @@ DROP = "r1 = r6; !bpf_task_release"
 ACQUIRE = "!bpf_task_acquire; if r0 == 0 goto {}; r1 = r0; !bpf_task_release"
 SKB = "r6 = r1; !bpf_cast_to_kern_ctx; r7 = r0"
 OUT = "r0 = 0; exit"
+DYNPTR = "r6 = r1; r2 = 0; r3 = r10; r3 += -16; !bpf_dynptr_from_skb; r1 = r10; r1 += -16; r2 = 0"
 END = f"out: {OUT}"
 
 TABLE = f"""
@@ -267,6 +268,37 @@ iterator's map's count | TRACING 28 @bpf_map
     r1 = *(u64 *)(r1 + 8); if r1 == 0 goto out; !bpf_map_sum_elem_count; {END}
 iterator's map, unchecked count | TRACING 28 @bpf_map | null | Possibly NULL pointer passed to trusted arg0
     r1 = *(u64 *)(r1 + 8); !bpf_map_sum_elem_count; {END}
+slice with an unknown size | CLS | argument | memory, len pair leads to invalid memory access
+    r7 = *(u32 *)(r1 + 0); {DYNPTR}; r3 = r10; r3 += -64; r4 = r7; !bpf_dynptr_slice; {OUT}
+slice with a size in bounds | CLS | argument | R4 must be a known constant
+    r7 = *(u32 *)(r1 + 0); r7 &= 7; {DYNPTR}; r3 = r10; r3 += -64; r4 = r7; !bpf_dynptr_slice; {OUT}
+slice with a negative size | CLS | argument | memory, len pair leads to invalid memory access
+    r7 = *(u32 *)(r1 + 0); r7 = (s32)r7; {DYNPTR}; r3 = r10; r3 += -64; r4 = r7; !bpf_dynptr_slice; {OUT}
+slice of an unknown size without a buffer | CLS | argument | R4 must be a known constant
+    r7 = *(u32 *)(r1 + 0); {DYNPTR}; r3 = 0; r4 = r7; !bpf_dynptr_slice; {OUT}
+slice with too small a buffer | CLS | argument | arg#2 arg#3 memory, len pair leads to invalid memory access:
+    {DYNPTR}; r3 = r10; r3 += -8; r4 = 16; !bpf_dynptr_slice; {OUT}
+slice with the context as buffer | CLS | argument | R3 type=ctx expected=fp
+    {DYNPTR}; r3 = r6; r4 = 16; !bpf_dynptr_slice; {OUT}
+text of user space | SYSCALL
+    r1 = r10; r1 += -8; r2 = 8; r3 = 0; r4 = 0; !bpf_copy_from_user_str; {OUT}
+text of user space of a pointer's size | SYSCALL | argument | R2 is not a scalar
+    r1 = r10; r1 += -8; r2 = r10; r3 = 0; r4 = 0; !bpf_copy_from_user_str; {OUT}
+text of user space of an unknown size | SYSCALL | argument | arg#0 arg#1 memory, len pair leads to invalid memory access
+    r2 = *(u32 *)(r1 + 0); r1 = r10; r1 += -8; r3 = 0; r4 = 0; !bpf_copy_from_user_str; {OUT}
+text of user space of a negative size | SYSCALL | argument | arg#0 arg#1 memory, len pair leads to invalid memory access
+    r2 = -1; r1 = r10; r1 += -8; r3 = 0; r4 = 0; !bpf_copy_from_user_str; {OUT}
+text of user space into nothing | SYSCALL
+    r1 = 0; r2 = 0; r3 = 0; r4 = 0; !bpf_copy_from_user_str; {OUT}
+text of user space into an unchecked value | SYSCALL
+    *(u32 *)(r10 - 4) = 0; r2 = r10; r2 += -4; r1 = hash ll; call 1; r1 = r0; r2 = 8; r3 = 0; r4 = 0
+    !bpf_copy_from_user_str; {OUT}
+text of user space into a read-only value | SYSCALL | argument | arg#0 arg#1 memory, len pair leads to invalid memory access:
+    r1 = map_val(readonly); r2 = 8; r3 = 0; r4 = 0; !bpf_copy_from_user_str; {OUT}
+text of user space in an RCU section | SYSCALL | lock | kernel func bpf_copy_from_user_str is sleepable within rcu_r
+    !bpf_rcu_read_lock; r1 = r10; r1 += -8; r2 = 8; r3 = 0; r4 = 0; !bpf_copy_from_user_str; !bpf_rcu_read_unlock; {OUT}
+object of the program without BTF | CLS | btf | bpf_obj_new_impl requires prog BTF
+    r1 = 1; r2 = 0; !bpf_obj_new_impl; {OUT}
 """
 
 

@@ -129,7 +129,7 @@ CASES = [
         "context as memory too large",
         SYSCALL,
         f"r2 = 65537; r3 = 0; r4 = 0; !bpf_copy_from_user_str; {OUT}",
-        "ctx-access",
+        "argument",
     ),
     ("cpumask leaks", SYSCALL, f"{MASK}; out: {OUT}", "reference"),
     (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...btf.kinds import Kind
 from ...errors import BtfError
 from ...kernel.kfuncs import KERNEL_CONTEXTS
+from ..maps import MAX_OFFSET
 from ..memory.btfwalk import begins_with
 from ..memory.buffers import check_memory
 from ..memory.pointers import check_unmodified
@@ -103,24 +104,39 @@ def _map(run: Run, state: State, call: Call, index: int, of: str) -> None:
 
 def _memory(run: Run, state: State, call: Call, index: int, of: str) -> None:
     """Memory of a fixed size, or of the size that the next argument tells."""
+    if not of:
+        _sized_memory(run, state, index)
+    elif not state.regs[index + 1].null:
+        _not_null(state, index + 1)
+        for write in (False, True):
+            check_memory(run, state, index + 1, int(of), write=write, zero_ok=False)
+
+
+def _sized_memory(run: Run, state: State, index: int) -> None:
+    """Memory whose size is the next argument; as in the kernel, a pointer that may be NULL is taken."""
     regno = index + 1
-    regs = state.frames[-1].regs
-    if of:
-        size = int(of)
-    else:
-        number = regs[regno + 1]
-        if number.type != SCALAR:
-            raise Reject("argument", f"R{regno + 1} is not a scalar", regs=(regno + 1,))
-        if number.num.smin < 0 or number.num.umax >= 1 << 29:
-            raise Reject("argument", f"arg#{index} arg#{index + 1} memory, len pair leads to invalid memory access")
-        size = number.num.umax
-        run.mark_precise(state, regno + 1)
-    if regs[regno].null and not size:
+    number = state.regs[regno + 1]
+    if number.type != SCALAR:
+        raise Reject("argument", f"R{regno + 1} is not a scalar", regs=(regno + 1,))
+    refused = f"arg#{index} arg#{index + 1} memory, len pair leads to invalid memory access"
+    if number.num.smin < 0 or number.num.umax >= MAX_OFFSET:
+        raise Reject("argument", refused, hint="bound the size first, from 0 to that of the memory", regs=(regno + 1,))
+    size = number.num.umax
+    run.mark_precise(state, regno + 1)
+    if state.regs[regno].null and not size:
         return
-    if regs[regno].type & MAYBE_NULL:
-        raise Reject("null", f"R{regno} may be NULL", regs=(regno,))
-    check_memory(run, state, regno, size, write=False, zero_ok=not of)
-    check_memory(run, state, regno, size, write=True, zero_ok=not of)
+    _not_null(state, regno)
+    try:
+        for write in (False, True):
+            check_memory(run, state, regno, size, write=write, zero_ok=True)
+    except Reject as error:
+        raise Reject("argument", f"{refused}: {error.message}", hint=error.hint, regs=(regno,)) from None
+
+
+def _not_null(state: State, regno: int) -> None:
+    reg = state.regs[regno]
+    if reg.type & MAYBE_NULL:
+        state.regs[regno] = reg.replace(type=reg.type & ~MAYBE_NULL)
 
 
 def _lock(kind: int, taken: bool) -> Check:
@@ -250,23 +266,11 @@ def _clone_dynptr(run: Run, state: State, call: Call, index: int, of: str) -> No
 
 
 def _slice(run: Run, state: State, call: Call, index: int, of: str) -> None:
-    regno = index + 1
-    regs = state.frames[-1].regs
-    size = regs[regno + 1]
-    if size.type != SCALAR:
-        not_known(call.kfunc.name, "with a size that is not a number")
-    if not regs[regno].null:
-        if regs[regno].type & MAYBE_NULL or regs[regno].type & KIND == BTF_ID:
-            not_known(call.kfunc.name, f"with a buffer of type {type_name(regs[regno].type)}")
-        if size.num.smin < 0:
-            raise Reject("argument", f"R{regno + 1} min value is negative, either use unsigned or 'var &= const'")
-        if size.num.umax >= 1 << 29:
-            raise Reject("argument", f"R{regno + 1} unbounded memory access, use 'var &= const'", regs=(regno + 1,))
-        check_memory(run, state, regno, size.num.umax, write=False, zero_ok=True)
-        check_memory(run, state, regno, size.num.umax, write=True, zero_ok=True)
-        run.mark_precise(state, regno + 1)
+    size = state.regs[index + 2]
+    if not state.regs[index + 1].null:
+        _sized_memory(run, state, index)
     if not size.const:
-        raise Reject("argument", f"R{regno + 1} must be a known constant", regs=(regno + 1,))
+        raise Reject("argument", f"R{index + 2} must be a known constant", regs=(index + 2,))
     call.size = size.num.value & U32
 
 
