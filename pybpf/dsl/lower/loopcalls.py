@@ -63,7 +63,7 @@ def repeat_by_call(
 
     `begin` lowers what stands before the body of a round, given its number, and gives the states in which the loop ends.
     """
-    from .loops import assigned, counters
+    from .survey import assigned, counters
 
     around = {**c.state.env, **extra}
     changed = assigned([*node.body, getattr(node, "test", node.body[0])])
@@ -102,7 +102,7 @@ def repeat_by_call(
 
 def capture(c: Compiler, node: Any, env: dict[str, Front], changed: set[str]) -> Cells:
     """What the body needs of the names around it."""
-    from .loops import named
+    from .survey import named
 
     cells = Cells()
     cells.add(CODE, Const(0), INT, True)
@@ -201,7 +201,7 @@ def lower(
     """One round as a graph; which codes it leaves with; and whether all numbers fit their cells' types."""
     from .compiler import Compiler as Fresh
     from .compiler import Frame
-    from .loops import Loop
+    from .rounds import Loop
 
     names = {g.name for g in c.unit.graphs} | {c.graph.name}
     name, n = f"{c.graph.name}_loop", 2

@@ -1,0 +1,283 @@
+"""The rounds of a loop, whatever ends it: lowered until what was assumed of its variables holds.
+
+The variables that a loop assigns become phis before its body is lowered, so their types and intervals must be assumed;
+when the way back brings something wider, the loop is lowered again with that.  Assumptions are remembered by loop, so
+nested loops start from what was found before.
+"""
+
+from __future__ import annotations
+
+from ..objects.integers import join_types, value_of
+from ..objects.refs import Ref
+from ..objects.values import INT, Conflict, Const, Front, Int, span
+from ..ssa.build import State, limits
+from ..ssa.ir import Value
+from .joins import is_number, merge, phi
+from .survey import named, tests
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from .compiler import Compiler
+
+MAY_GOTO = (6, 9)
+BOUNDED_LOOPS = (5, 3)
+
+
+class Loop:
+    """The ways out of and around the loop being lowered."""
+
+    __slots__ = ("breaks", "continues")
+
+    def __init__(self) -> None:
+        self.breaks: list[State] = []
+        self.continues: list[State] = []
+
+
+class Widened(Exception):
+    """A loop turned out to hold another in which the verifier forgets numbers."""
+
+
+class Unstable(Exception):
+    """An assumption about a loop variable was too narrow."""
+
+
+def repeat(
+    c: Compiler,
+    node: Any,
+    names: set[str],
+    first: dict[str, Any],
+    top: Callable[[], None],
+    bottom: Callable[[], Any],
+    guard: bool,
+    otherwise: bool = False,
+) -> Any:
+    """Lower the top of a round, the body and the bottom test, again until the assumptions about its variables hold.
+
+    Gives the states that leave by the test, and those that leave by break; Widened when `otherwise` there is another way to
+    write this loop where may_goto stands in it.
+    """
+    key = (node, c.frame.path)
+    memo = c.assumed.setdefault(key, dict(first))
+    hidden = to_hide(node, names, guard and c.unit.kernel >= MAY_GOTO)
+    entry = c.b.state
+    for attempt in range(12):
+        blocks = len(c.b.graph.blocks)
+        start = entry.fork(entry.block)
+        widening = c.widening
+        if guard and c.unit.kernel >= MAY_GOTO:
+            c.widening = blocks
+        slots = list(c.free_slots)
+        depth, suppressed = c.speculating, c.suppressed
+        strict = attempt > 0 and memo.get("$strict")
+        c.speculating = depth if strict else depth + 1
+        c.suppressed = False
+        c.b.state = start
+        returns = len(c.frame.returns)
+        c.frame.loops.append(Loop())
+        try:
+            found = _attempt(c, node, names, memo, top, bottom, guard, hidden)
+            doubt = c.suppressed and not depth and not strict
+        except Unstable:
+            found, doubt = None, False
+        finally:
+            c.speculating, c.widening = depth, widening
+            c.frame.loops.pop()
+            c.suppressed = suppressed or c.suppressed if depth else suppressed
+        if found is not None and not guard and c.unit.kernel >= MAY_GOTO and widens(c.b.graph.blocks[blocks:]):
+            if otherwise:
+                del c.frame.returns[returns:]
+                c.free_slots[:] = slots
+                raise Widened
+            guard, found = True, None
+        if found is not None and not doubt:
+            return found
+        memo["$strict"] = doubt or memo.get("$strict")
+        del c.b.graph.blocks[blocks:]
+        del c.frame.returns[returns:]
+        c.free_slots[:] = slots
+        entry.block.term = None
+    c.fail("the types of this loop's variables do not settle: convert them before the loop", node)
+
+
+def widens(blocks: list[Any]) -> bool:
+    """Whether a may_goto stands in these blocks or in a function that they call.
+
+    The verifier forgets the numbers of the loops around it there, on the stack too.  So these must be bounded by may_goto as
+    well; else their tests decide nothing any more, and their rounds never end.
+    """
+    for block in blocks:
+        if block.term is not None and block.term[0] == "maygoto":
+            return True
+        for value in block.values:
+            graph: Any = getattr(value.aux, "target", None) if value.op == "call" else value.aux
+            if value.op in ("call", "function") and hasattr(graph, "blocks") and widens(graph.blocks):
+                return True
+    return False
+
+
+def _attempt(
+    c: Compiler, node: Any, names: set[str], memo: dict[str, Any], top: Any, bottom: Any, guard: bool, hidden: list[str]
+) -> Any:
+    if c.unit.kernel < BOUNDED_LOOPS:
+        c.fail("Linux before 5.3 has no loops: use range() with a small constant bound, which is unrolled", node)
+    before = c.b.state
+    header = c.b.graph.new_block()
+    c.b.end("jump", header)
+    state = before.fork(header)
+    c.b.state = state
+    c.b.forget_memory()
+    state.contents.clear()
+    if memo.get("$place"):
+        c.b.clobber("place")
+    phis: dict[str, tuple[Value, Front]] = {}
+    for name in sorted(names):
+        front = before.env.get(name)
+        if front is None or isinstance(front, Conflict):
+            continue
+        state.env[name] = _assume(c, header, before, name, front, memo, phis)
+    hide(c, hidden)
+    place = state.memory.get("place")
+    if guard and c.unit.kernel >= MAY_GOTO:
+        body, leave = c.b.graph.new_block(), c.b.graph.new_block()
+        c.b.end("maygoto", body, leave)
+        c.frame.loops[-1].breaks.append(state.fork(leave))
+        c.b.state = state.fork(body)
+    top()
+    c.body(node.body)
+    loop = c.frame.loops[-1]
+    ways = loop.continues + ([c.b.state] if c.b.state is not None else [])
+    c.b.state = merge(c, ways, node)  # type: ignore[assignment]
+    outs: list[State] = []
+    if c.b.state is not None:
+        c.b.at = node
+        again, out = bottom()
+        if out is not None:
+            outs.append(out)
+        if again is not None:
+            c.b.state = again
+            if again.memory.get("place") != place:
+                memo["$place"] = True
+                raise Unstable
+            if again.owned.keys() != before.owned.keys():
+                odd = next(iter(again.owned.keys() ^ before.owned.keys()))
+                c.fail(
+                    f"{again.owned.get(odd) or before.owned.get(odd)} is not released in every round of this loop", node
+                )
+            _close(c, header, phis, memo)
+            c.b.end("jump", header)
+    return outs, loop.breaks
+
+
+def to_hide(node: Any, names: set[str], guard: bool) -> list[str]:
+    """The variables of a loop that the verifier shall know nothing of where a round begins.
+
+    It walks a round again for each state that it has not seen.  A number that it knows in part decides tests, and where it has
+    decided one it compares numbers exactly, so that rounds with tests have states without end.  Of numbers that it does not
+    know, all are the same.  What bounds the loop must stay known, unless may_goto does.
+    """
+    if not tests(node.body):
+        return []
+    kept = named(node.test) if node.__class__.__name__ == "While" and not guard else set()
+    return sorted(name for name in names - kept if name[0] != "$")
+
+
+def hide(c: Compiler, names: list[str]) -> None:
+    """Let the verifier forget what it knows of these numbers."""
+    numbers = [(name, c.state.env.get(name)) for name in names]
+    zero = None
+    for name, front in numbers:
+        if isinstance(front, Int):
+            zero = zero or c.b.emit("opaque", [], 0)
+            c.state.env[name] = Int(c.b.emit("hide", [front.value, zero], None, 64, *span(c, front)), front.type)
+
+
+def _assume(
+    c: Compiler,
+    header: Any,
+    before: State,
+    name: str,
+    front: Front,
+    memo: dict[str, Any],
+    phis: dict[str, tuple[Value, Front]],
+) -> Front:
+    """What a variable stands for at the head of the loop."""
+    if (isinstance(front, Const) and isinstance(front.obj, int)) or isinstance(front, Int):
+        n = front.number(c, None)
+        if name in memo:
+            type_, lo, hi = memo[name]
+        else:
+            type_ = INT if isinstance(n, Const) else n.type
+            lo, _ = span(c, n)
+            hi = limits(type_.bits, type_.signed)[1]
+        nlo, nhi = span(c, n)
+        value = phi(header, [value_of(c, n)], min(lo, nlo), max(hi, nhi), None if name[0] == "$" else "open")
+        known = Int(value, type_)
+    elif isinstance(front, Ref) and front.owner is None and front.region != "stack":
+        if front.check is not None and front.check not in before.facts:
+            return Conflict(f"{name} may be None when this loop begins: test it before")
+        base = front.base
+        if front.off:
+            return Conflict(f"{name} changes in this loop: use a new name for the reference in the loop")
+        value = phi(header, [base], *limits(64, False))
+        known = front.at(value, 0, front.type)  # type: ignore[assignment]
+        known.check = ("null", value)  # type: ignore[attr-defined]
+        c.state.facts["null", value] = True
+    else:
+        return Conflict(f"{name} stands for something else in each round of this loop: use a new name in the loop")
+    phis[name] = (value, known)
+    return known
+
+
+def _close(c: Compiler, header: Any, phis: dict[str, tuple[Value, Front]], memo: dict[str, Any]) -> None:
+    """Give each phi its value from the way back; Unstable when it does not fit what was assumed."""
+    stable = True
+    for name, (value, known) in phis.items():
+        front = c.state.env.get(name)
+        if isinstance(known, Ref):
+            if not (isinstance(front, Ref) and front.type is known.type and front.region == known.region):
+                # The name means something else now; nobody may use it at the head.
+                value.args.append(value)
+                value.aux = "dead"
+                continue
+            if front.check is not None and front.check not in c.state.facts:
+                c.fail(f"{name} may be None in the next round: test it with `is None`", c.b.at)
+            value.args.append(c.b.arith("add", front.base, c.b.const(front.off)) if front.off else front.base)
+            continue
+        assert isinstance(known, Int)
+        value.aux = None
+        if front is None or not is_number(front):
+            value.args.append(value)
+            continue
+        if isinstance(front, Ref) and front.check is not None and front.check not in c.state.facts:
+            c.fail(f"{name} may be None in the next round: test it with `is None`", c.b.at)
+        n = front.number(c, c.b.at)
+        lo, hi = span(c, n)
+        own = INT if isinstance(n, Const) else n.type
+        type_ = join_types(known.type, value.lo, value.hi, own, lo, hi)
+        if type_ is None:
+            # An untyped counter adapts to the unsigned 64-bit number it meets.
+            bits64 = own if own.bits == 64 and not own.signed else known.type
+            type_ = bits64 if value.args[0].lo >= 0 else None
+        if type_ is None:
+            c.fail(f"{name} is u64 in one round and may be negative in another: write u64(...) or s64(...)", c.b.at)
+        if type_ is not known.type or lo < value.lo or hi > value.hi:
+            low, high = limits(type_.bits, type_.signed)
+            first = value.args[0]
+            new_lo = value.lo if lo >= value.lo and value.lo >= low else low
+            memo[name] = (type_, max(new_lo, low) if first.lo >= 0 else low, high)
+            stable = False
+        value.args.append(value_of(c, n))
+    if not stable:
+        raise Unstable
+
+
+def finish(c: Compiler, node: Any, leaving: list[State], breaks: list[State]) -> None:
+    """`else` runs when the loop ended by itself; `break` goes around it."""
+    c.b.state = merge(c, leaving, node)  # type: ignore[assignment]
+    if node.orelse and c.b.state is not None:
+        c.body(node.orelse)
+    states = [c.b.state] if c.b.state is not None else []
+    c.b.state = merge(c, states + breaks, node)  # type: ignore[assignment]

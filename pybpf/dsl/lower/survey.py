@@ -1,0 +1,149 @@
+"""What the AST of a loop tells before it is lowered: names, tests, ways out, weight."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def counters(nodes: list[Any]) -> set[str]:
+    """Names that these statements add to."""
+    names: set[str] = set()
+    todo = list(nodes)
+    while todo:
+        node = todo.pop()
+        if node.__class__.__name__ == "AugAssign" and node.target.__class__.__name__ == "Name":
+            names.add(node.target.id)
+        for field in ("body", "orelse", "cases"):
+            todo += getattr(node, field, ())
+    return names
+
+
+def counts(node: Any) -> bool:
+    """Whether a while loop visibly counts: its test compares a name with a constant that the body adds constants to."""
+    test = node.test
+    if test.__class__.__name__ != "Compare" or test.left.__class__.__name__ != "Name":
+        return False
+    if test.comparators[0].__class__.__name__ != "Constant":
+        return False
+    return any(
+        s.__class__.__name__ == "AugAssign"
+        and getattr(s.target, "id", "") == test.left.id
+        and s.value.__class__.__name__ == "Constant"
+        for s in node.body
+    )
+
+
+def ways_out(body: list[Any]) -> Any:
+    """The `break` and `return` statements that leave a loop with this body."""
+    for node in body:
+        kind = node.__class__.__name__
+        if kind in ("Break", "Return"):
+            yield node
+        for part in ("body", "orelse", "cases"):
+            inner = getattr(node, part, None)
+            if isinstance(inner, list) and not (kind in ("For", "While") and part == "body"):
+                yield from ways_out(inner)
+
+
+def weight(body: Any) -> int:
+    """Roughly how much code a body makes: its AST nodes, with calls counted for more."""
+    total = 0
+    todo = list(body)
+    while todo:
+        node = todo.pop()
+        kind = node.__class__.__name__
+        total += 12 if kind == "Call" else 40 if kind in ("For", "While") else 1
+        for field in node._fields:
+            child = getattr(node, field, None)
+            if isinstance(child, list):
+                todo += [n for n in child if hasattr(n, "_fields")]
+            elif hasattr(child, "_fields"):
+                todo.append(child)
+    return total
+
+
+def tests(body: list[Any]) -> int:
+    """How many tests one round makes; each may double the paths that the verifier walks.  A loop doubles them for each bit of
+    its number of rounds, and `m[key] += n` tests whether the key is there."""
+    total = 0
+    todo = list(body)
+    while todo:
+        node = todo.pop()
+        kind = node.__class__.__name__
+        total += {"Compare": len(getattr(node, "ops", ())), "While": 3, "match_case": 1}.get(kind, 0)
+        if kind in ("If", "IfExp") and not named_test(node.test):
+            total += 1
+        if kind == "For":
+            total += max(rounds_of(node).bit_length(), 3)
+        if kind == "AugAssign" and node.target.__class__.__name__ == "Subscript":
+            total += 1
+        if kind == "Call" and getattr(node.func, "id", "") in ("min", "max", "abs"):
+            total += 1
+        for field in node._fields:
+            child = getattr(node, field, None)
+            if isinstance(child, list):
+                todo += [n for n in child if hasattr(n, "_fields")]
+            elif hasattr(child, "_fields"):
+                todo.append(child)
+    return total
+
+
+def named_test(node: Any) -> bool:
+    """Whether a condition has comparisons, which are counted as they are met; `if x & 1:` has none."""
+    kind = node.__class__.__name__
+    if kind == "BoolOp":
+        return all(map(named_test, node.values))
+    return kind == "Compare" or (kind == "UnaryOp" and named_test(node.operand))
+
+
+def rounds_of(node: Any) -> int:
+    """The rounds of a loop over a range that is written with numbers; 0 for another loop."""
+    if getattr(getattr(node.iter, "func", None), "id", "") != "range":
+        return 0
+    try:
+        from ast import literal_eval
+
+        return len(range(*map(literal_eval, node.iter.args)))
+    except (TypeError, ValueError, OverflowError):
+        return 0
+
+
+def named(node: Any) -> set[str]:
+    """The names that an expression mentions."""
+    names: set[str] = set()
+    todo = [node]
+    while todo:
+        at = todo.pop()
+        if at.__class__.__name__ == "Name":
+            names.add(at.id)
+        for field in getattr(at, "_fields", ()):
+            child = getattr(at, field, None)
+            todo += child if isinstance(child, list) else [child] if hasattr(child, "_fields") else []
+    return names
+
+
+def assigned(nodes: list[Any], in_place: bool = True) -> set[str]:
+    """Names that these statements may assign; `in_place=False`: other than by `+=` and the like."""
+    names: set[str] = set()
+    todo = list(nodes)
+    while todo:
+        node = todo.pop()
+        kind = node.__class__.__name__
+        if kind == "Name":
+            if node.ctx.__class__.__name__ != "Load":
+                names.add(node.id)
+            continue
+        if kind == "MatchAs" and node.name:
+            names.add(node.name)
+        if kind == "AugAssign" and not in_place and node.target.__class__.__name__ == "Name":
+            todo.append(node.value)
+            continue
+        for field in getattr(node, "_fields", ()):
+            child = getattr(node, field, None)
+            if isinstance(child, list):
+                todo += [n for n in child if hasattr(n, "_fields")]
+            elif hasattr(child, "_fields"):
+                todo.append(child)
+    return names
