@@ -19,6 +19,7 @@ STARTED = time()
 """When the first decorator was used: a file written later may not hold what was imported from it."""
 DEFAULT_KERNEL = "6.18"
 DEFAULT_ISA = 3
+ISA_V4 = (6, 6)
 _DESCRIPTION = ("btf", "func_info", "line_info", "core_relos")
 _LAZY = frozenset(("insns", "maps", "btf", "func_info", "line_info", "core_relos", "ir"))
 
@@ -70,7 +71,8 @@ class Function(ProgramSpec):
             )
         if isa not in (1, 2, 3, 4):
             raise SpecError(f"isa={isa!r}: the instruction set has the levels 1, 2, 3 and 4")
-        version(kernel)
+        if isa == 4 and version(kernel) < ISA_V4:
+            raise SpecError(f"isa=4: Linux {kernel} does not know these instructions, which came with 6.6; use isa=3")
         self._set(
             function=function,
             kind=kind,

@@ -12,6 +12,7 @@ from pybpf import (
     ProgramSpec,
     SkAction,
     SkStorage,
+    SpecError,
     StackTrace,
     TaskStorage,
     XdpAction,
@@ -200,3 +201,5 @@ def test_options():
     assert f(None) == XdpAction.PASS
     assert f.replace(license="GPL").insns == f.insns
     assert f.replace(isa=4).isa == 4
+    with pytest.raises(SpecError, match=r"isa=4: Linux 6\.5"):
+        f.replace(isa=4, kernel="6.5")

@@ -48,9 +48,16 @@ def ann_assign(c: Compiler, node: Any) -> None:
     wanted = c.expr(node.annotation)
     scalar = scalar_of(wanted.obj) if isinstance(wanted, Const) else None
     if isinstance(wanted, Const) and isinstance(wanted.obj, str):
+        import builtins
         import sys
 
         scope = {**vars(sys.modules["pybpf.types"]), **c.frame.fn.__globals__}
+        if (
+            is_number(value)
+            and wanted.obj.isidentifier()
+            and not (wanted.obj in scope or hasattr(builtins, wanted.obj))
+        ):
+            c.fail(f"{wanted.obj!r} names no type", node.annotation)
         scalar = scalar_of(scope.get(wanted.obj))
     if scalar is not None and is_number(value):
         if isinstance(wanted, Const) and wanted.obj is int:
