@@ -159,9 +159,11 @@ def server_port(life, module) -> int:
 def test_runqlat(example, tracefs):
     module = example("runqlat")
     with module.start() as objs:
-        for _ in range(20):
+        counts, until = [0], time.monotonic() + 5
+        # Events are skipped on a CPU that is in a map's system call meanwhile (bpf_prog_active), so count until there are enough.
+        while sum(counts) < 20 and time.monotonic() < until:
             time.sleep(0.001)
-        counts = [sum(objs[module.waits][i]) for i in range(module.SLOTS)]
+            counts = [sum(objs[module.waits][i]) for i in range(module.SLOTS)]
     assert sum(counts) >= 20
     assert "us" in module.histogram(counts)
 
