@@ -79,7 +79,7 @@ def test_a_writable_tracepoint():
             error.value = -5
 
     thread = Path("/proc/thread-self/comm")
-    before = thread.read_bytes()
+    before = thread.read_bytes().strip()
     with load(fail) as prog, load(modern.thrown) as other, prog.attach():
         thread.write_bytes(name)
         try:
