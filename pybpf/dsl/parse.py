@@ -137,6 +137,18 @@ def _block(lines: tuple[str, ...], first: int, name: str) -> tuple[Any, int] | N
     return node, first - (2 if indent else 1)
 
 
+def children(node: Any) -> list[Any]:
+    """The nodes directly below one of an AST, in the order in which they are written."""
+    found: list[Any] = []
+    for field in getattr(node, "_fields", ()):
+        child = getattr(node, field, None)
+        if isinstance(child, list):
+            found += [n for n in child if hasattr(n, "_fields")]
+        elif hasattr(child, "_fields"):
+            found.append(child)
+    return found
+
+
 def _whole(lines: tuple[str, ...], first: int, name: str, file: str) -> tuple[Any, int] | None:
     """Parse the whole text and look for the function that begins at line `first`."""
     try:
@@ -149,10 +161,5 @@ def _whole(lines: tuple[str, ...], first: int, name: str, file: str) -> tuple[An
             starts = [d.lineno for d in node.decorator_list] + [node.lineno]
             if first in starts:
                 return node, 0
-        for field in getattr(node, "_fields", ()):
-            child = getattr(node, field, None)
-            if isinstance(child, list):
-                todo += [n for n in child if hasattr(n, "_fields")]
-            elif hasattr(child, "_fields"):
-                todo.append(child)
+        todo += children(node)
     return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ..parse import children
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -55,12 +57,7 @@ def weight(body: Any) -> int:
         node = todo.pop()
         kind = node.__class__.__name__
         total += 12 if kind == "Call" else 40 if kind in ("For", "While") else 1
-        for field in node._fields:
-            child = getattr(node, field, None)
-            if isinstance(child, list):
-                todo += [n for n in child if hasattr(n, "_fields")]
-            elif hasattr(child, "_fields"):
-                todo.append(child)
+        todo += children(node)
     return total
 
 
@@ -81,12 +78,7 @@ def tests(body: list[Any]) -> int:
             total += 1
         if kind == "Call" and getattr(node.func, "id", "") in ("min", "max", "abs"):
             total += 1
-        for field in node._fields:
-            child = getattr(node, field, None)
-            if isinstance(child, list):
-                todo += [n for n in child if hasattr(n, "_fields")]
-            elif hasattr(child, "_fields"):
-                todo.append(child)
+        todo += children(node)
     return total
 
 
@@ -118,9 +110,7 @@ def named(node: Any) -> set[str]:
         at = todo.pop()
         if at.__class__.__name__ == "Name":
             names.add(at.id)
-        for field in getattr(at, "_fields", ()):
-            child = getattr(at, field, None)
-            todo += child if isinstance(child, list) else [child] if hasattr(child, "_fields") else []
+        todo += children(at)
     return names
 
 
@@ -140,10 +130,5 @@ def assigned(nodes: list[Any], in_place: bool = True) -> set[str]:
         if kind == "AugAssign" and not in_place and node.target.__class__.__name__ == "Name":
             todo.append(node.value)
             continue
-        for field in getattr(node, "_fields", ()):
-            child = getattr(node, field, None)
-            if isinstance(child, list):
-                todo += [n for n in child if hasattr(n, "_fields")]
-            elif hasattr(child, "_fields"):
-                todo.append(child)
+        todo += children(node)
     return names
