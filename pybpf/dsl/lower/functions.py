@@ -273,7 +273,7 @@ def call_kernel(c: Compiler, name: str, args: list[Front], kw: dict[str, Front],
     from ...errors import BtfError
     from ...kernel.kfuncs import kfunc as rules_of
     from ..objects.kernelrefs import scalar_of_btf, typed
-    from ..objects.maps import pointer_of
+    from ..objects.mapmethods import pointer_of
 
     if name.startswith(OBJECTS):
         c.fail(

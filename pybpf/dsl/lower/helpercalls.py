@@ -273,7 +273,7 @@ def memory(
     if arg.kind in ("key", "value"):
         spec = next((f.spec for f, a in zip(given, rules.args, strict=False) if a.kind == "map"), None)  # type: ignore[attr-defined]
         if spec is not None and spec.key is not None and spec.value is not None:
-            from ..objects.maps import value_pointer
+            from ..objects.places import value_pointer
 
             return value_pointer(c, front, spec.key if arg.kind == "key" else spec.value, arg.kind, temporary, node)
     if isinstance(front, Const) and isinstance(front.obj, (bytes, str)):

@@ -51,6 +51,17 @@ def value_of(c: Compiler, number: Int | Const) -> Value:
     return c.b.const(n)
 
 
+def word(c: Compiler, front: Front, node: Any) -> Value:
+    """The 64-bit value of what has to be a number: flags, an index, an offset."""
+    return value_of(c, front.number(c, node))
+
+
+def status(value: Value) -> Int:
+    """What a helper says of its success: 0 (or an id, or a length), or a negative errno."""
+    value.lo, value.hi = -(1 << 31), (1 << 31) - 1
+    return Int(value, s64)
+
+
 def rank(type_: Scalar) -> Scalar:
     """The type that takes part in arithmetic: narrow ones compute as INT."""
     return type_ if type_.bits >= 32 and type_ is not INT else INT

@@ -184,17 +184,7 @@ def context_pointer(c: Compiler, field: Any, value: Value, node: Any) -> Front:
     return Object(value, FORMS.get(bare, bare), null=bare != kind)
 
 
-def lookup_socket(c: Compiler, m: Any, key: Front, node: Any) -> Front:
-    temporary: list[Value] = []
-    value = m.call(c, "map_lookup_elem", 1, [m.pointer_value(c), m.key(c, key, temporary, node)])
-    for slot in temporary:
-        c.release(slot)
-    value.lo, value.hi = limits(64, False)
-    c.state.owned[value] = f"the socket found at line {c.source(node).line}"
-    return Object(value, "socket", null=True, owner=value)
-
-
-__all__ = ["Const", "Int", "Object", "Pointer", "Ref", "context_pointer", "lookup_socket", "result_pointer", "types"]
+__all__ = ["Const", "Int", "Object", "Pointer", "Ref", "context_pointer", "result_pointer", "types"]
 
 
 # -- structures that BTF describes

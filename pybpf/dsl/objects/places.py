@@ -1,0 +1,71 @@
+"""Keys, values and records in memory: where what a program gives a map stands, or is put."""
+
+from __future__ import annotations
+
+from .integers import convert
+from .layout import alignof, is_array, is_struct, normal, scalar_of, sizeof, type_name
+from .refs import Ref, constant_bytes, pieces
+from .values import Const, Tuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..lower.compiler import Compiler
+    from ..ssa.ir import Value
+    from .values import Front
+
+
+def value_pointer(c: Compiler, front: Front, type_: Any, what: str, temporary: list[Value], node: Any) -> Value:
+    """The address of a key or value in memory; numbers, tuples and constants are put on the stack."""
+    type_ = normal(type_)
+    if (
+        isinstance(front, Ref)
+        and (
+            front.type is type_
+            or (not front.is_number() and sizeof(front.type) == sizeof(type_) and not is_struct(type_))
+        )
+        and front.region != "ctx"
+        and (front.region in ("ring", "mem") or front.is_number() is (scalar_of(type_) is not None))
+    ):
+        return front.pointer(c, node)
+    size = sizeof(type_)
+    scalar = scalar_of(type_)
+    if scalar is not None and not (
+        (isinstance(front, Const) and isinstance(front.obj, (bytes, str))) or _is_address(front)
+    ):
+        value = convert(c, front, scalar, node, f"the {what}")
+        place = c.borrow(size, size, what)
+        temporary.append(place)
+        # The same number may lie there still, from the last time this key was used.
+        if c.state.contents.get(place) is not value:
+            Ref(place, 0, type_, "stack").raw_store(c, scalar, value)
+            c.state.contents[place] = value
+        return place
+    if isinstance(front, Ref) and is_struct(type_) and front.type is not type_:
+        c.fail(f"the {what} is {type_name(type_)}, not {front.what()}", node)
+    place = c.borrow(size, 8 if size >= 8 else alignof(type_), what)
+    temporary.append(place)
+    c.state.contents.pop(place, None)
+    ref = Ref(place, 0, type_, "stack", label=f"the {what}")
+    if isinstance(front, Tuple) and (is_struct(type_) or is_array(type_)):
+        from ..lower.calls import set_fields
+
+        for at, width in pieces(size, place.aux.align):
+            c.b.store(place, at, width, c.b.const(0), "stack")
+        set_fields(c, ref, front.items, {}, node)
+    elif isinstance(front, Const) and _is_address(front):
+        packed = front.obj.packed
+        ref.fill(c, Const(packed), node) if scalar is None else c.b.store(
+            place, 0, 4, c.b.const(int.from_bytes(packed, "little")), "stack"
+        )
+    elif isinstance(front, Const) and scalar is not None:
+        raw = constant_bytes(c, front.obj, type_, node)
+        c.b.store(place, 0, size, c.b.const(int.from_bytes(raw, "little")), "stack")
+    else:
+        ref.fill(c, front, node)
+    return place
+
+
+def _is_address(front: Front) -> bool:
+    return isinstance(front, Const) and type(front.obj).__module__ == "ipaddress" and hasattr(front.obj, "packed")
