@@ -228,7 +228,9 @@ class HashView(View, _Mapping[K, V]):
     def clear(self) -> None:
         """Delete every entry that is there now."""
         for key in list(self):
-            self.raw.delete(self._pack_key(key))
+            code = self.raw.delete(self._pack_key(key))
+            if code not in (0, errno.ENOENT):
+                raise self._refused(code, "BPF_MAP_DELETE_ELEM", key)
 
     def __iter__(self) -> Iterator[K]:
         many = unpack_many(self._key)
@@ -271,7 +273,9 @@ class ArrayView(HashView[K, V]):
         """Set every entry to zero."""
         zero = bytes(self._value.size)
         for key in self:
-            self.raw.update(self._pack_key(key), zero, 0)
+            code = self.raw.update(self._pack_key(key), zero, 0)
+            if code:
+                raise self._refused(code, "BPF_MAP_UPDATE_ELEM", key)
 
     def __len__(self) -> int:
         return self.spec.max_entries
@@ -332,9 +336,27 @@ VIEWS: dict[int, type[View]] = {
 }
 
 
-def view(spec: MapSpec, raw: RawMap, cpus: int = 1) -> View:
-    """The view of a map with entries; `cpus` is the number of possible CPUs.  KeyError for a type without entries."""
-    return VIEWS[spec.map_type](spec, raw, cpus)
+def array_memory(spec: MapSpec, memory: Any, writable: bool) -> Any:
+    """The values of an array that user space sees as `memory`, in which each begins at a multiple of 8.
+
+    Integers are a memoryview (`memory[3] += 1` changes the map, not atomically), structs a ctypes array, other values a
+    memoryview of bytes.
+    """
+    import ctypes
+    from sys import byteorder
+
+    step = -(-spec.value_size // 8) * 8
+    kind = spec.value_codec
+    letter: Any = kind.format and kind.format[1]
+    seen = memoryview(memory)[: step * spec.max_entries]
+    seen = seen if writable else seen.toreadonly()
+    if letter and getattr(kind.type, "byteorder", byteorder) == byteorder:
+        return seen.cast(letter)[:: step // kind.size]
+    record = kind.type
+    if isinstance(record, type) and issubclass(record, ctypes.Structure) and kind.size == step:
+        made = record * spec.max_entries
+        return made.from_buffer(memory) if writable else made.from_buffer_copy(memory)
+    return seen
 
 
 def type_name(type_: Any) -> str:

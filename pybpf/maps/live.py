@@ -264,10 +264,10 @@ class LiveArray(QuickHash[K, V], ArrayView[K, V]):
 
     @property
     def memory(self) -> Any:
-        """The values as memory, without system calls, of an array with flag MMAPABLE: see `special.array_memory`."""
-        from .special import array_memory
+        """The values as memory, without system calls, of an array with flag MMAPABLE: see `mapview.array_memory`."""
+        from .special import shared_values
 
-        return array_memory(self)
+        return shared_values(self)
 
 
 class IntArray(IntHash[K, V], LiveArray[K, V]):

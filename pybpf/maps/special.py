@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import mmap
 import os
-from sys import byteorder
 
 from ..errors import KindError, SpecError
+from ..mapview import array_memory
 from .live import LiveHash, Map
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, TypeVar
 
+    from ..kernel.frames import Frame
     from ..spec import MapSpec
-    from .symbols import Frame
 
     K = TypeVar("K")
     V = TypeVar("V")
@@ -138,28 +138,13 @@ def _unmap(mapping: Any) -> None:
         mapping.release() if isinstance(mapping, memoryview) else mapping.close()
 
 
-def array_memory(live: Map) -> Any:
-    """The values of an array with flag MMAPABLE as memory: reading and writing it needs no system call.
-
-    Integers are a memoryview (`memory[3] += 1` changes the map, not atomically), structs a ctypes array, other values a
-    memoryview of bytes in which each value begins at a multiple of 8.  It stays valid after the map is closed.
-    """
-    import ctypes
-
+def shared_values(live: Map) -> Any:
+    """The values of an array with flag MMAPABLE: see `mapview.array_memory`.  Valid after the map is closed, too."""
     spec = live.spec
     if not spec.flags & _MMAPABLE:
         raise SpecError(f"{live!r} is not shared memory: declare it with flags=1 << 10 (MMAPABLE, Linux 5.5)")
     step = -(-spec.value_size // 8) * 8
     size = -(-step * spec.max_entries // mmap.PAGESIZE) * mmap.PAGESIZE
-    access = mmap.PROT_READ if spec.frozen or spec.flags & _RDONLY else mmap.PROT_READ | mmap.PROT_WRITE
-    memory: Any = mmap.mmap(live.fileno(), size, mmap.MAP_SHARED, access)
-    kind = spec.value_codec
-    letter: Any = kind.format and kind.format[1]
-    if letter and getattr(kind.type, "byteorder", byteorder) == byteorder:
-        return memoryview(memory).cast(letter)[: step * spec.max_entries // kind.size : step // kind.size]
-    record = kind.type
-    if isinstance(record, type) and issubclass(record, ctypes.Structure) and kind.size == step:
-        if access & mmap.PROT_WRITE:
-            return (record * spec.max_entries).from_buffer(memory)
-        return (record * spec.max_entries).from_buffer_copy(memory)
-    return memoryview(memory)[: step * spec.max_entries]
+    writable = not (spec.frozen or spec.flags & _RDONLY)
+    access = mmap.PROT_READ | mmap.PROT_WRITE if writable else mmap.PROT_READ
+    return array_memory(spec, mmap.mmap(live.fileno(), size, mmap.MAP_SHARED, access), writable)

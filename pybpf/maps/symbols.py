@@ -5,27 +5,13 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import NamedTuple
 
+from ..kernel.frames import Frame, frame_in
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _kernel: tuple[list[int], list[tuple[str, str]]] | None = None
-
-
-class Frame(NamedTuple):
-    """A place in code: `name` is the function ("" when unknown), `offset` the distance from its beginning.
-
-    `module` is the kernel module or the mapped file; where no function is known, `offset` counts from that.
-    """
-
-    address: int
-    name: str
-    offset: int
-    module: str
-
-    def __str__(self) -> str:
-        where = f" [{self.module}]" if self.module else ""
-        return f"{self.name or hex(self.address)}+{self.offset:#x}{where}"
 
 
 def kernel_symbols() -> tuple[list[int], list[tuple[str, str]]]:
@@ -47,12 +33,7 @@ def kernel_symbols() -> tuple[list[int], list[tuple[str, str]]]:
 
 def kernel_frame(address: int) -> Frame:
     """The function of the kernel that contains an address."""
-    starts, names = kernel_symbols()
-    at = bisect_right(starts, address) - 1
-    if at < 0:
-        return Frame(address, "", 0, "")
-    name, module = names[at]
-    return Frame(address, name, address - starts[at], module)
+    return frame_in(address, *kernel_symbols())
 
 
 class _Mapped(NamedTuple):

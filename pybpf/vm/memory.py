@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from .helpers.control import Timer
 
+    Writable = bytearray | memoryview
+
 MASK32 = 0xFFFFFFFF
 MASK64 = 0xFFFFFFFFFFFFFFFF
 
@@ -74,8 +76,8 @@ class Memory:
     """Windows and what lies in them; `readable` and `writable` map a window to its bytes."""
 
     def __init__(self) -> None:
-        self.readable: dict[int, bytes | bytearray] = {}
-        self.writable: dict[int, bytearray] = {}
+        self.readable: dict[int, bytes | Writable] = {}
+        self.writable: dict[int, Writable] = {}
         self.names: dict[int, str | Callable[[], str]] = {}
         self._addresses: dict[int, int] = {}  # by id of an object
         self._owners: dict[int, object] = {}  # by address
@@ -89,8 +91,8 @@ class Memory:
         self._kernel = _FIRST_KERNEL
         self._user = _FIRST_USER
 
-    def add(self, data: bytes | bytearray, name: str | Callable[[], str], *, user: bool = False) -> int:
-        """Give `data` a window and return its address; a bytearray is writable, bytes are not.
+    def add(self, data: bytes | Writable, name: str | Callable[[], str], *, user: bool = False) -> int:
+        """Give `data` a window and return its address; bytes are read-only, a bytearray or a view of one is not.
 
         `name` is what faults call the region, or a function that makes up the name when one happens.
         """
@@ -101,10 +103,10 @@ class Memory:
         self.place(window, data, name)
         return window << 32
 
-    def place(self, window: int, data: bytes | bytearray, name: str | Callable[[], str]) -> None:
+    def place(self, window: int, data: bytes | Writable, name: str | Callable[[], str]) -> None:
         """Put a region into a window chosen by the caller."""
         self.readable[window] = data
-        if isinstance(data, bytearray):
+        if isinstance(data, (bytearray, memoryview)):
             self.writable[window] = data
         else:
             self.writable.pop(window, None)
@@ -158,7 +160,7 @@ class Memory:
         if owner is not None:
             del self._addresses[id(owner)]
 
-    def region(self, address: int) -> tuple[bytes | bytearray, int] | None:
+    def region(self, address: int) -> tuple[bytes | Writable, int] | None:
         """The region that `address` points into (or just behind) and its offset there; None when there is none."""
         data = self.readable.get(address >> 32)
         offset = address & MASK32

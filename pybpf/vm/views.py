@@ -6,11 +6,24 @@ from collections import deque
 from errno import ENOENT, ENOSPC, EPERM
 
 from ..errors import KindError, SpecError, SyscallError
-from ..mapview import HashView, View, view
+from ..mapview import VIEWS, ArrayView, BloomView, HashView, QueueView, View, array_memory
 from ..records import Records, Run, decoder
 from ..spec import MapSpec, ProgramSpec
 from ..uapi import MapType
-from .maps import KINDS, Arena, Bloom, OfflineMap, PerfEvents, Queue, References, RingBuffer, Storage, UserRingBuffer
+from .handles import Handle
+from .maps import (
+    Arena,
+    Array,
+    Bloom,
+    OfflineMap,
+    PerfEvents,
+    Queue,
+    References,
+    RingBuffer,
+    StackTraces,
+    Storage,
+    UserRingBuffer,
+)
 from .sockets import PseudoSocket, socket_address
 
 TYPE_CHECKING = False
@@ -18,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
     from typing import Any
 
+    from ..kernel.frames import Frame
     from ..types import Codec
     from .machine import VM
 
@@ -31,23 +45,34 @@ class Raw:
     def __init__(self, map: OfflineMap) -> None:
         self.map = map
 
+    def permit(self, command: str, read: bool = False, write: bool = False) -> None:
+        """SyscallError (EPERM) when the map's flags, or its being frozen, forbid it to user space."""
+        if (read and self.map.spec.flags & _WRONLY) or (write and self._read_only):
+            raise SyscallError(EPERM, command, f"map {self.map.name!r}")
+
+    @property
+    def _read_only(self) -> bool:
+        return self.map.frozen or bool(self.map.spec.flags & _RDONLY)
+
     def lookup(self, key: bytes) -> bytes | None:
+        self.permit("BPF_MAP_LOOKUP_ELEM", read=True)
         if isinstance(self.map, Queue):
             found = self.map.peek(b"")
             return None if isinstance(found, int) else found
         return self.map.read(key)
 
     def update(self, key: bytes, value: bytes, flags: int) -> int:
-        if self.map.frozen or self.map.spec.flags & _RDONLY:
+        if self._read_only:
             return EPERM
         if isinstance(self.map, (Queue, Bloom)):
             return -self.map.push(value, flags)
         return -self.map.user_update(key, value, flags)
 
     def delete(self, key: bytes) -> int:
-        return EPERM if self.map.frozen else -self.map.user_delete(key)
+        return EPERM if self._read_only else -self.map.user_delete(key)
 
     def take(self, key: bytes) -> bytes | None:
+        self.permit("BPF_MAP_LOOKUP_AND_DELETE_ELEM", read=True, write=True)
         if isinstance(self.map, Queue):
             found = self.map.pop()
             return None if isinstance(found, int) else found
@@ -61,16 +86,76 @@ class Raw:
         return value
 
     def contains(self, value: bytes) -> bool:
+        self.permit("BPF_MAP_LOOKUP_ELEM", read=True)
         return not isinstance(self.map.peek(value), int)
 
     def batches(self) -> Iterator[tuple[int, Any, Any]]:
+        self.permit("BPF_MAP_LOOKUP_BATCH", read=True)
         keys = self.map.keys()
         for i in range(0, len(keys), _CHUNK):
             pairs = [(k, v) for k in keys[i : i + _CHUNK] if (v := self.map.read(k)) is not None]
             yield len(pairs), b"".join(k for k, _ in pairs), b"".join(v for _, v in pairs)
 
 
-class ReferenceView(HashView["Any", "Any"]):
+class OfflineHash(Handle, HashView["Any", "Any"]):
+    """A map of keys and values."""
+
+    def clear(self) -> None:
+        """Delete every entry."""
+        self.raw.permit("BPF_MAP_LOOKUP_AND_DELETE_BATCH", read=True, write=True)
+        super().clear()
+
+
+class OfflineArray(Handle, ArrayView["Any", "Any"]):
+    """An array."""
+
+    @property
+    def memory(self) -> Any:
+        """The values as memory, shared with programs, of an array with flag MMAPABLE: see `mapview.array_memory`."""
+        found = self.raw.map
+        shared = isinstance(found, Array) and found.shared
+        if not shared:
+            raise SpecError(f"{self!r} is not shared memory: declare it with flags=1 << 10 (MMAPABLE, Linux 5.5)")
+        return array_memory(self.spec, found.shared, not found.frozen and not self.spec.flags & _RDONLY)
+
+
+class OfflineQueue(Handle, QueueView):
+    """A queue or stack."""
+
+
+class OfflineBloom(Handle, BloomView):
+    """A bloom filter."""
+
+
+_OFFLINE: dict[type[View], type[View]] = {
+    HashView: OfflineHash,
+    ArrayView: OfflineArray,
+    QueueView: OfflineQueue,
+    BloomView: OfflineBloom,
+}
+
+
+class StackView(OfflineHash):
+    """Stack traces by the ids that `bpf_get_stackid` gives: a tuple of addresses, zeros after the end."""
+
+    def __init__(self, spec: MapSpec, raw: Raw, vm: VM) -> None:
+        super().__init__(spec, raw, vm.env.cpus)
+        self.vm = vm
+
+    def frames(self, stack_id: int, pid: int | None = None) -> list[Frame]:
+        """The trace with names, innermost first, as far as `env.kallsyms` names functions of the kernel; `pid` says that it
+        is a user trace, whose functions have no names here.
+        """
+        from ..kernel.frames import Frame, frame_in
+
+        addresses = [address for address in self[stack_id] if address]
+        if pid is not None:
+            return [Frame(address, "", 0, "") for address in addresses]
+        known = sorted((address, name) for name, address in self.vm.env.kallsyms.items())
+        return [frame_in(address, [a for a, _ in known], [(name, "") for _, name in known]) for address in addresses]
+
+
+class ReferenceView(OfflineHash):
     """A map of programs, maps, cgroups or sockets: what is stored in it is given as the object itself and read back
     so.
     """
@@ -81,7 +166,7 @@ class ReferenceView(HashView["Any", "Any"]):
 
     @property
     def _map(self) -> References:
-        found = self.raw.map  # type: ignore[attr-defined]
+        found = self.raw.map
         assert isinstance(found, References)
         return found
 
@@ -148,7 +233,7 @@ class ReferenceView(HashView["Any", "Any"]):
         raise KindError(f"{value!r}: expected a program, a map, a PseudoSocket, or a number for cgroups")
 
 
-class StorageView(HashView["Any", "Any"]):
+class StorageView(OfflineHash):
     """A local storage: keys are the objects themselves (a `PseudoSocket`), the pid of the current task, the ids of
     cgroups, or addresses.
     """
@@ -170,13 +255,13 @@ class StorageView(HashView["Any", "Any"]):
         self._key = _key_codec(self._key, pack, unpack)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        found = self.raw.map  # type: ignore[attr-defined]
+        found = self.raw.map
         assert isinstance(found, Storage)
         address = found.get(int.from_bytes(self._pack_key(key), "little"), None, True)
         found.mem.write(address, self._pack_value(value))
 
     def __delitem__(self, key: Any) -> None:
-        found = self.raw.map  # type: ignore[attr-defined]
+        found = self.raw.map
         if found.drop(int.from_bytes(self._pack_key(key), "little")) == -ENOENT:
             raise KeyError(key)
 
@@ -187,7 +272,7 @@ def _key_codec(base: Codec, pack: Any, unpack: Any) -> Codec:
     return Codec(base.type, 8, pack, unpack)
 
 
-class EventView(View):
+class EventView(Handle, View):
     """A ring buffer or perf event array: what programs sent and nobody took yet.  What waits for events live takes
     those that are there, and ends.
     """
@@ -204,7 +289,7 @@ class EventView(View):
 
     @property
     def _buffer(self) -> RingBuffer | PerfEvents:
-        found = self.raw.map  # type: ignore[attr-defined]
+        found = self.raw.map
         assert isinstance(found, (RingBuffer, PerfEvents))
         return found
 
@@ -260,7 +345,7 @@ class EventView(View):
         return self._buffer.query(0) if isinstance(self._buffer, RingBuffer) else 0
 
 
-class UserRingView(View):
+class UserRingView(Handle, View):
     """A user ring buffer: records wait here for the program to drain them."""
 
     def __init__(self, spec: MapSpec, raw: Raw) -> None:
@@ -269,7 +354,7 @@ class UserRingView(View):
 
     def push(self, event: Any) -> None:
         """Give an event (of the declared type, or bytes) to the programs; SyscallError (ENOSPC) when it is full."""
-        found = self.raw.map  # type: ignore[attr-defined]
+        found = self.raw.map
         assert isinstance(found, UserRingBuffer)
         codec = getattr(self.spec, "event_codec", None)
         raw = bytes(event) if codec is None else codec.pack(event)
@@ -284,7 +369,7 @@ class UserRingView(View):
         return f"<UserRingView {self.spec.name!r}>"
 
 
-class ArenaView(View):
+class ArenaView(Handle, View):
     """An arena: `memory` is all its pages, as of the live map."""
 
     def __init__(self, spec: MapSpec, raw: Raw) -> None:
@@ -293,7 +378,7 @@ class ArenaView(View):
 
     @property
     def _arena(self) -> Arena:
-        found = self.raw.map  # type: ignore[attr-defined]
+        found = self.raw.map
         assert isinstance(found, Arena)
         return found
 
@@ -327,6 +412,6 @@ def make_view(vm: VM, found: OfflineMap) -> View:
         return ReferenceView(found.spec, raw, vm)
     if isinstance(found, Storage):
         return StorageView(found.spec, raw, vm)
-    if found.spec.map_type not in KINDS:
-        raise SpecError(f"map {found.name} has no view")
-    return view(found.spec, raw, vm.env.cpus)
+    if isinstance(found, StackTraces):
+        return StackView(found.spec, raw, vm)
+    return _OFFLINE[VIEWS[found.spec.map_type]](found.spec, raw, vm.env.cpus)

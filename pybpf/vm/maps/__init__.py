@@ -76,6 +76,7 @@ def make(spec: MapSpec, mem: Memory, env: Environment, id: int) -> OfflineMap:
 __all__ = (
     "KINDS",
     "Arena",
+    "Array",
     "Bloom",
     "CgroupStorage",
     "LruHash",

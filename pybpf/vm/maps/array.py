@@ -5,7 +5,7 @@ from __future__ import annotations
 from errno import E2BIG, EBADF, EEXIST, EINVAL, ENODEV, ENOENT, EOVERFLOW
 
 from ...errors import SpecError
-from .base import EXIST, F_LOCK, LOCKS, NOEXIST, RDONLY_PROG, OfflineMap, PerCpuValues, bad_flags, refused
+from .base import EXIST, F_LOCK, LOCKS, MMAPABLE, NOEXIST, RDONLY_PROG, OfflineMap, PerCpuValues, bad_flags, refused
 
 _LONGEST_QUEUE = 16384
 
@@ -50,6 +50,9 @@ class Array(Indexed):
         self._demand(self.value_size > 0, "value_size must not be 0")
         self.addresses: dict[int, int] = {}
         self.read_only = bool(self.spec.flags & RDONLY_PROG)
+        self.step = -(-self.value_size // 8) * 8
+        # Values are apart, each in a window of its own, whether user space sees them in a row or not.
+        self.shared = bytearray(self.step * self.max_entries) if self.spec.flags & MMAPABLE else None
 
     def lookup(self, key: bytes) -> int:
         index = int.from_bytes(key, "little")
@@ -81,11 +84,15 @@ class Array(Indexed):
         index = self._index(key)
         if index is None:
             return None
+        if self.shared is not None:
+            return bytes(memoryview(self.shared)[index * self.step :][: self.value_size])
         address = self.addresses.get(index)
         return self._plain(self.mem.read(address, self.value_size)) if address else bytes(self.value_size)
 
     def _make(self, index: int) -> int:
-        address = self.mem.add(bytearray(self.value_size), lambda: f"value of {self.name}[{index}]")
+        at = index * self.step
+        data = bytearray(self.value_size) if self.shared is None else memoryview(self.shared)[at : at + self.value_size]
+        address = self.mem.add(data, lambda: f"value of {self.name}[{index}]")
         if self.read_only:
             del self.mem.writable[address >> 32]
         self.addresses[index] = address

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 ANY, NOEXIST, EXIST, F_LOCK = 0, 1, 2, 4
 RDONLY_PROG, WRONLY_PROG = 1 << 7, 1 << 8
+MMAPABLE = 1 << 10
 LOCKS = ("spin_lock", "res_spin_lock")
 
 
@@ -118,10 +119,10 @@ class OfflineMap:
             out[at : at + size] = bytes(size)
         return bytes(out)
 
-    def _overwrite(self, address: int, value: bytes) -> bytearray:
+    def _overwrite(self, address: int, value: bytes) -> bytearray | memoryview:
         """Change a value in place, but for its special fields; the bytes of its region."""
         data = self.mem.readable[address >> 32]
-        assert isinstance(data, bytearray)
+        assert not isinstance(data, bytes)
         end = 0
         for at, size, _ in self.specials:
             data[end:at] = value[end:at]
