@@ -13,15 +13,15 @@ PLAIN_SOCKETS_ONLY = frozenset(
 )
 """Helpers whose socket argument has to be one of the socket kinds, not one that BTF types."""
 
+MAP_READS = frozenset(("map_lookup_elem", "map_peek_elem", "map_lookup_percpu_elem"))
+"""Helpers that look into a map and leave it as it is."""
+MAP_WRITES = frozenset(("map_update_elem", "map_delete_elem", "map_push_elem", "map_pop_elem"))
+"""Helpers that change a map, which a map that programs only read refuses."""
+
 PACKET_ARGUMENTS = frozenset(
     (
-        "map_lookup_elem",
-        "map_update_elem",
-        "map_delete_elem",
-        "map_push_elem",
-        "map_pop_elem",
-        "map_peek_elem",
-        "map_lookup_percpu_elem",
+        *MAP_READS,
+        *MAP_WRITES,
         "csum_diff",
         "sk_lookup_tcp",
         "sk_lookup_udp",
@@ -40,9 +40,6 @@ SLEEPERS = frozenset(("copy_from_user", "copy_from_user_task"))
 """Helpers that every type of program may call where it may sleep (bpf_base_func_proto)."""
 SLEEPERS_SINCE = "6.18"
 """Seen there, and not in 6.12."""
-
-MAP_WRITES = frozenset(("map_update_elem", "map_delete_elem", "map_push_elem", "map_pop_elem"))
-"""Helpers that change a map, which a map that programs only read refuses."""
 
 UPDATES_SOCKMAPS = frozenset(
     (
@@ -72,7 +69,10 @@ MAPS_OF: dict[str, frozenset[int]] = {
 }
 """Helpers whose maps probing does not tell, because their other arguments are hard to make."""
 
-RETURN_LENGTH = frozenset(
-    ("get_stack", "get_task_stack", "probe_read_str", "probe_read_kernel_str", "probe_read_user_str")
-)
+PROBES = frozenset(("probe_read", "probe_read_kernel", "probe_read_user"))
+"""Helpers that read memory of any kind."""
+PROBES_STRING = frozenset(("probe_read_str", "probe_read_kernel_str", "probe_read_user_str"))
+"""Helpers that read a string of any memory."""
+
+RETURN_LENGTH = frozenset(("get_stack", "get_task_stack", *PROBES_STRING))
 """Helpers that return how many bytes they wrote, or an error (do_refine_retval_range)."""

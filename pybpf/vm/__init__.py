@@ -5,7 +5,7 @@ image.py     a program made ready to run                    memory.py     typed 
 isa.py       what each operation computes                   interp.py     the plain interpreter
 translate.py to Python functions, from flow.py (blocks), ranges.py and emit.py (text), structure.py (loops)
 context/     what r1 points to, by program type             helpers/      models of the kernel's helpers
-maps/        offline maps                                   views.py, handles.py  what `vm[packets]` gives
+maps/        offline maps; mapset.py: those of a machine        views.py, handles.py  what `vm[packets]` gives
 arena.py     which instructions reach an arena              kernelobjects.py  structures of the kernel
 environment.py, sockets.py  what a test sets                capture.py    packets from pcap files
 result.py    what a run gives back                          coverage.py   which instructions and lines have run

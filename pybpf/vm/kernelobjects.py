@@ -1,16 +1,22 @@
-"""Structures of the kernel that programs read by its own offsets, as far as the BTF of a running kernel gives those."""
+"""Structures of the kernel that programs read by its own offsets, as far as the BTF of a running kernel gives those, and
+the objects of one machine that they stand for: the current task, cgroups.
+"""
 
 from __future__ import annotations
 
 import functools
 
 from ..errors import BpfError
+from ..uapi import MapType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
     from ..btf import Struct
+    from .environment import Environment
+    from .memory import Memory
 
 
 @functools.cache
@@ -49,3 +55,67 @@ def filled(struct: str, size: int, values: Mapping[str, int | bytes]) -> bytes:
             given = value if isinstance(value, bytes) else (value & ((1 << 8 * length) - 1)).to_bytes(length, "little")
             raw[at : at + length] = given[:length].ljust(length, b"\0")
     return bytes(raw)
+
+
+class KernelObjects:
+    """What programs reach by pointers that helpers give; made when first asked for, with what the environment says then."""
+
+    def __init__(self, mem: Memory, env: Environment) -> None:
+        self.mem = mem
+        self.env = env
+        self._task = self._css_set = self._registers = 0
+        self._cgroups: dict[int, int] = {}
+
+    def current_task(self) -> int:
+        """The address of the current task's structure: memory that has its numbers and name where the kernel's BTF says
+        so, and zeros elsewhere.  A test gives its own by replacing the helper.
+        """
+        if not self._task:
+            self._task = self.mem.add(b"", "struct task_struct of the current task")
+            self._css_set = self.mem.add(b"", "struct css_set of the current task")
+        fields: dict[str, int | bytes] = {
+            "pid": self.env.pid,
+            "tgid": self.env.tgid,
+            "comm": self.env.comm_bytes,
+            "group_leader": self._task,
+            "cgroups": self._css_set,
+        }
+        raw = filled("task_struct", 1 << 14, fields)
+        cgroups = filled("css_set", 1 << 10, {"dfl_cgrp": self.cgroup(self.env.cgroup_id)})
+        self.mem.readable[self._css_set >> 32] = cgroups
+        self.mem.readable[self._task >> 32] = raw
+        return self._task
+
+    def task_registers(self) -> int:
+        """The address of the user registers of the current task, as the environment has them now."""
+        from ..kernel.run_context import set_field
+        from ..uapi import pt_regs
+
+        made = pt_regs()
+        for name, value in self.env.registers.items():
+            set_field(made, name, value)
+        if not self._registers:
+            self._registers = self.mem.add(b"", "struct pt_regs of the current task")
+        self.mem.readable[self._registers >> 32] = bytes(made)
+        return self._registers
+
+    def cgroup(self, id: int) -> int:
+        """The address of a cgroup's structure: opaque memory, one for each id."""
+        if id not in self._cgroups:
+            node = self.mem.add(filled("kernfs_node", 256, {"id": id}), f"struct kernfs_node of cgroup {id}")
+            fields = {"kn": node, "level": len(self.env.cgroup_ancestors) if id == self.env.cgroup_id else 0}
+            self._cgroups[id] = self.mem.add(filled("cgroup", 1 << 12, fields), f"struct cgroup of id {id}")
+        return self._cgroups[id]
+
+    def object_of(self, map_type: int, key: int) -> int:
+        """The address of the object that a key of a local storage stands for: a pid, the id of a cgroup, or an address."""
+        if map_type == MapType.TASK_STORAGE and key in (self.env.pid, self.env.tgid):
+            return self.current_task()
+        return self.cgroup(key) if map_type == MapType.CGRP_STORAGE and not key >> 63 else key
+
+    def key_of(self, address: int) -> Any:
+        """What `object_of` makes such an address of: the other way round."""
+        if address == self._task:
+            return self.env.pid
+        cgroups = (number for number, known in self._cgroups.items() if known == address)
+        return self.mem.owner(address) or next(cgroups, address)

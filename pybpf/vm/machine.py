@@ -12,12 +12,11 @@ from . import context, coverage, helpers
 from .environment import Environment
 from .helpers.table import Helper
 from .image import Image
-from .kernelobjects import filled
-from .maps import OfflineMap, Storage, make
+from .kernelobjects import KernelObjects
+from .mapset import MapSet
 from .memory import FUNC, MAX_FRAMES, Frame, Memory
 from .result import Result, TraceLine
 from .run import Run
-from .views import make_view
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,10 +25,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..asm.insn import Insn
-    from ..mapview import View
     from .capture import CaptureReport
     from .coverage import Coverage
     from .helpers.control import Timer
+    from .maps import OfflineMap
 
 ENGINES = ("auto", "interpreter", "translator")
 BUDGET = 100_000_000
@@ -68,22 +67,17 @@ class VM:
         self.mem = Memory()
         self.frames = [Frame(depth) for depth in range(MAX_FRAMES + 1)]
         self.frames[0].show(self.mem)
-        self.by_address: dict[int, OfflineMap] = {}
+        self.objects = KernelObjects(self.mem, self.env)
+        self.mapset = MapSet(self.mem, self.env, self.objects)
         self.replaced: dict[str, Callable[..., int | None]] = {}
         self.coverage = coverage.active
-        self._maps: list[OfflineMap] = []
-        self._storages: list[Storage] = []
-        self._views: dict[int, View] = {}
         self._helpers: dict[int, Helper] = {}
         self.globals: dict[str, Any] = {}  # what all translations for this machine have in common
-        self._task = self._css_set = self._registers = 0
-        self._cgroups: dict[int, int] = {}
         self.images: list[Image] = []
         for spec in specs:
             for program in _programs(spec):
                 self._add(program)
-        for found in list(self._maps):
-            self._fill(found)
+        self.mapset.fill()
 
     # --- the front door ---------------------------------------------------------------------------------
 
@@ -150,15 +144,15 @@ class VM:
         """The map for a declared one: looked up by identity, then by equality, then by name.  KeyError when there is
         none.
         """
-        return self.view(self._find(key))
+        return self.mapset.view(self.mapset.find(key))
 
     def __contains__(self, key: MapSpec | str) -> bool:
-        return self._search(key) is not None
+        return self.mapset.search(key) is not None
 
     @property
     def maps(self) -> dict[str, Any]:
         """The views of all maps by name."""
-        return {found.name: self.view(found) for found in self._maps}
+        return {found.name: self.mapset.view(found) for found in self.mapset}
 
     def helper(self, name: str, function: Callable[..., int | None]) -> None:
         """Let `function` answer for a helper (`"ktime_get_ns"`, with or without `bpf_`) or a kfunc in this machine.
@@ -255,91 +249,12 @@ class VM:
             raise VmFault(f"0x{address:x} is not a function")
         return self.images[number], slot
 
-    def current_task(self) -> int:
-        """The address of the current task's structure: memory that has its numbers and name where the kernel's BTF says
-        so, and zeros elsewhere.  A test gives its own by replacing the helper.
-        """
-        if not self._task:
-            self._task = self.mem.add(b"", "struct task_struct of the current task")
-            self._css_set = self.mem.add(b"", "struct css_set of the current task")
-        fields: dict[str, int | bytes] = {
-            "pid": self.env.pid,
-            "tgid": self.env.tgid,
-            "comm": self.env.comm_bytes,
-            "group_leader": self._task,
-            "cgroups": self._css_set,
-        }
-        raw = filled("task_struct", 1 << 14, fields)
-        cgroups = filled("css_set", 1 << 10, {"dfl_cgrp": self.cgroup(self.env.cgroup_id)})
-        self.mem.readable[self._css_set >> 32] = cgroups
-        self.mem.readable[self._task >> 32] = raw
-        return self._task
-
-    def task_registers(self) -> int:
-        """The address of the user registers of the current task, as the environment has them now."""
-        from ..kernel.run_context import set_field
-        from ..uapi import pt_regs
-
-        made = pt_regs()
-        for name, value in self.env.registers.items():
-            set_field(made, name, value)
-        if not self._registers:
-            self._registers = self.mem.add(b"", "struct pt_regs of the current task")
-        self.mem.readable[self._registers >> 32] = bytes(made)
-        return self._registers
-
-    def cgroup(self, id: int) -> int:
-        """The address of a cgroup's structure: opaque memory, one for each id."""
-        if id not in self._cgroups:
-            node = self.mem.add(filled("kernfs_node", 256, {"id": id}), f"struct kernfs_node of cgroup {id}")
-            fields = {"kn": node, "level": len(self.env.cgroup_ancestors) if id == self.env.cgroup_id else 0}
-            self._cgroups[id] = self.mem.add(filled("cgroup", 1 << 12, fields), f"struct cgroup of id {id}")
-        return self._cgroups[id]
-
-    def object_of(self, map_type: int, key: int) -> int:
-        """The address of the object that a key of a local storage stands for: a pid, the id of a cgroup, or an address."""
-        if map_type == MapType.TASK_STORAGE and key in (self.env.pid, self.env.tgid):
-            return self.current_task()
-        return self.cgroup(key) if map_type == MapType.CGRP_STORAGE and not key >> 63 else key
-
-    def key_of(self, address: int) -> Any:
-        """What `object_of` makes such an address of: the other way round."""
-        if address == self._task:
-            return self.env.pid
-        cgroups = (number for number, known in self._cgroups.items() if known == address)
-        return self.mem.owner(address) or next(cgroups, address)
-
-    def view(self, found: OfflineMap) -> View:
-        known = self._views.get(found.address)
-        if known is None:
-            known = self._views[found.address] = make_view(self, found)
-        return known
-
-    def holds(self, spec: MapSpec) -> bool:
-        return any(m.spec is spec for m in self._maps)
-
-    def map_for(self, spec: MapSpec) -> OfflineMap:
-        """The machine's map for this very spec object, made when it is new."""
-        for found in self._maps:
-            if found.spec is spec or (found.spec == spec and spec.name and found.spec.name == spec.name):
-                return found
-        return self.new_map(spec)
-
-    def new_map(self, spec: MapSpec) -> OfflineMap:
-        found = make(spec, self.mem, self.env, len(self._maps) + 1)
-        self._maps.append(found)
-        if isinstance(found, Storage):
-            self._storages.append(found)
-        self.by_address[found.address] = found
-        return found
-
     # --- inside ------------------------------------------------------------------------------------------
 
     def _forget(self, address: int) -> None:
         """Unmap what was made for one run; the storages that hang on it go with it."""
         self.mem.drop(address)
-        for found in self._storages:
-            found.drop(address)
+        self.mapset.forget(address)
 
     def _add(self, spec: ProgramSpec) -> Image:
         if not isinstance(spec, ProgramSpec):
@@ -350,29 +265,19 @@ class VM:
             if symbol not in known:
                 names = ", ".join(known) or "none"
                 raise SpecError(f"program {spec.name!r} refers to map {symbol!r}, which is not among its maps: {names}")
-            found = self.map_for(known[symbol])
+            found = self.mapset.of(known[symbol])
             if not known[symbol].name:
                 found.name = symbol
             return found
 
         insns = spec.insns
         for declared in known.values():
-            self.map_for(declared)
+            self.mapset.of(declared)
         image = Image(spec, insns, len(self.images), map_of)
         self.images.append(image)
         if self.coverage is not None:
             self.coverage.of(image)
         return image
-
-    def _fill(self, found: OfflineMap) -> None:
-        """Put the initial contents in."""
-        view = self.view(found)
-        for key, value in found.spec.contents:
-            if hasattr(view, "push"):
-                view.push(value)
-            else:
-                view[key] = value  # type: ignore[index]
-        found.frozen = found.spec.frozen
 
     def _image(self, spec: ProgramSpec | str) -> Image:
         for image in self.images:
@@ -383,32 +288,11 @@ class VM:
                 return image
         raise KeyError(f"{spec!r} is not one of this machine's programs: {', '.join(i.name for i in self.images)}")
 
-    def _search(self, key: MapSpec | str) -> OfflineMap | None:
-        name = key if isinstance(key, str) else key.name
-        tests: tuple[Callable[[OfflineMap], bool], ...] = (
-            lambda m: m.spec is key,
-            lambda m: not isinstance(key, str) and m.spec == key,
-            lambda m: bool(name) and m.name == name,
-        )
-        for test in tests:
-            for found in self._maps:
-                if test(found):
-                    return found
-        return None
-
-    def _find(self, key: MapSpec | str) -> OfflineMap:
-        found = self._search(key)
-        if found is None:
-            raise KeyError(
-                f"{key!r} is not one of this machine's maps: {', '.join(m.name for m in self._maps) or 'none'}"
-            )
-        return found
-
     def _fire(self, timer: Timer, address: int) -> None:
         image, _ = self.code_at(timer.callback)
         made = context.Context(bytearray())
         run = Run(self, image, made, self.budget)
-        found = self.by_address[timer.map]
+        found = self.mapset.by_address[timer.map]
         key = next((k for k, value in found.elements() if value >> 32 == address >> 32), b"")
         value = address >> 32 << 32
         key_address = self.mem.add(key, f"key in {found.name}")

@@ -36,7 +36,7 @@ class Run:
         self.vm = vm
         self.env = vm.env
         self.mem = vm.mem
-        self.maps = vm.by_address
+        self.maps = vm.mapset.by_address
         self.image = image
         self.ctx = ctx
         self.budget = budget
@@ -197,7 +197,7 @@ class Run:
         return address
 
     def current_task(self) -> int:
-        return self.vm.current_task()
+        return self.vm.objects.current_task()
 
     def context_socket(self) -> object:
         """The pseudo socket in the context's field `sk`, or None."""

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from ..kernel.frames import Frame
     from ..types import Codec
-    from .machine import VM
+    from .mapset import MapSet
 
 _CHUNK = 4096
 _RDONLY, _WRONLY = 1 << 3, 1 << 4  # BPF_F_RDONLY, BPF_F_WRONLY: what user space may not do
@@ -138,9 +138,9 @@ _OFFLINE: dict[type[View], type[View]] = {
 class StackView(OfflineHash):
     """Stack traces by the ids that `bpf_get_stackid` gives: a tuple of addresses, zeros after the end."""
 
-    def __init__(self, spec: MapSpec, raw: Raw, vm: VM) -> None:
-        super().__init__(spec, raw, vm.env.cpus)
-        self.vm = vm
+    def __init__(self, spec: MapSpec, raw: Raw, maps: MapSet) -> None:
+        super().__init__(spec, raw, maps.env.cpus)
+        self.env = maps.env
 
     def frames(self, stack_id: int, pid: int | None = None) -> list[Frame]:
         """The trace with names, innermost first, as far as `env.kallsyms` names functions of the kernel; `pid` says that it
@@ -151,7 +151,7 @@ class StackView(OfflineHash):
         addresses = [address for address in self[stack_id] if address]
         if pid is not None:
             return [Frame(address, "", 0, "") for address in addresses]
-        known = sorted((address, name) for name, address in self.vm.env.kallsyms.items())
+        known = sorted((address, name) for name, address in self.env.kallsyms.items())
         return [frame_in(address, [a for a, _ in known], [(name, "") for _, name in known]) for address in addresses]
 
 
@@ -160,9 +160,9 @@ class ReferenceView(OfflineHash):
     so.
     """
 
-    def __init__(self, spec: MapSpec, raw: Raw, vm: VM) -> None:
-        super().__init__(spec, raw, vm.env.cpus)
-        self.vm = vm
+    def __init__(self, spec: MapSpec, raw: Raw, maps: MapSet) -> None:
+        super().__init__(spec, raw, maps.env.cpus)
+        self.maps = maps
 
     @property
     def _map(self) -> References:
@@ -174,7 +174,7 @@ class ReferenceView(OfflineHash):
         target = self._map.target(self._pack_key(key))
         if target is None:
             raise KeyError(key)
-        return self.vm.view(target) if isinstance(target, OfflineMap) else target
+        return self.maps.view(target) if isinstance(target, OfflineMap) else target
 
     def get(self, key: Any, default: Any = None) -> Any:
         target = self._map.target(self._pack_key(key))
@@ -223,7 +223,7 @@ class ReferenceView(OfflineHash):
         if isinstance(value, (ProgramSpec, PseudoSocket, OfflineMap)):
             return value
         if isinstance(value, MapSpec):
-            return self.vm.map_for(value) if self.vm.holds(value) else self.vm.new_map(value)
+            return self.maps.inner(value)
         if isinstance(value, int) and self.spec.map_type not in (
             MapType.PROG_ARRAY,
             MapType.ARRAY_OF_MAPS,
@@ -238,18 +238,18 @@ class StorageView(OfflineHash):
     cgroups, or addresses.
     """
 
-    def __init__(self, spec: MapSpec, raw: Raw, vm: VM) -> None:
-        super().__init__(spec, raw, vm.env.cpus)
+    def __init__(self, spec: MapSpec, raw: Raw, maps: MapSet) -> None:
+        super().__init__(spec, raw, maps.env.cpus)
 
         def pack(owner: Any) -> bytes:
             if isinstance(owner, PseudoSocket):
-                address = socket_address(vm.mem, owner)
+                address = socket_address(maps.mem, owner)
             else:
-                address = vm.object_of(spec.map_type, int(owner))
+                address = maps.objects.object_of(spec.map_type, int(owner))
             return address.to_bytes(8, "little")
 
         def unpack(raw_key: bytes) -> Any:
-            return vm.key_of(int.from_bytes(raw_key, "little"))
+            return maps.objects.key_of(int.from_bytes(raw_key, "little"))
 
         self._pack_key = pack
         self._key = _key_codec(self._key, pack, unpack)
@@ -399,7 +399,7 @@ class ArenaView(Handle, View):
         return f"<ArenaView {self.spec.name!r}>"
 
 
-def make_view(vm: VM, found: OfflineMap) -> View:
+def make_view(maps: MapSet, found: OfflineMap) -> View:
     """The view of an offline map."""
     raw = Raw(found)
     if isinstance(found, (RingBuffer, PerfEvents)):
@@ -409,9 +409,9 @@ def make_view(vm: VM, found: OfflineMap) -> View:
     if isinstance(found, Arena):
         return ArenaView(found.spec, raw)
     if isinstance(found, References):
-        return ReferenceView(found.spec, raw, vm)
+        return ReferenceView(found.spec, raw, maps)
     if isinstance(found, Storage):
-        return StorageView(found.spec, raw, vm)
+        return StorageView(found.spec, raw, maps)
     if isinstance(found, StackTraces):
-        return StackView(found.spec, raw, vm)
-    return _OFFLINE[VIEWS[found.spec.map_type]](found.spec, raw, vm.env.cpus)
+        return StackView(found.spec, raw, maps)
+    return _OFFLINE[VIEWS[found.spec.map_type]](found.spec, raw, maps.env.cpus)

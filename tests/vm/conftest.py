@@ -9,6 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from pybpf import ProgramSpec, asm
+from pybpf.uapi import ProgType
+
+BPF_F_SLEEPABLE = 1 << 4
+
 
 def _neighbour(name: str):
     full = f"pybpf_vm_tests_{name}"
@@ -27,6 +32,26 @@ def generate():
 @pytest.fixture(scope="session")
 def garbage():
     return _neighbour("garbage")
+
+
+def _program(text: str, prog_type: ProgType = ProgType.SYSCALL, **maps) -> ProgramSpec:
+    """Assembly in which a line `@NAME` calls a kfunc."""
+    code, part = [], []
+    for line in [*map(str.strip, text.splitlines()), "@"]:
+        if line.startswith("@"):
+            code += asm.assemble("\n".join(part))
+            part = []
+            if line != "@":
+                code.append(asm.Insn(0x85, 0, 2, symbol=line[1:]))
+        else:
+            part.append(line)
+    flags = BPF_F_SLEEPABLE if prog_type == ProgType.SYSCALL else 0
+    return ProgramSpec(code, prog_type, license="GPL", flags=flags, maps=maps)
+
+
+@pytest.fixture(scope="session")
+def program():
+    return _program
 
 
 def _frame(protocol: int, body: bytes, destination: bytes = bytes(6)) -> bytes:

@@ -7,29 +7,13 @@ import struct
 
 import pytest
 
-from pybpf import VM, Arena, Array, MapSpec, ProgramSpec, SpecError, VmFault, asm, features, load
-from pybpf.asm import Insn
-from pybpf.uapi import MapType, ProgType
+from pybpf import VM, Arena, Array, MapSpec, ProgramSpec, SpecError, VmFault, features, load
+from pybpf.uapi import MapType
 
 PAGES, PAGE = 6, 4096
 STARTS = (1 << 44, (1 << 44) + 0x30000)
 COUNT = 30
 SIZES = {1: "u8", 2: "u16", 4: "u32", 8: "u64"}
-
-
-def program(text: str, **maps) -> ProgramSpec:
-    """A syscall program in which `call NAME` of a kfunc stands on a line `@NAME`."""
-    code, part = [], []
-    for line in [*text.splitlines(), "@"]:
-        line = line.strip()
-        if line.startswith("@"):
-            code += asm.assemble("\n".join(part))
-            part = []
-            if line != "@":
-                code.append(Insn(0x85, 0, 2, symbol=line[1:]))
-        else:
-            part.append(line)
-    return ProgramSpec(code, ProgType.SYSCALL, license="GPL", flags=16, maps=maps)
 
 
 def address(rng: random.Random) -> str:
@@ -82,7 +66,7 @@ def operation(rng: random.Random) -> list[str]:
     return list(rng.choice(options))
 
 
-def generated(rng: random.Random, start: int) -> ProgramSpec:
+def generated(program, rng: random.Random, start: int) -> ProgramSpec:
     text = ["r9 = map[id:seen][0]+0"]
     for n in range(COUNT):
         text += ["r7 = map[id:arena][0]+0", *operation(rng), f"*(u64 *)(r9 + {8 * n}) = r8"]
@@ -96,11 +80,11 @@ def words(view) -> list[str]:
 
 @pytest.mark.kernel
 @pytest.mark.parametrize("start", STARTS)
-def test_generated_programs(start, scale):
+def test_generated_programs(program, start, scale):
     if not features.have_map_type(MapType.ARENA):
         pytest.skip("this kernel has no arenas (6.9)")
     for seed in range(60 * scale):
-        spec = generated(random.Random(seed), start)
+        spec = generated(program, random.Random(seed), start)
         vm = VM(spec)
         with load(spec) as prog:
             for _ in range(2):
@@ -134,7 +118,7 @@ def play(machine, run) -> list:
 
 
 @pytest.mark.kernel
-def test_both_sides_write():
+def test_both_sides_write(program):
     if not features.have_map_type(MapType.ARENA):
         pytest.skip("this kernel has no arenas (6.9)")
     spec = program(ADD_ONE, arena=Arena(4, name="arena", contents=[(0, b"in the beginning")]))
@@ -144,7 +128,7 @@ def test_both_sides_write():
     assert play(vm, vm.run) == expected == [b"in the b", struct.pack("=QQQ", 0, 41, 42), bytes(24)]
 
 
-def test_only_pointers_into_the_arena_read_as_zero():
+def test_only_pointers_into_the_arena_read_as_zero(program):
     arena = Arena(2, name="arena")
     without = "r1 = arena ll\nr2 = 0\nr0 = *(u64 *)(r2 + 0)\nexit"
     other = "r2 = addr_space_cast(r1, 0, 1)\nr1 = arena ll\nr2 = 8\nr0 = *(u64 *)(r2 + 0)\nexit"
@@ -157,7 +141,7 @@ def test_only_pointers_into_the_arena_read_as_zero():
         VM(program("r2 = addr_space_cast(r1, 2, 0)\nr1 = arena ll\nr0 = 0\nexit", arena=arena)).run(ctx=bytes(8))
 
 
-def test_pointers_given_to_functions():
+def test_pointers_given_to_functions(program):
     text = """
         r1 = arena ll
         r2 = 0
@@ -188,6 +172,6 @@ def test_pointers_given_to_functions():
         (2, (1 << 32) - PAGE, "cross a multiple of 4 GiB"),
     ],
 )
-def test_what_cannot_be_an_arena(pages, address, message):
+def test_what_cannot_be_an_arena(program, pages, address, message):
     with pytest.raises(SpecError, match=message):
         VM(program(ADD_ONE, arena=MapSpec(MapType.ARENA, 0, 0, pages, 1 << 10, name="arena", map_extra=address)))

@@ -7,8 +7,7 @@ import struct
 
 import pytest
 
-from pybpf import VM, Array, ProgramSpec, RingBuf, VerifierError, asm, load
-from pybpf.asm import Insn
+from pybpf import VM, Array, ProgramSpec, RingBuf, VerifierError, load
 from pybpf.uapi import ProgType
 
 pytestmark = pytest.mark.kernel
@@ -16,19 +15,6 @@ ENGINES = ("interpreter", "translator")
 COUNT = 24
 FRAME = bytes(range(14)) + bytes(range(100, 170))
 D1, D2, BUF = -32, -64, -96
-
-
-def program(text: str, prog_type: ProgType, **maps) -> ProgramSpec:
-    code, part = [], []
-    for line in [*text.splitlines(), "@"]:
-        if line.startswith("@"):
-            code += asm.assemble("\n".join(part))
-            part = []
-            if line != "@":
-                code.append(Insn(0x85, 0, 2, symbol=line[1:]))
-        else:
-            part.append(line)
-    return ProgramSpec(code, prog_type, license="GPL", maps=maps)
 
 
 def at(reg: int, place: int) -> list[str]:
@@ -75,7 +61,7 @@ def operation(rng: random.Random, n: int) -> list[str]:
     return [*at(1, first), f"@bpf_dynptr_{name}", *r8, *low]
 
 
-def generated(kind: str, rng: random.Random) -> ProgramSpec:
+def generated(program, kind: str, rng: random.Random) -> ProgramSpec:
     text = ["r9 = map[id:seen][0]+0", *[f"*(u64 *)(r10 {BUF + 8 * i}) = 0" for i in range(4)]]
     if kind == "value":
         text += ["r1 = map[id:value][0]+0", f"r2 = {rng.choice((0, 1, 48, 64))}", f"r3 = {rng.choice((0, 0, 0, 0, 1))}"]
@@ -103,10 +89,10 @@ def outcome(machine, run) -> tuple:
 
 
 @pytest.mark.parametrize("kind", ["value", "record", "skb", "xdp"])
-def test_generated_programs(kind, scale):
+def test_generated_programs(program, kind, scale):
     taken = 0
     for seed in range(15 * scale):
-        spec = generated(kind, random.Random(seed))
+        spec = generated(program, kind, random.Random(seed))
         try:
             prog = load(spec)
         except VerifierError:  # an operation that this kind has not

@@ -68,7 +68,7 @@ def holds(reg, value: int | None, vm: VM, packet: tuple[int, int]) -> bool:
     if reg.type & MAYBE_NULL and value == 0:
         return True
     if kind == MAP_PTR:
-        return value in vm.by_address
+        return value in vm.mapset.by_address
     if kind == PKT_END:
         return value == packet[1]
     if kind == MAP_VALUE:

@@ -31,7 +31,6 @@ from pybpf import (
     u64,
     verify,
 )
-from pybpf.asm import Insn
 from pybpf.btf import Btf
 from pybpf.maps.create import create
 from pybpf.uapi import ProgType
@@ -41,21 +40,6 @@ ENGINES = ("interpreter", "translator")
 FRAME = bytes(12) + b"\x08\0" + bytes([0x45, 0, 0, 40]) + bytes(60)
 COUNT = 14
 RESULT = "*(u64 *)(r9 + {}) = r8"
-
-
-def program(text: str, prog_type: ProgType, **maps) -> ProgramSpec:
-    """Assembly in which a line `@NAME` calls a kfunc."""
-    code, part = [], []
-    for line in [*text.splitlines(), "@"]:
-        if line.startswith("@"):
-            code += asm.assemble("\n".join(part))
-            part = []
-            if line != "@":
-                code.append(Insn(0x85, 0, 2, symbol=line[1:]))
-        else:
-            part.append(line)
-    flags = 16 if prog_type == ProgType.SYSCALL else 0
-    return ProgramSpec(code, prog_type, license="GPL", flags=flags, maps=maps)
 
 
 def answers(machine) -> tuple[int, ...]:
@@ -79,7 +63,7 @@ STORAGES = {
 }
 
 
-def storage_program(kind: str, rng: random.Random) -> ProgramSpec:
+def storage_program(program, kind: str, rng: random.Random) -> ProgramSpec:
     made, prog_type = STORAGES[kind]
     text = ["r9 = map[id:seen][0]+0", "*(u64 *)(r10 - 8) = 7"]
     for n in range(COUNT):
@@ -110,10 +94,10 @@ def storage_program(kind: str, rng: random.Random) -> ProgramSpec:
 
 @pytest.mark.kernel
 @pytest.mark.parametrize("kind", STORAGES)
-def test_storages(kind, scale):
+def test_storages(program, kind, scale):
     given = {"data": FRAME} if kind == "sk" else {}
     for seed in range(25 * scale):
-        spec = storage_program(kind, random.Random(seed))
+        spec = storage_program(program, kind, random.Random(seed))
         with load(spec) as prog:
             expected = [(prog.test_run(**given).retval, answers(prog)) for _ in range(2)]
         for engine in ENGINES:
@@ -121,18 +105,18 @@ def test_storages(kind, scale):
             assert [(vm.run(**given).retval, answers(vm)) for _ in range(2)] == expected, seed
 
 
-def test_keys_of_storages():
+def test_keys_of_storages(program):
     """A pid, the id of a cgroup, a socket; the storage of a socket goes with it."""
     found = {}
     for kind, key in (("task", 5), ("cgrp", 77)):
-        spec = storage_program(kind, random.Random(1))
+        spec = storage_program(program, kind, random.Random(1))
         vm = VM(spec, pid=5, cgroup_id=77)
         vm["a"][key] = 1234
         assert vm["a"][key] == 1234
         vm.run()
         found[kind] = list(vm["a"])
     assert found == {"task": [5], "cgrp": [77]}
-    vm = VM(storage_program("sk", random.Random(1)))
+    vm = VM(storage_program(program, "sk", random.Random(1)))
     vm.run(data=FRAME)
     assert dict(vm["a"].items()) == dict(vm["b"].items()) == {}
 
@@ -175,7 +159,7 @@ def udp_socket() -> socket.socket:
 
 @pytest.mark.kernel
 @pytest.mark.parametrize("kind", TABLES)
-def test_tables_from_user_space(kind, scale):
+def test_tables_from_user_space(program, kind, scale):
     empty = [ProgramSpec(asm.assemble("r0 = 0\nexit"), ProgType.SCHED_CLS, name=f"p{i}") for i in range(3)]
     inner = [HashMap(u32, u64, max_entries=4, name=f"i{i}") for i in range(3)]
     for seed in range(10 * scale):
@@ -198,7 +182,7 @@ def test_tables_from_user_space(kind, scale):
         assert operations(VM(holder)["m"], things, random.Random(seed)) == expected, seed
 
 
-def table_program(kind: str, rng: random.Random) -> ProgramSpec:
+def table_program(program, kind: str, rng: random.Random) -> ProgramSpec:
     """Enters the socket under 0, which user space put there, and takes entries out again."""
     text = ["r9 = map[id:seen][0]+0", "*(u32 *)(r10 - 4) = 0", "r1 = map[id:m]", "r2 = r10", "r2 += -4"]
     text += ["call bpf_map_lookup_elem", "if r0 == 0 goto end", "r6 = r0"]
@@ -220,10 +204,10 @@ def table_program(kind: str, rng: random.Random) -> ProgramSpec:
 
 @pytest.mark.kernel
 @pytest.mark.parametrize("kind", ["sockmap", "sockhash"])
-def test_tables_from_programs(kind, scale):
+def test_tables_from_programs(program, kind, scale):
     with udp_socket() as real:
         for seed in range(20 * scale):
-            spec = table_program(kind, random.Random(seed))
+            spec = table_program(program, kind, random.Random(seed))
             with load(spec) as prog:
                 prog["m"][0] = real
                 prog.test_run(data=FRAME)
@@ -239,7 +223,7 @@ SOCKET_OF_CONTEXT = "r6 = *(u64 *)(r1 + 168)\nif r6 == 0 goto end\nr1 = r6\ncall
 
 
 @pytest.mark.kernel
-def test_the_socket_of_a_packet(frame):
+def test_the_socket_of_a_packet(program, frame):
     """Every field of the socket that TEST_RUN puts behind a packet, and what a socket map says to it."""
     text, places = [], []
     for offset in range(76):
@@ -266,7 +250,7 @@ def test_the_socket_of_a_packet(frame):
 
 @pytest.mark.parametrize("made", [CgroupStorage, PerCpuCgroupStorage])
 @pytest.mark.parametrize("engine", ENGINES)
-def test_storage_of_the_cgroup(made, engine):
+def test_storage_of_the_cgroup(program, made, engine):
     """It outlives the run, as that of an attached program does; each CPU has its own in the second kind."""
     text = "r1 = map[id:m]\nr2 = 0\ncall bpf_get_local_storage\nr1 = *(u64 *)(r0 + 0)\nr1 += 1\n*(u64 *)(r0 + 0) = r1\n"
     text += "r0 = r1\nexit"

@@ -266,19 +266,19 @@ def bpf_cgroup_release(run: Run, cgrp: int) -> int:
 
 @kfunc(1)
 def bpf_cgroup_from_id(run: Run, cgid: int) -> int:
-    return run.vm.cgroup(cgid) if cgid in ancestors(run) else 0
+    return run.vm.objects.cgroup(cgid) if cgid in ancestors(run) else 0
 
 
 @kfunc(2)
 def bpf_cgroup_ancestor(run: Run, cgrp: int, level: int) -> int:
     chain = ancestors(run)
     level &= 0xFFFFFFFF
-    return run.vm.cgroup(chain[level]) if level < len(chain) else 0
+    return run.vm.objects.cgroup(chain[level]) if level < len(chain) else 0
 
 
 @kfunc(2)
 def bpf_task_under_cgroup(run: Run, task: int, ancestor: int) -> int:
-    return int(any(run.vm.cgroup(one) == ancestor for one in ancestors(run)))
+    return int(any(run.vm.objects.cgroup(one) == ancestor for one in ancestors(run)))
 
 
 @kfunc(4)

@@ -5,6 +5,7 @@ A model takes the run and the helper's arguments as unsigned 64-bit numbers and 
 
 from __future__ import annotations
 
+from ...kernel.helper_facts import MAP_READS, MAP_WRITES, PROBES, PROBES_STRING
 from ...uapi import HELPER_NAMES, HELPER_PROTOS
 
 TYPE_CHECKING = False
@@ -21,14 +22,11 @@ VARIADIC = -1
 
 # What the translator may assume of a call: the packet stays where it is, and no program code runs inside.
 QUIET = frozenset(
-    [
-        "map_lookup_elem",
-        "map_update_elem",
-        "map_delete_elem",
-        "map_push_elem",
-        "map_pop_elem",
-        "map_peek_elem",
-        "map_lookup_percpu_elem",
+    (
+        *MAP_READS,
+        *MAP_WRITES,
+        *PROBES,
+        *PROBES_STRING,
         "ktime_get_ns",
         "ktime_get_boot_ns",
         "ktime_get_coarse_ns",
@@ -42,12 +40,6 @@ QUIET = frozenset(
         "get_current_comm",
         "get_current_task",
         "get_current_cgroup_id",
-        "probe_read",
-        "probe_read_kernel",
-        "probe_read_user",
-        "probe_read_str",
-        "probe_read_kernel_str",
-        "probe_read_user_str",
         "ringbuf_output",
         "ringbuf_reserve",
         "ringbuf_submit",
@@ -68,7 +60,7 @@ QUIET = frozenset(
         "strncmp",
         "fib_lookup",
         "get_hash_recalc",
-    ]
+    )
 )
 
 

@@ -16,7 +16,7 @@ _ALL_PROCS, _ALL_THREADS, _PROC_THREADS = range(3)  # BPF_TASK_ITER_*
 @model
 def task_pt_regs(run: Run, task: int) -> int:
     """The registers that the environment's `registers` are: fields of struct pt_regs by name."""
-    return run.vm.task_registers()
+    return run.vm.objects.task_registers()
 
 
 # struct bpf_iter_task is 24 bytes; here {the task to come next}.
