@@ -5,6 +5,7 @@ Needs root and tracefs: sudo python bpf_calls.py [PID]
 
 import os
 import sys
+from typing import Annotated
 
 from pybpf import Array, Global, RingBuf, Struct, load, s64, socket_filter, tracepoint, u32, u64
 from pybpf import helpers as bpf
@@ -14,7 +15,7 @@ from pybpf.uapi import Cmd
 class Call(Struct):
     command: u32
     size: u32  # of the attributes
-    first: u64[2]  # the first words of the attributes
+    first: Annotated[list[int], u64, 2]  # the first words of the attributes
     result: s64
 
 

@@ -4,18 +4,19 @@ As bcc's hello-buffer-config.  Needs root and tracefs: sudo python config_map.py
 """
 
 import sys
+from typing import Annotated
 
 from pybpf import HashMap, RingBuf, Struct, char, load, tracepoint, u32
 from pybpf import helpers as bpf
 
 
 class Message(Struct):
-    text: char[32]
+    text: Annotated[bytes, char, 32]
 
 
 class Greeting(Struct):
     pid: u32
-    text: char[32]
+    text: Annotated[bytes, char, 32]
 
 
 messages = HashMap(u32, Message, max_entries=1024)  # uid -> message

@@ -7,7 +7,7 @@ Needs root: sudo python count_and_drop.py IFACE [drop|swap]
 import sys
 import time
 
-from pybpf import PerCpuArray, XdpAction, load, u8, u64, unroll, xdp
+from pybpf import PerCpuArray, XdpAction, array_of, load, u8, u64, unroll, xdp
 from pybpf.net import ETH_P_8021AD, ETH_P_8021Q, ETH_P_IP, ETH_P_IPV6, Ethernet, IPv4, IPv6, Vlan
 
 packets = PerCpuArray(u64, max_entries=256)  # by protocol of IP
@@ -47,7 +47,7 @@ def swap(ctx):
     if eth is None:
         return XdpAction.DROP
     packets[protocol(ctx, eth)] += 1
-    mac = u8[6]()
+    mac = array_of(u8, 6)()
     for i in range(6):
         mac[i] = eth.dst[i]
     eth.dst = eth.src

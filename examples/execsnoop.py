@@ -3,7 +3,9 @@
 Needs root and BTF: sudo python execsnoop.py
 """
 
-from pybpf import RingBuf, Struct, char, load, tp_btf, u32
+from typing import Annotated
+
+from pybpf import RingBuf, Struct, char, load, tp_btf, u8, u32
 from pybpf import helpers as bpf
 
 ROOM = 240
@@ -15,7 +17,7 @@ class Exec(Struct):
     uid: u32
     length: u32  # of the arguments, which end with zeros
     comm: char[16]
-    args: char[ROOM]
+    args: Annotated[bytearray, u8, ROOM]
 
 
 execs = RingBuf(Exec, size=1 << 18)
@@ -39,7 +41,7 @@ def on_exec(ctx):
 
 
 def arguments(event: Exec) -> list[str]:
-    raw = bytes(event)[Exec.args.offset :][: event.length]
+    raw = bytes(event.args)[: event.length]
     return [word.decode(errors="replace") for word in raw.rstrip(b"\0").split(b"\0")]
 
 

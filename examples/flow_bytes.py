@@ -7,13 +7,14 @@ import socket
 import sys
 import time
 from ipaddress import IPv6Address
+from typing import Annotated
 
 from pybpf import HashMap, Struct, load, socket_filter, u8, u64
 from pybpf.net import ETH_P_8021Q, ETH_P_IP, ETH_P_IPV6, Ethernet, IPv4, IPv6, Vlan
 
 
 class Address(Struct):
-    raw: u8[16]  # IPv4 as ::ffff:a.b.c.d
+    raw: Annotated[bytearray, u8, 16]  # IPv4 as ::ffff:a.b.c.d
 
 
 class Traffic(Struct):

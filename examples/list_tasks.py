@@ -3,6 +3,8 @@
 Needs root and BTF (Linux 5.8): sudo python list_tasks.py
 """
 
+from typing import Annotated
+
 from pybpf import Struct, bpf_iter, char, load, u32
 from pybpf import helpers as bpf
 
@@ -11,7 +13,7 @@ class Task(Struct):
     pid: u32  # of the thread
     tgid: u32  # of the process
     ppid: u32
-    comm: char[16]
+    comm: Annotated[bytes, char, 16]
 
 
 @bpf_iter("task")

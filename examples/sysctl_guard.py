@@ -4,13 +4,14 @@ Needs root and cgroup v2: sudo python sysctl_guard.py CGROUP
 """
 
 import sys
+from typing import Annotated
 
 from pybpf import RingBuf, Struct, cgroup_sysctl, char, load, u32
 
 
 class Refusal(Struct):
     write: u32
-    name: char[64]
+    name: Annotated[bytes, char, 64]
 
 
 refusals = RingBuf(Refusal, size=4096)

@@ -5,6 +5,7 @@ Needs root and tracefs: sudo python tcpconnect.py
 
 from ipaddress import IPv4Address, IPv6Address
 from socket import AF_INET
+from typing import Annotated
 
 from pybpf import RingBuf, Struct, char, load, tracepoint, u8, u16, u32
 from pybpf import helpers as bpf
@@ -18,7 +19,7 @@ class Connect(Struct):
     family: u16
     port: u16
     comm: char[16]
-    address: u8[16]
+    address: Annotated[bytes, u8, 16]
 
 
 connects = RingBuf(Connect, size=1 << 18)

@@ -5,6 +5,7 @@ Needs root and tracefs: sudo python tcplife.py
 
 from ipaddress import IPv4Address, IPv6Address
 from socket import AF_INET
+from typing import Annotated
 
 from pybpf import HashMap, RingBuf, Struct, char, load, tracepoint, u8, u16, u32, u64
 from pybpf import helpers as bpf
@@ -26,8 +27,8 @@ class Life(Struct):
     dport: u16
     family: u16
     comm: char[16]
-    saddr: u8[16]
-    daddr: u8[16]
+    saddr: Annotated[bytes, u8, 16]
+    daddr: Annotated[bytes, u8, 16]
 
 
 births = HashMap(u64, Birth, max_entries=10240)  # by the kernel's socket

@@ -6,7 +6,7 @@ Needs root: sudo python vlan_push_pop.py IFACE [VLAN]
 import sys
 import time
 
-from pybpf import Global, XdpAction, load, u8, u16, xdp
+from pybpf import Global, XdpAction, array_of, load, u8, u16, xdp
 from pybpf.net import ETH_P_8021Q, Ethernet, Vlan
 
 vlan = Global(u16, 1)  # of the tags that are given
@@ -18,7 +18,7 @@ def push_pop(ctx):
     eth = ctx.packet(Ethernet)
     if eth is None:
         return XdpAction.ABORTED
-    dst, src = u8[6](), u8[6]()  # the header moves, so its addresses are kept
+    dst, src = array_of(u8, 6)(), array_of(u8, 6)()  # the header moves, so its addresses are kept
     for i in range(6):
         dst[i] = eth.dst[i]
         src[i] = eth.src[i]

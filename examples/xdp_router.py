@@ -6,6 +6,7 @@ Needs root and interfaces that forward (sysctl net.ipv4.conf.IFACE.forwarding=1)
 import sys
 import time
 from socket import AF_INET
+from typing import Annotated
 
 from pybpf import PerCpuArray, Struct, XdpAction, load, u8, u16, u32, u64, xdp
 from pybpf import helpers as bpf
@@ -24,12 +25,12 @@ class Route(Struct):
     ifindex: u32
     tos: u8
     source: be32
-    unused_source: u8[12]
+    unused_source: Annotated[bytes, u8, 12]
     dest: be32
-    unused_dest: u8[12]
+    unused_dest: Annotated[bytes, u8, 12]
     vlan: u32
-    smac: u8[6]
-    dmac: u8[6]
+    smac: Annotated[bytes, u8, 6]
+    dmac: Annotated[bytes, u8, 6]
 
 
 FOUND, BLACKHOLE, PROHIBIT = 0, 1, 3  # BPF_FIB_LKUP_RET_*

@@ -189,6 +189,7 @@ if TYPE_CHECKING:
     from .spec import ProgramSpec as ProgramSpec
     from .token import Token as Token
     from .types import Struct as Struct
+    from .types import array_of as array_of
     from .types import be16 as be16
     from .types import be32 as be32
     from .types import be64 as be64
@@ -240,7 +241,7 @@ _MODULES = {
         UserRingBuf PerfEventArray SkStorage InodeStorage TaskStorage CgrpStorage Arena StructOps InsnArray
     """,
     "fields": "Kptr SpinLock Timer WorkQueue",
-    "types": "Struct be16 be32 be64 char s8 s16 s32 s64 u8 u16 u32 u64",
+    "types": "Struct array_of be16 be32 be64 char s8 s16 s32 s64 u8 u16 u32 u64",
     "spec": "MapSpec ProgramSpec",
     "": "helpers net asm cbpf links maps features",
     "errors": """
@@ -266,20 +267,20 @@ _MODULES = {
 }
 _HOME = {name: module or name for module, names in _MODULES.items() for name in names.split()}
 
-__all__ = ("__version__", *_HOME)  # noqa: PLE0604 (the table above is the one list of public names)
+if not TYPE_CHECKING:  # checkers take the names that are imported above, and no others
+    __all__ = ("__version__", *_HOME)  # noqa: PLE0604 (the table above is the one list of public names)
 
+    def __getattr__(name: str) -> object:
+        home = _HOME.get(name)
+        if home is None:
+            raise AttributeError(f"module 'pybpf' has no attribute {name!r}")
+        from importlib import import_module
 
-def __getattr__(name: str) -> object:
-    home = _HOME.get(name)
-    if home is None:
-        raise AttributeError(f"module 'pybpf' has no attribute {name!r}")
-    from importlib import import_module
-
-    module = import_module(f".{home}", __name__)
-    value = module if home == name else getattr(module, name)
-    globals()[name] = value
-    return value
+        module = import_module(f".{home}", __name__)
+        value = module if home == name else getattr(module, name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted(("__version__", *_HOME))

@@ -23,6 +23,12 @@ if TYPE_CHECKING:
     from .spec import Spec
     from .token import Token
 
+    class Attached(Link):
+        """A link as a type checker sees it: the type of the program tells which one, and what else it has."""
+
+        def __getattr__(self, name: str) -> Any: ...
+
+
 _PROG_ARRAY, _STRUCT_OPS = 3, 26  # MapType
 _STRUCT_OPS_PROG = 27  # ProgType
 # asm.Pseudo and asm.Call; their enums are not worth loading here.
@@ -114,17 +120,17 @@ class Program(Object):
             raise KeyError(key)
         return self.maps[found]
 
-    def attach(self, target: Any = None, **options: Any) -> Link:
+    def attach(self, target: Any = None, **options: Any) -> Attached:
         """Attach to `target` (default: the spec's `attach_to`), as programs of this type are attached.
 
         The link is also kept here: closing the program detaches it.  NotSupportedError for a type without a hook.
         """
         from .links import attach
 
-        link = attach(self, self.spec.attach_to if target is None else target, **options)
+        link: Any = attach(self, self.spec.attach_to if target is None else target, **options)
         self.links = [other for other in self.links if not other.closed]
         self.links.append(link)
-        return link
+        return link  # type: ignore[no-any-return]
 
     def test_run(
         self,
@@ -322,7 +328,7 @@ if TYPE_CHECKING:
     @overload
     def load(spec: ProgramSpec, *, log_level: int = 0, token: Token | None = None) -> Program: ...
     @overload
-    def load(spec: MapSpec, *, log_level: int = 0, token: Token | None = None) -> Map: ...
+    def load(spec: MapSpec, *, log_level: int = 0, token: Token | None = None) -> Any: ...  # the class for its type
 
 
 def load(spec: ProgramSpec | MapSpec, *, log_level: int = 0, token: Token | None = None) -> Program | Map:

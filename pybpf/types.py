@@ -6,8 +6,8 @@
 
 A `Struct` is a ctypes structure, so what the kernel wrote is decoded by the very type that the
 program was compiled with.  Calling an integer type wraps a number to its width: `u8(257) == 1`.
-To a type checker `u32` is `int`.  None has a notation for arrays as types: `Annotated[bytes, u8, 6]` is one that they
-take, for `bytes`, and the same as `u8[6]`.
+To a type checker `u32` is `int`, and `char[n]` a `Literal`.  None has a notation for `u8[6]`: where one is to be content, the
+field is `Annotated[bytes, u8, 6]` (what is before the comma is what it takes the field for), and the type `array_of(u8, 6)`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ __all__ = (
     "Codec",
     "Scalar",
     "Struct",
+    "array_of",
     "be16",
     "be32",
     "be64",
@@ -130,6 +131,17 @@ class _Char:
 
     def __repr__(self) -> str:
         return "char"
+
+
+def array_of(element: Any, count: int) -> Any:
+    """`element[count]` in a form that type checkers take: `mac = array_of(u8, 6)()`, `HashMap(array_of(u8, 6), u64, ...)`.
+
+    SpecError for what is not a type, and for a length below 0.
+    """
+    return Array(element, count)
+
+
+array_of.__bpf_pure__ = True  # type: ignore[attr-defined]  # a program may call it
 
 
 if TYPE_CHECKING:

@@ -173,7 +173,7 @@ class Btf:
         what = "no type" if kind is None else f"no {Kind(kind).name.lower()}"
         raise UnknownType(f"{what} {name!r} in this BTF of {len(self)} types")
 
-    def __getitem__(self, name: str) -> Type:
+    def __getitem__(self, name: str) -> Any:  # a Type, of the class for its kind
         return self.find(name)
 
     def __contains__(self, name: object) -> bool:

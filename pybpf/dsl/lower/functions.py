@@ -254,6 +254,10 @@ class Kfunc:
     def __bpf_call__(self, c: Compiler, args: list[Front], kw: dict[str, Front], node: Any) -> Front:
         return call_kernel(c, self.__name__, args, kw, node)
 
+    if TYPE_CHECKING:
+
+        def __call__(self, *args: Any) -> Any: ...
+
 
 def kfunc(name: str) -> Kfunc:
     """`iter_new = kfunc("bpf_iter_num_new")`: a kernel function to call inside programs (Linux 5.13)."""
