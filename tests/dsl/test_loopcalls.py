@@ -140,13 +140,15 @@ class Fake:
 
 
 @pytest.mark.kernel
-@pytest.mark.parametrize("kernel", ["6.1", "6.12"])
+@pytest.mark.parametrize("kernel", ["6.1", "6.6", "6.12"])
 @pytest.mark.parametrize("function", PLAIN, ids=lambda f: f.__name__)
 def test_loops_mean_what_python_means(function, kernel):
     expected = function(Fake()) & 0xFFFFFFFF
     for isa in (2, 4 if kernel == "6.12" else 3):
         spec = xdp(kernel=kernel, isa=isa)(function)
-        assert any(insn.opcode == 0x85 and insn.imm == 181 for insn in spec.insns) == (kernel != "6.12")
+        text = spec.disassemble()
+        ways = [name for name in ("call bpf_loop", "bpf_iter_num_next", "may_goto") if name in text]
+        assert ways == [{"6.1": "call bpf_loop", "6.6": "bpf_iter_num_next", "6.12": "may_goto"}[kernel]]
         if kernel != "6.12" and isa == 3:
             assert verify(spec).ok
         with load(spec) as prog:

@@ -114,11 +114,26 @@ def with_arguments(skb):
 
 
 def with_else(skb):
-    for _ in kernel_iter("num")(0, 3):
-        pass
+    for i in kernel_iter("num")(0, 3):
+        if i == skb.len - 50:
+            break
     else:
         return 1
     return 0
+
+
+def of_tasks(skb):
+    for _ in kernel_iter("task")(None, 0):
+        pass
+    return 0
+
+
+@pytest.mark.parametrize("kernel", ["6.4", "6.12"])
+def test_the_else_of_an_iterator(kernel):
+    spec = sched_cls(kernel=kernel)(with_else)
+    assert "may_goto" not in spec.disassemble()
+    with load(spec) as prog:
+        assert [prog.test_run(bytes(n)).retval for n in (51, 52, 64)] == [0, 0, 1]
 
 
 def objects(skb):
@@ -139,8 +154,8 @@ def held_too_long(skb):
         (unknown, {}, "this kernel has no iterator 'nonsense'"),
         (not_called, {}, r"the kernel's sections \(`with rcu\(\):`\)"),
         (with_arguments, {}, "rcu takes no arguments"),
-        (with_else, {}, "has no else"),
-        (with_else, {"kernel": "6.6"}, "are compiled for Linux 6.9 and later"),
+        (with_else, {"kernel": "6.3"}, r"the iterator num of the kernel came with Linux 6\.4"),
+        (of_tasks, {"kernel": "6.6"}, r"the iterator task of the kernel came with Linux 6\.7"),
         (objects, {}, "HashMap"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Loops that count: plain ones, those that may_goto bounds, and calls of bpf_loop; which of them the verifier can walk."""
+"""Loops that count: plain ones, those with a gate, and calls of bpf_loop; which of them the verifier can walk."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from ..ssa.build import S64_MAX, S64_MIN, State, limits
 from ..ssa.ir import Value
 from .bounds import bounded
 from .conditions import jump
+from .gates import MAX_ROUNDS
+from .gates import gate as gate_of
 from .joins import merge
-from .rounds import MAY_GOTO, Widened, finish, repeat
+from .rounds import Widened, finish, repeat
 from .survey import assigned, counters, tests, weight
 
 TYPE_CHECKING = False
@@ -18,12 +20,11 @@ if TYPE_CHECKING:
 
     from .compiler import Compiler
 
-PLAIN_STEPS = 1 << 16  # more steps than this, and the loop is bounded by may_goto where the kernel has it
+PLAIN_STEPS = 1 << 16  # more steps than this, and the loop gets a gate or becomes a call
 PLAIN_PATHS = 512  # likewise for rounds times paths through one round, all of which the verifier walks
 VERIFIED = 1_000_000  # instructions that the verifier walks before it gives up (BPF_COMPLEXITY_LIMIT_INSNS)
 PENDING = 8192  # ways not taken yet that it keeps (BPF_COMPLEXITY_LIMIT_JMP_SEQ)
 HEAVY = 1 << 19  # likewise for rounds times the AST nodes of the body
-MAX_ROUNDS = 1 << 23  # of may_goto in one call of a function (BPF_MAX_LOOPS)
 SINCE_LOOP = (5, 17)  # bpf_loop
 
 
@@ -82,12 +83,13 @@ def counted(c: Compiler, node: Any, start: Front, stop: Front, step: int, elemen
     guard = too_long(steps, node.body)
     entry, started = c.state, len(c.b.graph.blocks)
     key = ("$widened", node, c.frame.path)
-    if (guard or key in c.assumed) and c.unit.kernel >= MAY_GOTO and max(ahi, bhi) <= S64_MAX:
+    gate = gate_of(c, entry) if guard or key in c.assumed else None
+    if gate and max(ahi, bhi) <= S64_MAX:
         if steps > MAX_ROUNDS and isinstance(first, Const) and isinstance(last, Const):
-            c.fail(f"may_goto leaves a loop after {MAX_ROUNDS} rounds, and this one takes {steps}", node)
-        return converging(c, node, first, last, most, step, element, hidden)
+            c.fail(f"{gate.name} leaves a loop after {MAX_ROUNDS} rounds, and this one takes {steps}", node)
+        return converging(c, node, first, last, most, step, element, hidden, gate)
     if guard and c.unit.kernel >= SINCE_LOOP and element is None:
-        if steps > MAX_ROUNDS and isinstance(last, Const):
+        if steps > MAX_ROUNDS and isinstance(first, Const) and isinstance(last, Const):
             c.fail(f"bpf_loop runs {MAX_ROUNDS} rounds at most, and this loop takes {steps}", node)
         return count_by_call(c, node, first, last, step, min(steps, MAX_ROUNDS), element)
     known = isinstance(first, Const) and isinstance(last, Const)
@@ -146,13 +148,14 @@ def counted(c: Compiler, node: Any, start: Front, stop: Front, step: int, elemen
             first_types[rounds] = (INT, 0, most - 1)
         names = assigned(node.body) | assigned([node.target]) | {hidden} | ({rounds} if most is not None else set())
 
-        def top() -> None:
+        def top() -> list[State]:
             now = c.b.state.env[hidden]
             store(c, node.target, element(now) if element else now)
+            return []
 
         try:
             outs, breaks = repeat(
-                c, node, names, first_types, top, bottom, guard, not guard and max(ahi, bhi) <= S64_MAX
+                c, node, names, first_types, top, bottom, gate, not guard and max(ahi, bhi) <= S64_MAX
             )
         except Widened:
             c.assumed[key] = {}
@@ -170,13 +173,13 @@ def counted(c: Compiler, node: Any, start: Front, stop: Front, step: int, elemen
 
 
 def converging(
-    c: Compiler, node: Any, first: Any, last: Any, most: int | None, step: int, element: Any, hidden: str
+    c: Compiler, node: Any, first: Any, last: Any, most: int | None, step: int, element: Any, hidden: str, gate: Any
 ) -> None:
     """A long loop that the verifier walks a few times only.
 
-    At may_goto the verifier widens numbers that no decision of its own depended on (widen_imprecise_scalars), and takes
+    At a gate the verifier widens numbers that no decision of its own depended on (widen_imprecise_scalars), and takes
     the state for one seen before.  A counter that starts from a known constant decides every test, and so is never
-    widened.  This one starts from a number that the verifier does not know, and is tested behind may_goto, where it may
+    widened.  This one starts from a number that the verifier does not know, and is tested behind the gate, where it may
     have been widened: against where it ends, against where it began, and where `most` rounds are allowed, for these.
     """
     from .statements import store
@@ -201,10 +204,9 @@ def converging(
         c.b.state.env[rounds] = Int(unseen(c, c.b.const(0), 0), INT)
         names.add(rounds)
         first_types[rounds] = (INT, 0, S64_MAX)
-    left: list[State] = []
 
-    def top() -> None:
-        left.clear()
+    def top() -> list[State]:
+        left = []
         for name, test, bound in tests:
             yes, no = test_of(c, test, c.b.state.env[name], bound, node)
             if no is not None:
@@ -214,6 +216,7 @@ def converging(
             c.b.state = yes
         now = c.b.state.env[hidden]
         store(c, node.target, element(now) if element else now)
+        return left
 
     def bottom() -> Any:
         for name, by in ((hidden, step), (rounds, 1))[: 1 + counted_rounds]:
@@ -223,8 +226,8 @@ def converging(
             c.b.state.env[name] = Int(value, INT)
         return c.b.state, None
 
-    outs, breaks = repeat(c, node, names, first_types, top, bottom, True)
-    finish(c, node, outs + left, breaks)
+    outs, breaks = repeat(c, node, names, first_types, top, bottom, gate)
+    finish(c, node, outs, breaks)
     if c.b.state is not None:
         c.b.state.env.pop(hidden, None)
         c.b.state.env.pop(rounds, None)

@@ -1,4 +1,4 @@
-"""Long loops on Linux 5.17 to 6.8: the body becomes a callback of bpf_loop, which the verifier walks once or twice.
+"""Long loops where the kernel has bpf_loop and no gate (5.17 to 6.3, and to 6.8 without the GPL): the body becomes its callback.
 
 What the body reads and changes lies in a block of 8-byte cells on the stack, whose address the callback is given: numbers
 are loaded where a round begins and stored where it ends; references and the context are only read.  A round that leaves
@@ -109,7 +109,7 @@ def capture(c: Compiler, node: Any, env: dict[str, Front], changed: set[str]) ->
     cells.add(VALUE, Const(0), INT, True)
     if c.entry_context is not None:
         cells.add(CONTEXT, c.entry_context)
-    for name in sorted((named(node) | {n for n in env if n.startswith("$")}) & env.keys()):
+    for name in sorted(((named(node) | {n for n in env if n.startswith("$")}) & env.keys()) - {CODE, VALUE, CONTEXT}):
         front = env[name]
         if name in changed:
             if is_number(front):

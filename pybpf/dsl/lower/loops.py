@@ -6,9 +6,11 @@ from ..objects.refs import Ref
 from ..objects.values import Const, Front, Int, span
 from ..ssa.build import State
 from .conditions import cond
-from .counting import MAX_ROUNDS, SINCE_LOOP, counted, too_long, unknown, walkable
+from .counting import SINCE_LOOP, counted, too_long, unknown, walkable
+from .gates import MAX_ROUNDS
+from .gates import gate as gate_of
 from .joins import is_number, merge
-from .rounds import BOUNDED_LOOPS, MAY_GOTO, Loop, finish, repeat
+from .rounds import BOUNDED_LOOPS, Loop, finish, repeat
 from .survey import assigned, counters, counts, ways_out, weight
 
 TYPE_CHECKING = False
@@ -48,14 +50,13 @@ def while_(c: Compiler, node: Any) -> None:
 
         rounds = rounds_of_while(c, node) if counts(node) else MAX_ROUNDS
         guard = too_long(rounds, node.body)
+        gate = gate_of(c, c.state) if guard else None
         if c.unit.kernel < SINCE_LOOP:
             walkable(c, node, rounds if counts(node) else rounds_up_to(c, node))
-        if guard and by_call(c):
+        if guard and not gate and c.unit.kernel >= SINCE_LOOP:
             outs, breaks = while_by_call(c, node)
             return finish(c, node, leaving + outs, breaks)
-        if guard and c.unit.kernel >= MAY_GOTO:
-            unknown(c, node)
-        outs, breaks = repeat(c, node, assigned([*node.body, node.test]), {}, lambda: None, bottom, guard)
+        outs, breaks = repeat(c, node, assigned([*node.body, node.test]), {}, list, bottom, gate)
         leaving += outs
         after = breaks
     return finish(c, node, leaving, after)
@@ -82,11 +83,6 @@ def rounds_up_to(c: Compiler, node: Any) -> int:
         return 0
     front = c.expr(test.comparators[0])
     return int(span(c, front)[1]) if isinstance(front, Int) else 0
-
-
-def by_call(c: Compiler) -> bool:
-    """Whether the target kernel has bpf_loop and no better way yet."""
-    return SINCE_LOOP <= c.unit.kernel < MAY_GOTO
 
 
 def while_by_call(c: Compiler, node: Any) -> Any:

@@ -12,6 +12,8 @@ from ..objects.refs import Ref
 from ..objects.values import INT, Conflict, Const, Front, Int, span
 from ..ssa.build import State, limits
 from ..ssa.ir import Value
+from .gates import gate as gate_of
+from .gates import widens
 from .joins import is_number, merge, phi
 from .survey import named, tests
 
@@ -22,7 +24,6 @@ if TYPE_CHECKING:
 
     from .compiler import Compiler
 
-MAY_GOTO = (6, 9)
 BOUNDED_LOOPS = (5, 3)
 
 
@@ -49,25 +50,26 @@ def repeat(
     node: Any,
     names: set[str],
     first: dict[str, Any],
-    top: Callable[[], None],
+    top: Callable[[], list[State]],
     bottom: Callable[[], Any],
-    guard: bool,
+    gate: Any,
     otherwise: bool = False,
 ) -> Any:
     """Lower the top of a round, the body and the bottom test, again until the assumptions about its variables hold.
 
-    Gives the states that leave by the test, and those that leave by break; Widened when `otherwise` there is another way to
-    write this loop where may_goto stands in it.
+    `top` and `bottom` give states that leave by a test.  Gives all these, and those that leave by break; Widened when
+    `otherwise` there is another way to write this loop where a gate stands in it.
     """
     key = (node, c.frame.path)
     memo = c.assumed.setdefault(key, dict(first))
-    hidden = to_hide(node, names, guard and c.unit.kernel >= MAY_GOTO)
     entry = c.b.state
+    if gate:
+        begin(c, node, names, gate)
     for attempt in range(12):
         blocks = len(c.b.graph.blocks)
         start = entry.fork(entry.block)
         widening = c.widening
-        if guard and c.unit.kernel >= MAY_GOTO:
+        if gate:
             c.widening = blocks
         slots = list(c.free_slots)
         depth, suppressed = c.speculating, c.suppressed
@@ -78,7 +80,7 @@ def repeat(
         returns = len(c.frame.returns)
         c.frame.loops.append(Loop())
         try:
-            found = _attempt(c, node, names, memo, top, bottom, guard, hidden)
+            found = _attempt(c, node, names, memo, top, bottom, gate)
             doubt = c.suppressed and not depth and not strict
         except Unstable:
             found, doubt = None, False
@@ -86,41 +88,47 @@ def repeat(
             c.speculating, c.widening = depth, widening
             c.frame.loops.pop()
             c.suppressed = suppressed or c.suppressed if depth else suppressed
-        if found is not None and not guard and c.unit.kernel >= MAY_GOTO and widens(c.b.graph.blocks[blocks:]):
-            if otherwise:
-                del c.frame.returns[returns:]
-                c.free_slots[:] = slots
-                raise Widened
-            guard, found = True, None
-        if found is not None and not doubt:
-            return found
+        better = None
+        if found is not None and not gate and widens(c.b.graph.blocks[blocks:]):
+            better = gate_of(c, entry)
+        if found is not None and not better and not doubt:
+            outs, breaks = found
+            return ended(c, node, gate, outs, breaks, returns) if gate and gate.end else found
         memo["$strict"] = doubt or memo.get("$strict")
         del c.b.graph.blocks[blocks:]
         del c.frame.returns[returns:]
         c.free_slots[:] = slots
         entry.block.term = None
+        if better:
+            if otherwise:
+                raise Widened
+            c.b.state, gate = entry, better
+            begin(c, node, names, gate)
     c.fail("the types of this loop's variables do not settle: convert them before the loop", node)
 
 
-def widens(blocks: list[Any]) -> bool:
-    """Whether a may_goto stands in these blocks or in a function that they call.
+def ended(c: Compiler, node: Any, gate: Any, outs: list[State], breaks: list[State], returns: int) -> Any:
+    """The ways out of a loop whose gate must be closed on each; those that meet behind the loop meet before that."""
+    if not node.orelse:
+        outs, breaks = outs + breaks, []
+    ways = [[s for s in (merge(c, states, node),) if s is not None] for states in (outs, breaks)]
+    for state in (*ways[0], *ways[1], *(way[0] for way in c.frame.returns[returns:])):
+        c.b.state = state
+        gate.end(c)
+    return ways
 
-    The verifier forgets the numbers of the loops around it there, on the stack too.  So these must be bounded by may_goto as
-    well; else their tests decide nothing any more, and their rounds never end.
+
+def begin(c: Compiler, node: Any, names: set[str], gate: Any) -> None:
+    """Before a loop with a gate: numbers that it changes start unknown to the verifier.
+
+    Whatever the first round brings is then within what it began with, also where a number must be equal because it decides
+    something: a known one would be so in each round, for it is widened only while nothing depends on it.
     """
-    for block in blocks:
-        if block.term is not None and block.term[0] == "maygoto":
-            return True
-        for value in block.values:
-            graph: Any = getattr(value.aux, "target", None) if value.op == "call" else value.aux
-            if value.op in ("call", "function") and hasattr(graph, "blocks") and widens(graph.blocks):
-                return True
-    return False
+    hide(c, [name for name in sorted(names - set(to_hide(node, names, True))) if name[0] != "$"])
+    gate.begin(c)
 
 
-def _attempt(
-    c: Compiler, node: Any, names: set[str], memo: dict[str, Any], top: Any, bottom: Any, guard: bool, hidden: list[str]
-) -> Any:
+def _attempt(c: Compiler, node: Any, names: set[str], memo: dict[str, Any], top: Any, bottom: Any, gate: Any) -> Any:
     if c.unit.kernel < BOUNDED_LOOPS:
         c.fail("Linux before 5.3 has no loops: use range() with a small constant bound, which is unrolled", node)
     before = c.b.state
@@ -138,19 +146,16 @@ def _attempt(
         if front is None or isinstance(front, Conflict):
             continue
         state.env[name] = _assume(c, header, before, name, front, memo, phis)
-    hide(c, hidden)
+    hide(c, to_hide(node, names, gate is not None))
     place = state.memory.get("place")
-    if guard and c.unit.kernel >= MAY_GOTO:
-        body, leave = c.b.graph.new_block(), c.b.graph.new_block()
-        c.b.end("maygoto", body, leave)
-        c.frame.loops[-1].breaks.append(state.fork(leave))
-        c.b.state = state.fork(body)
-    top()
+    outs: list[State] = []
+    if gate:
+        (outs if gate.ends else c.frame.loops[-1].breaks).append(gate.enter(c))
+    outs += top()
     c.body(node.body)
     loop = c.frame.loops[-1]
     ways = loop.continues + ([c.b.state] if c.b.state is not None else [])
     c.b.state = merge(c, ways, node)  # type: ignore[assignment]
-    outs: list[State] = []
     if c.b.state is not None:
         c.b.at = node
         again, out = bottom()
@@ -171,25 +176,28 @@ def _attempt(
     return outs, loop.breaks
 
 
-def to_hide(node: Any, names: set[str], guard: bool) -> list[str]:
+def to_hide(node: Any, names: set[str], gated: bool) -> list[str]:
     """The variables of a loop that the verifier shall know nothing of where a round begins.
 
     It walks a round again for each state that it has not seen.  A number that it knows in part decides tests, and where it has
     decided one it compares numbers exactly, so that rounds with tests have states without end.  Of numbers that it does not
-    know, all are the same.  What bounds the loop must stay known, unless may_goto does.
+    know, all are the same.  What bounds the loop must stay known, unless a gate does.
     """
     if not tests(node.body):
         return []
-    kept = named(node.test) if node.__class__.__name__ == "While" and not guard else set()
+    kept = named(node.test) if node.__class__.__name__ == "While" and not gated else set()
     return sorted(name for name in names - kept if name[0] != "$")
 
 
 def hide(c: Compiler, names: list[str]) -> None:
     """Let the verifier forget what it knows of these numbers."""
-    numbers = [(name, c.state.env.get(name)) for name in names]
     zero = None
-    for name, front in numbers:
-        if isinstance(front, Int):
+    for name in names:
+        front = c.state.env.get(name)
+        if isinstance(front, Const) and isinstance(front.obj, int):
+            value = value_of(c, front)
+            c.state.env[name] = Int(c.b.hide(value), INT)
+        elif isinstance(front, Int):
             zero = zero or c.b.emit("opaque", [], 0)
             c.state.env[name] = Int(c.b.emit("hide", [front.value, zero], None, 64, *span(c, front)), front.type)
 

@@ -104,7 +104,53 @@ def kernel_iter(name: str) -> KernelIterator:
 
 
 kernel_iter.__bpf_pure__ = True  # type: ignore[attr-defined]
-LOOPS = (6, 9)  # with may_goto: before it a loop inside would become a callback, which pointers cannot be handed to
+SINCE = {
+    "num": (6, 4), "task": (6, 7), "task_vma": (6, 7), "css": (6, 7), "css_task": (6, 7), "bits": (6, 11),
+    "kmem_cache": (6, 14), "dmabuf": (6, 17),
+}  # fmt: skip
+
+
+class Items:
+    """A gate (see `gates`) that gives something in each round, until there is nothing more."""
+
+    ends = True
+
+    def __init__(self, name: str, args: list[Front], node: Any) -> None:
+        self.name = name
+        self.args = args
+        self.node = node
+        self.place: Any = None
+        self.item: Any = None
+
+    def begin(self, c: Compiler) -> None:
+        from ...btf import Btf
+        from ...btf.kinds import Kind
+        from ...errors import BtfError
+        from ..objects import scalars as types
+        from .calls import make
+
+        try:
+            size = Btf.kernel().find(f"bpf_iter_{self.name}", Kind.STRUCT).size
+        except (BtfError, OSError):
+            c.fail(f"this kernel has no iterator {self.name!r}", self.node)
+        self.place = make(c, types.u64[size // 8], [], {}, self.node)
+        self.call(c, "new", *self.args)
+
+    def enter(self, c: Compiler) -> State:
+        self.item = self.call(c, "next")
+        check = self.item.check or ("null", self.item.pointer_value(c))
+        yes, no = c.b.branch("!=", 64, check[1], c.b.const(0))
+        yes.facts[check] = True
+        c.b.state = yes
+        return no
+
+    def end(self, c: Compiler) -> None:
+        self.call(c, "destroy")
+
+    def call(self, c: Compiler, what: str, *args: Front) -> Front:
+        from .functions import call_kernel
+
+        return call_kernel(c, f"bpf_iter_{self.name}_{what}", [self.place, *args], {}, self.node)
 
 
 def kernel_for(c: Compiler, node: Any) -> bool:
@@ -113,32 +159,27 @@ def kernel_for(c: Compiler, node: Any) -> bool:
     found = _known(c, getattr(call, "func", None))
     if not isinstance(found, KernelIterator):
         return False
-    from ...btf import Btf
-    from ...btf.kinds import Kind
-    from ...errors import BtfError
-    from ..objects import scalars as types
-    from .calls import arguments, make
-    from .functions import Kfunc, call_kernel
+    from .calls import arguments
+    from .rounds import finish, repeat
+    from .statements import store
+    from .survey import assigned
 
-    if c.unit.kernel < LOOPS:
-        name = found.__name__
-        c.fail(f"loops over the kernel's iterators are compiled for Linux 6.9 and later: call bpf_iter_{name}_new, "
-               "_next and _destroy by kfunc(...)", node)  # fmt: skip
-    if node.orelse:
-        c.fail("a loop over an iterator of the kernel has no else", node.orelse[0])
     name = found.__name__
-    try:
-        size = Btf.kernel().find(f"bpf_iter_{name}", Kind.STRUCT).size
-    except (BtfError, OSError):
-        c.fail(f"this kernel has no iterator {name!r}", node)
+    since = SINCE.get(name, SINCE["num"])
+    if c.unit.kernel < since:
+        c.fail(f"the iterator {name} of the kernel came with Linux {since[0]}.{since[1]}", node)
     args, kw = arguments(c, call)
     if kw:
         c.fail(f"{name} takes its arguments by position", call)
-    place = make(c, types.u64[size // 8], [], {}, node)
-    call_kernel(c, f"bpf_iter_{name}_new", [place, *args], {}, call)
-    mark = f"{name} at {node.lineno}"
-    c.state.env[mark], c.state.env[f"next of {mark}"] = place, Const(Kfunc(f"bpf_iter_{name}_next"))
-    within(c, lambda: call_kernel(c, f"bpf_iter_{name}_destroy", [place], {}, node), [_as_while(node, mark)], node)
+    gate = Items(name, args, call)
+
+    def top() -> list[State]:
+        store(c, node.target, gate.item)
+        return []
+
+    names = assigned([*node.body, node.target])
+    outs, breaks = repeat(c, node, names, {}, top, lambda: (c.b.state, None), gate)
+    finish(c, node, outs, breaks)
     return True
 
 
@@ -156,36 +197,6 @@ def _known(c: Compiler, node: Any) -> Any:
         front = c.expr(node)
         return front.obj if isinstance(front, Const) else None
     return None
-
-
-def _as_while(node: Any, mark: str) -> Any:
-    """`while True: x = next(it); if x is None: break; ...`."""
-    from _ast import Assign, Break, Call, Compare, Constant, If, Is, Load, Name, Store, While
-
-    def at(made: Any, place: Any = node.iter) -> Any:
-        made.lineno, made.col_offset = place.lineno, place.col_offset
-        made.end_lineno, made.end_col_offset = place.end_lineno, place.end_col_offset
-        return made
-
-    def name(text: str) -> Any:
-        return at(Name(id=text, ctx=Load()))
-
-    turn = f"turn of {mark}"
-    following = at(Call(func=name(f"next of {mark}"), args=[name(mark)], keywords=[]))
-    over = at(Compare(left=name(turn), ops=[Is()], comparators=[at(Constant(value=None))]))
-    return at(
-        While(
-            test=at(Constant(value=True)),
-            body=[
-                at(Assign(targets=[at(Name(id=turn, ctx=Store()))], value=following)),
-                at(If(test=over, body=[at(Break())], orelse=[])),
-                at(Assign(targets=[node.target], value=name(turn)), node.target),
-                *node.body,
-            ],
-            orelse=[],
-        ),
-        node,
-    )
 
 
 __all__ = ["KernelIterator", "Section", "kernel_for", "kernel_iter", "no_preempt", "rcu", "within"]
