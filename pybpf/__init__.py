@@ -6,6 +6,8 @@ any operating system.
 
 from __future__ import annotations
 
+from .lazy import exports
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import asm as asm
@@ -265,21 +267,12 @@ _MODULES = {
     "elf.writer": "write_elf",
     "cbpf": "pcap_filter",
 }
-_HOME = {name: module or name for module, names in _MODULES.items() for name in names.split()}
+_HOME = {name: module for module, names in _MODULES.items() for name in names.split()}
 
 if not TYPE_CHECKING:  # checkers take the names that are imported above, and no others
     __all__ = ("__version__", *_HOME)  # noqa: PLE0604 (the table above is the one list of public names)
 
-    def __getattr__(name: str) -> object:
-        home = _HOME.get(name)
-        if home is None:
-            raise AttributeError(f"module 'pybpf' has no attribute {name!r}")
-        from importlib import import_module
-
-        module = import_module(f".{home}", __name__)
-        value = module if home == name else getattr(module, name)
-        globals()[name] = value
-        return value
+    __getattr__ = exports(__name__, _HOME)
 
 
 def __dir__() -> list[str]:

@@ -141,7 +141,7 @@ def architecture() -> str:
         ("F3", ["dsl, verifier, vm, elf, cbpf", "pure: specs in, specs and reports out"]),
         ("F2", ["spec, declared, types, mapview, net, btf, kernel", "descriptions, types, the kernel's rules as data"]),
         ("F1", ["asm  |  syscall", "the instruction set; the only door to the kernel"]),
-        ("F0", ["errors, source, uapi", "exceptions, places in texts, constants"]),
+        ("F0", ["errors, source, lazy, uapi", "exceptions, places in texts, names on first use, constants"]),
     ]
     parts = []
     for i, (name, lines) in enumerate(floors):

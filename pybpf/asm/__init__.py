@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-import sys
+from ..lazy import exports
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,17 +55,7 @@ _HOME = {
 
 __all__ = tuple(_HOME)
 
-
-def __getattr__(name: str) -> object:
-    home = _HOME.get(name)
-    if home is None:
-        raise AttributeError(f"module 'pybpf.asm' has no attribute {name!r}")
-    path = f"{__name__}.{home or name}"
-    __import__(path)  # importlib.import_module would do the same, after half a millisecond of imports of its own
-    module = sys.modules[path]
-    value = getattr(module, name) if home else module
-    globals()[name] = value
-    return value
+__getattr__ = exports(__name__, _HOME)
 
 
 def __dir__() -> list[str]:

@@ -8,6 +8,8 @@ Names are imported on first use, so that whoever writes BTF does not pay for rea
 
 from __future__ import annotations
 
+from ..lazy import exports
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .btf import Btf as Btf
@@ -42,13 +44,4 @@ _HOME = {
 
 __all__ = tuple(_HOME)
 
-
-def __getattr__(name: str) -> object:
-    home = _HOME.get(name)
-    if home is None:
-        raise AttributeError(f"module 'pybpf.btf' has no attribute {name!r}")
-    from importlib import import_module
-
-    value = getattr(import_module(f".{home}", __name__), name)
-    globals()[name] = value
-    return value
+__getattr__ = exports(__name__, _HOME)

@@ -9,6 +9,8 @@ it with pyelftools.
 
 from __future__ import annotations
 
+from ..lazy import exports
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .object import ElfProgram as ElfProgram
@@ -20,13 +22,4 @@ _HOME = {"ElfProgram": "object", "ObjectSpec": "object", "open_elf": "reader", "
 
 __all__ = tuple(_HOME)
 
-
-def __getattr__(name: str) -> object:
-    home = _HOME.get(name)
-    if home is None:
-        raise AttributeError(f"module 'pybpf.elf' has no attribute {name!r}")
-    from importlib import import_module
-
-    value = getattr(import_module(f".{home}", __name__), name)
-    globals()[name] = value
-    return value
+__getattr__ = exports(__name__, _HOME)

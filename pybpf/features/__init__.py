@@ -11,6 +11,7 @@ A probe that the kernel answers with "not permitted" says nothing about the kern
 from __future__ import annotations
 
 from ..errors import NotSupportedError
+from ..lazy import exports
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -178,11 +179,4 @@ def _ever(prog_type: int, helper: int) -> bool:
 
 _HOME = {"kernel_config": "host", "report": "host"}
 
-
-def __getattr__(name: str) -> object:
-    home = _HOME.get(name)
-    if home is None:
-        raise AttributeError(f"module 'pybpf.features' has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f".{home}", __name__), name)
+__getattr__ = exports(__name__, _HOME)

@@ -15,6 +15,8 @@ reads the formats of trace events where tracefs is mounted.
 
 from __future__ import annotations
 
+from ..lazy import exports
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .context import Context as Context
@@ -47,13 +49,4 @@ _HOME = {
 
 __all__ = ("KERNELS", "DEFAULT", *_HOME)  # noqa: PLE0604 (the table above is the one list of public names)
 
-
-def __getattr__(name: str) -> object:
-    home = _HOME.get(name)
-    if home is None:
-        raise AttributeError(f"module 'pybpf.kernel' has no attribute {name!r}")
-    from importlib import import_module
-
-    value = getattr(import_module(f".{home}", __name__), name)
-    globals()[name] = value
-    return value
+__getattr__ = exports(__name__, _HOME)

@@ -9,6 +9,8 @@ Written by tools/gen_uapi.py.  Do not edit.
 
 from __future__ import annotations
 
+from ..lazy import exports
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from enum import IntEnum
@@ -343,15 +345,7 @@ def named(enum: type[_E], value: int) -> _E | int:
         return value
 
 
-def __getattr__(name: str) -> object:
-    home = _HOME.get(name)
-    if home is None:
-        raise AttributeError(f"module 'pybpf.uapi' has no attribute {name!r}")
-    from importlib import import_module
-
-    value = getattr(import_module(f".{home}", __name__), name)
-    globals()[name] = value
-    return value
+__getattr__ = exports(__name__, _HOME)
 
 
 def __dir__() -> list[str]:
