@@ -8,7 +8,8 @@ A head tells name, program type (and behind it an attach type, @ what it is atta
 the category of what is wrong (none: the program is taken) and part of the message; indented lines are the program.  `!name` calls
 a kernel function, `%name` is the number of a type, `#85 0 0 0 7` an instruction by its fields, `$task_struct.pid` a place in a
 structure of the kernel, `$task_struct` its number.  A library makes the BTF: `f(int, pair* nonnull) -> int` describes a function
-with a type and the tags of each argument; `static` before it makes it one that is walked into.
+with a type and the tags of each argument; `static` before it makes it one that is walked into.  Such lines
+may stand above the program.
 """
 
 from __future__ import annotations
@@ -55,6 +56,7 @@ class Case(NamedTuple):
     category: str | None
     message: str
     text: str
+    functions: tuple[str, ...]
 
 
 def table(text: str) -> Iterator[Case]:
@@ -67,9 +69,11 @@ def table(text: str) -> Iterator[Case]:
         flags = sum(FLAGS.get(one, 0) for one in more) or (FLAGS["sleepable"] if word == "SYSCALL" else 0)
         target = next((one[1:] for one in more if one.startswith("@")), None)
         licence = "Proprietary" if "proprietary" in more else "GPL"
-        program = "; ".join(line.strip().removesuffix(";") for line in lines)
+        lines = [line.strip() for line in lines]
+        functions = tuple(line for line in lines if _FUNCTION.fullmatch(line))
+        program = "; ".join(line.removesuffix(";") for line in lines if line not in functions)
         kind = KINDS.get(word) or ProgType[word]
-        yield Case(name, kind, attach, flags, target, licence, category or None, message, program)
+        yield Case(name, kind, attach, flags, target, licence, category or None, message, program, functions)
 
 
 class Types:
