@@ -134,7 +134,7 @@ class Program(Object):
 
     def test_run(
         self,
-        data: bytes | None = None,
+        data: Any = None,
         ctx: Any = None,
         *,
         repeat: int = 1,
@@ -144,19 +144,23 @@ class Program(Object):
     ) -> RunResult:
         """Run the program in the kernel, `repeat` times, on a packet `data` and a context `ctx`, without attaching it.
 
-        `ctx` is bytes, a ctypes structure or a dict of its fields (for raw tracepoints also a list of arguments); the
-        result has bytes, or else a structure.  A packet begins with the 14 bytes of
-        an Ethernet header; only XDP and tc programs see them, to others the kernel shows what follows.
+        `data` is bytes, or anything that `bytes()` turns into them.  `ctx` is bytes, a ctypes structure or a dict of its
+        fields (for raw tracepoints also a list of arguments); the result has bytes, or else a structure.  A packet
+        begins with the 14 bytes of an Ethernet header; only XDP and tc programs see them, to others the kernel shows
+        what follows.
         """
-        kind = self.prog_type
-        packet = data is not None and kind in _PACKET and not flags & _LIVE_FRAMES
-        if isinstance(ctx, (dict, list, tuple)):
-            from .kernel.run_context import from_fields
+        from .kernel.run_context import from_fields, packet_bytes
 
+        kind = self.prog_type
+        data = packet_bytes(data)
+        live = flags & _LIVE_FRAMES  # of live frames nothing comes back, and the kernel refuses room for it
+        packet = data is not None and kind in _PACKET and not live
+        if isinstance(ctx, (dict, list, tuple)):
             ctx = from_fields(kind, ctx, len(data or b""))
         context = bytearray(ctx) if ctx is not None and len(bytes(ctx)) else None
         # The kernel writes its whole structure or fails, whatever was given to it.
-        size = max(len(context), _LARGEST_CONTEXT) if context and (kind in _PACKET or kind == _SK_LOOKUP) else 0
+        returned = context and not live and (kind in _PACKET or kind == _SK_LOOKUP)
+        size = max(len(context or b""), _LARGEST_CONTEXT) if returned else 0
         retval, out, ctx_out, duration = prog_test_run(
             self.fileno(),
             data=data,

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from .errors import NotSupportedError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -25,6 +27,7 @@ _ENGINES = ("vm", "kernel")
 _COVERAGE = pytest.StashKey[Any]()
 _FRAME = 14  # bytes that compare as a packet have at least an Ethernet header
 _WIDTH = 16
+_OFFLINE_ONLY = "mark the test @pytest.mark.bpf('vm')"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -102,10 +105,11 @@ class KernelMachine:
         self.specs = specs
         self.collection = load_collection(*specs)
 
-    def run(self, spec: ProgramSpec | None = None, *, data: Any = None, ctx: Any = None, repeat: int = 1) -> Any:
-        """`Program.test_run` of the program (the first one unless `spec` names another)."""
-        program = self.collection[self.specs[0] if spec is None else spec]
-        return program.test_run(data=None if data is None else bytes(data), ctx=ctx, repeat=repeat)
+    def run(self, spec: ProgramSpec | str | None = None, *, trace: bool = False, **options: Any) -> Any:
+        """`Program.test_run` of the program (the first one unless `spec` names another); takes all that it takes."""
+        if trace:
+            raise NotSupportedError(f"a trace of a run in the kernel: {_OFFLINE_ONLY}")
+        return self.collection[self.specs[0] if spec is None else spec].test_run(**options)
 
     def __getitem__(self, key: MapSpec | str) -> Any:
         return self.collection[key]
@@ -116,9 +120,7 @@ class KernelMachine:
         return dict(self.collection.maps)
 
     def __getattr__(self, name: str) -> Any:
-        raise AttributeError(
-            f"the kernel has no {name!r}, only the offline machine: mark the test @pytest.mark.bpf('vm')"
-        )
+        raise AttributeError(f"the kernel has no {name!r}, only the offline machine: {_OFFLINE_ONLY}")
 
     def close(self) -> None:
         self.collection.close()

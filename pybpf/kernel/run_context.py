@@ -87,6 +87,22 @@ def from_fields(prog_type: int, given: Any, size: int) -> Any:
     return made
 
 
+def packet_bytes(data: Any) -> bytes | None:
+    """The bytes of a packet, however it is given: bytes, or what `bytes()` turns into them (of scapy, dpkt).
+
+    KindError for text, numbers and anything else.
+    """
+    if data is None or isinstance(data, bytes):
+        return data
+    wrong = f"data is {data!r}: expected the bytes of a packet, or an object that bytes() turns into them"
+    if isinstance(data, (str, int)):
+        raise KindError(wrong)
+    try:
+        return bytes(data)
+    except (TypeError, ValueError) as error:
+        raise KindError(wrong) from error
+
+
 def words(values: Any) -> bytes:
     """Numbers as 64-bit words, zeros behind them up to `MAX_WORDS`.  SpecError for what is no number."""
     for value in values:
@@ -129,4 +145,4 @@ def set_field(struct: ctypes.Structure, name: str, value: Any) -> None:
         setattr(struct, name, value)
 
 
-__all__ = ("MAX_WORDS", "from_fields", "layout", "nf_hook_state", "set_field", "words")
+__all__ = ("MAX_WORDS", "from_fields", "layout", "nf_hook_state", "packet_bytes", "set_field", "words")

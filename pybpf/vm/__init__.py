@@ -8,7 +8,7 @@ context/     what r1 points to, by program type             helpers/      models
 maps/        offline maps; mapset.py: those of a machine        views.py, handles.py  what `vm[packets]` gives
 arena.py     which instructions reach an arena              kernelobjects.py  structures of the kernel
 environment.py, sockets.py  what a test sets                capture.py    packets from pcap files
-result.py    what a run gives back                          coverage.py   which instructions and lines have run
+result.py, testrun.py       what a run gives back, and takes  coverage.py   which instructions and lines have run
 """
 
 from __future__ import annotations

@@ -5,17 +5,18 @@ from __future__ import annotations
 import inspect
 from ctypes import Structure
 
-from ..errors import KindError, SpecError, VmFault
+from ..errors import NotSupportedError, SpecError, VmFault
+from ..kernel.run_context import packet_bytes
 from ..spec import MapSpec, ProgramSpec
-from ..uapi import MapType
-from . import context, coverage, helpers
+from ..uapi import MapType, RunFlags
+from . import context, coverage, helpers, testrun
 from .environment import Environment
 from .helpers.table import Helper
 from .image import Image
 from .kernelobjects import KernelObjects
 from .mapset import MapSet
 from .memory import FUNC, MAX_FRAMES, Frame, Memory
-from .result import Result, TraceLine
+from .result import Result, TraceLine, merged
 from .run import Run
 
 TYPE_CHECKING = False
@@ -89,40 +90,35 @@ class VM:
         ctx: Any = None,
         trace: bool = False,
         repeat: int = 1,
+        flags: int = 0,
+        cpu: int = 0,
+        batch_size: int = 0,
     ) -> Result:
         """Run a program (the first one given to the machine, unless `spec` names another) once, or `repeat` times.
 
         `data` is the packet: bytes, or anything that `bytes()` turns into them.  `ctx` is the context: a dict of
         fields, a ctypes structure, bytes, or a sequence of arguments for programs that take those.  Repeated runs
-        share packet and context, as in TEST_RUN.
+        share packet and context, as in TEST_RUN.  `flags` (`uapi.RunFlags`), `cpu` and `batch_size` are those of
+        `Program.test_run`: with XDP_LIVE_FRAMES each run has a new frame, and what became of them is in `actions`.
 
-        Raises `VmFault` for what the kernel would never let happen, `SpecError` for input that TEST_RUN refuses, and
-        `NotSupportedError` for a helper that is not modelled.
+        Raises `VmFault` for what the kernel would never let happen, `InputError` for input that TEST_RUN refuses,
+        `KindError` and `SpecError` for what is no packet or context at all, and `NotSupportedError` for a helper that is
+        not modelled.
         """
         image = self.images[0] if spec is None else self._image(spec)
-        if isinstance(data, (str, int)):
-            raise KindError(
-                f"data is {data!r}: expected the bytes of a packet, or an object that bytes() turns into them"
-            )
-        given = None if data is None else bytes(data)
-        made = context.make(image.spec, ctx, self.mem, self.env, given)
-        lines: list[TraceLine] = []
-        run = Run(self, image, made, self.budget)
-        if trace:
-            run.visit = _tracer(lines, self.coverage)
-        elif self.coverage is not None:
-            run.visit = self.coverage.visit
+        kind = image.spec.prog_type
+        given = packet_bytes(data)
+        testrun.check(kind, self.env, repeat, flags, cpu, batch_size)
+        times = max(repeat, 1)  # 0 counts as 1, as in TEST_RUN
+        if testrun.is_live(kind, flags):
+            return merged([self._run(image, given, ctx, trace, 1, flags) for _ in range(times)])
+        before = self.env.cpu
+        if testrun.on_cpu(kind, flags):
+            self.env.cpu = cpu
         try:
-            r0 = run.repeat(image, max(repeat, 1))  # 0 counts as 1, as in TEST_RUN
-            out = made.packet_output()
+            return self._run(image, given, ctx, trace, times, flags)
         finally:
-            image.executed += run.insns
-            self.mem.purge()
-            if made.packet is not None:
-                made.owned.append(made.packet.address)
-            for address in made.owned:
-                self._forget(address)
-        return Result(r0, out, _like(ctx, made), run.insns, lines, run.printk, run.actions, bytes(run.seq))
+            self.env.cpu = before
 
     def run_capture(
         self,
@@ -255,6 +251,32 @@ class VM:
         """Unmap what was made for one run; the storages that hang on it go with it."""
         self.mem.drop(address)
         self.mapset.forget(address)
+
+    def _run(self, image: Image, data: bytes | None, ctx: Any, trace: bool, times: int, flags: int) -> Result:
+        """Run so many times on one packet and context, and unmap what was made for it."""
+        made = context.make(image.spec, ctx, self.mem, self.env, data)
+        summed = made.packet_output() if flags & RunFlags.SKB_CHECKSUM_COMPLETE else None
+        if testrun.is_live(image.spec.prog_type, flags):
+            testrun.check_live(made)
+        lines: list[TraceLine] = []
+        run = Run(self, image, made, self.budget)
+        if trace:
+            run.visit = _tracer(lines, self.coverage)
+        elif self.coverage is not None:
+            run.visit = self.coverage.visit
+        try:
+            r0 = run.repeat(image, times)
+            out = made.packet_output()
+            if summed is not None and summed != out:
+                raise NotSupportedError("SKB_CHECKSUM_COMPLETE offline, for a program that changes its packet")
+        finally:
+            image.executed += run.insns
+            self.mem.purge()
+            if made.packet is not None:
+                made.owned.append(made.packet.address)
+            for address in made.owned:
+                self._forget(address)
+        return Result(r0, out, _like(ctx, made), run.insns, lines, run.printk, run.actions, bytes(run.seq))
 
     def _add(self, spec: ProgramSpec) -> Image:
         if not isinstance(spec, ProgramSpec):

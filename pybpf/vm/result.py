@@ -79,6 +79,20 @@ class Result:
         return f"Result(retval={self.retval}, {len(self.data)} bytes of data, insns={self.insns})"
 
 
+def merged(results: list[Result]) -> Result:
+    """What live frames leave: what all of them did, and of TEST_RUN's answer nothing (`bpf_test_run_xdp_live`)."""
+    return Result(
+        0,
+        b"",
+        None,
+        sum(one.insns for one in results),
+        [line for one in results for line in one.trace],
+        [line for one in results for line in one.printk],
+        [action for one in results for action in one.actions],
+        b"",
+    )
+
+
 def _text(insn: Insn) -> str:
     """The instruction, and the name of the helper that it calls."""
     if insn.opcode == Class.JMP | Jmp.CALL and insn.src == Call.HELPER and 0 < insn.imm < len(HELPER_NAMES):

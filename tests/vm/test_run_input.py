@@ -192,3 +192,80 @@ def test_refused_input_is_both_errors():
         VM(returning(ProgType.KPROBE, "r0 = 2")).run(data=bytes(64))
     with pytest.raises(InputError, match="no device 9"):
         VM(returning(ProgType.SCHED_CLS, "r0 = 2"), devices={3: 1500}).run(data=bytes(64), ctx={"ifindex": 9})
+
+
+OPTIONS = (
+    {},
+    *({"repeat": n} for n in (0, 3, -1)),
+    *({"flags": n} for n in (1, 2, 3, 4, 6, 8, 1 << 31)),
+    *({"cpu": n} for n in (1, 9999)),
+    *({"batch_size": n} for n in (1, 257)),
+    *({"flags": 1, "cpu": n} for n in (1, 9999)),
+    {"flags": 1, "cpu": 1, "repeat": 3},
+    *({"flags": 2, "batch_size": n, "repeat": 5} for n in (0, 1, 256, 257)),
+    {"flags": 2, "cpu": 1},
+)
+WITH_OPTIONS = {
+    **{kind: (CGROUP.get(kind), {"data": FRAMES["IPv4 of 60"]}) for kind in TYPES},
+    ProgType.FLOW_DISSECTOR: (AttachType.FLOW_DISSECTOR, {"data": FRAMES["IPv4 of 60"]}),
+    ProgType.NETFILTER: (AttachType.NETFILTER, {"data": FRAMES["IPv4 of 60"]}),
+    ProgType.SK_LOOKUP: (AttachType.SK_LOOKUP, {"ctx": {"family": 2}}),
+    ProgType.SYSCALL: (None, {"ctx": bytes(8)}),
+    ProgType.RAW_TRACEPOINT: (None, {"ctx": [1]}),
+}
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("kind", WITH_OPTIONS, ids=str)
+def test_options(kind):
+    attach, given = WITH_OPTIONS[kind]
+    flags = 16 if kind == ProgType.SYSCALL else 0
+    spec = ProgramSpec(asm.assemble("r0 = 1\nexit"), kind, license="GPL", expected_attach_type=attach, flags=flags)
+    vm = VM(spec, cpus=2)
+    with load(spec) as prog:
+        for options in OPTIONS:
+            for also in (given, {}):
+                assert outcome(vm.run, **options, **also) == outcome(prog.test_run, **options, **also), (options, also)
+
+
+@pytest.mark.kernel
+def test_live_frames_are_whole_and_in_one_page():
+    spec = returning(ProgType.XDP, "r0 = 1")
+    vm = VM(spec)
+    contexts = (
+        None,
+        {},
+        *({"data": n} for n in (4, 40, 216, 220)),
+        {"data_meta": 4},
+        {"data_end": 40},
+        {"egress_ifindex": 1},
+    )
+    with load(spec) as prog:
+        for size in (0, 13, 14, 60, 3408, 3409, 3412, 3448, 3449, 3520, 3624, 3625, 9000):
+            for ctx in contexts:
+                given = {"data": bytes(size), "flags": 2, **({} if ctx is None else {"ctx": ctx})}
+                assert outcome(vm.run, **given) == outcome(prog.test_run, **given), (size, ctx)
+
+
+def test_each_live_frame_is_a_new_one():
+    first = (
+        "r2 = *(u32 *)(r1 + 0)\nr3 = *(u32 *)(r1 + 4)\nr4 = r2\nr4 += 14\nif r4 > r3 goto out\nr5 = *(u8 *)(r2 + 0)\n"
+    )
+    text = first + "r5 += 1\n*(u8 *)(r2 + 0) = r5\nr1 = r5\nr2 = 0\ncall bpf_redirect\nexit\nout:\nr0 = 0\nexit"
+    vm = VM(ProgramSpec(asm.assemble(text), ProgType.XDP))
+    assert vm.run(data=bytes(20), repeat=3).actions[-1][1] == 3
+    result = vm.run(data=bytes(20), repeat=3, flags=2)
+    assert ([a[1] for a in result.actions], result.retval, result.data, result.ctx) == ([1, 1, 1], 0, b"", None)
+
+
+def test_a_raw_tracepoint_runs_on_the_cpu_that_is_named():
+    vm = VM(ProgramSpec(asm.assemble("call bpf_get_smp_processor_id\nexit"), ProgType.RAW_TRACEPOINT), cpu=2)
+    assert [vm.run(flags=1, cpu=3).retval, vm.run(flags=1, cpu=1).retval, vm.run().retval, vm.env.cpu] == [3, 1, 2, 2]
+    with pytest.raises(InputError, match="cpu=4: this machine has 4"):
+        vm.run(flags=1, cpu=4)
+
+
+@pytest.mark.parametrize("data", ["text", 5, {}.keys, [1, 300], ["a"]], ids=type)
+def test_what_is_no_packet(data):
+    with pytest.raises(KindError, match="expected the bytes of a packet"):
+        VM(returning(ProgType.XDP, "r0 = 1")).run(data=data)

@@ -121,6 +121,8 @@ class LookupContext(Context):
 
 def sk_lookup(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: bytes | None) -> Context:
     """A socket look-up; InputError for fields that TEST_RUN refuses (`bpf_prog_test_run_sk_lookup`)."""
+    if given is None or (not isinstance(given, dict) and not bytes(given)):
+        raise InputError(EINVAL, "ctx: a socket look-up needs one: family, ports and addresses")
     fields = structure(bpf_sk_lookup, given, mem)
     if fields.family not in (_AF_INET, _AF_INET6):
         raise InputError(

@@ -56,6 +56,13 @@ def event(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: by
     return Context(record, name=f"the event {target}")
 
 
+class ReadOnlyWords(Context):
+    """Arguments that programs only read; TEST_RUN does not give them back."""
+
+    def output(self) -> bytes:
+        return b""
+
+
 def words(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: bytes | None) -> Context:
     """64-bit words: raw tracepoints, fentry, LSM.
 
@@ -69,7 +76,8 @@ def words(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: by
         given = in_words(given or ())
     if len(bytes(given)) > 8 * MAX_WORDS:
         raise InputError(EINVAL, f"ctx: {len(bytes(given))} bytes: at most {MAX_WORDS} arguments of 8")
-    return Context(bytearray(bytes(given).ljust(8 * MAX_WORDS, b"\0")), name="the arguments")
+    kind = ReadOnlyWords if spec.prog_type == ProgType.RAW_TRACEPOINT else Context
+    return kind(bytearray(bytes(given).ljust(8 * MAX_WORDS, b"\0")), name="the arguments")
 
 
 def _by_name(spec: ProgramSpec, given: dict[str, Any]) -> list[Any]:
