@@ -18,7 +18,9 @@ _ADD, _SUB, _MUL, _DIV, _OR, _AND, _LSH, _RSH, _NEG, _MOD, _XOR, _MOV, _ARSH, _E
     (Alu.ADD, Alu.SUB, Alu.MUL, Alu.DIV, Alu.OR, Alu.AND, Alu.LSH, Alu.RSH, Alu.NEG, Alu.MOD, Alu.XOR, Alu.MOV, Alu.ARSH,
      Alu.END),
 )  # fmt: skip
-_ALU64, _JMP, _JA, _JSET, _JCOND = map(int, (Class.ALU64, Class.JMP, Jmp.JA, Jmp.JSET, Jmp.JCOND))
+_ALU64, _JMP, _JA, _JEQ, _JNE, _JSET, _JCOND = map(
+    int, (Class.ALU64, Class.JMP, Jmp.JA, Jmp.JEQ, Jmp.JNE, Jmp.JSET, Jmp.JCOND)
+)
 _NONE, _BTF_ID, _MAP_FD, _MAP_IDX = map(int, (Pseudo.NONE, Pseudo.BTF_ID, Pseudo.MAP_FD, Pseudo.MAP_IDX))
 _LOOSE = frozenset((_ADD, _AND, _OR, _XOR, _LSH, _RSH, _ARSH))  # bind no tighter than `+`
 _COMPARE = {
@@ -203,6 +205,8 @@ def swap(e: Emitter, d: int, bits: int, swaps: bool) -> None:
         if not fits:
             e.change(d, "&", str(mask), (0, mask))
         return
+    if e.swapped(d, bits // 8):
+        return
     e.set(d, f"SWAP{bits // 8}({e.text(d)})" if fits else f"SWAP{bits // 8}({e.text(d)} & {mask})", (0, mask))
 
 
@@ -310,6 +314,8 @@ def jump(e: Emitter, insn: Insn) -> str:
         b = str(b_high)
     if op == _JSET:
         return f"{a} & {b}"
+    if b == "0" and op in (_JEQ, _JNE):
+        return a if op == _JNE else f"not {a}"
     if op in SIGNED_JUMPS and not (a_high < sign and b_high < sign):
         right = f"({b} ^ {sign})" if register else str(b_high ^ sign)
         return f"{a} ^ {sign} {_COMPARE[op]} {right}"  # type: ignore[index]

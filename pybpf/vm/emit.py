@@ -208,6 +208,19 @@ class Emitter:
             self.state[reg] = value
             self.limit(reg, value)
 
+    def swapped(self, reg: int, size: int) -> bool:
+        """Turn the load that was written last into one in network order, when it is what the register holds.
+
+        It may raise, and the interpreter then begins again with the load.
+        """
+        load = f"r{reg}, = U{size}("
+        if reg in self.texts or not self.lines or not self.lines[-1].startswith(load):
+            return False
+        if any(NAMES[reg] in text for text in self.texts.values()):
+            return False
+        self.lines[-1] = f"r{reg}, = B{size}({self.lines[-1][len(load):]}"
+        return True
+
     def settled(self, reg: int, value: Value) -> bool:
         """Whether a calculated value has to be written; one that is a constant, or is not read, need not."""
         low, high = value

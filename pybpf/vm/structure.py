@@ -31,7 +31,7 @@ _PROLOGUE = {
     "B": "B = S.budget - S.insns",
 }
 
-_ENTER, _ELSE, _FOLD, _FALLS, _CLOSE = range(5)
+_ENTER, _JOIN, _ELSE, _FOLD, _FALLS, _CLOSE = range(6)
 _SIMPLE = ("return ", "n += ", "break")
 
 
@@ -132,6 +132,7 @@ class Writer:
                     forward[target] += 1
                 else:
                     self.loops.add(target)
+        self.ahead: dict[int, int] = {}  # by join: instructions executed there beyond `n`
         self.merges = {first for first, count in forward.items() if count > 1}
         self.joins: dict[int, list[int]] = {first: [] for first in self.sequence}
         self.ifs: set[int] = set()
@@ -197,11 +198,18 @@ class Writer:
             what, node, pending, self.indent = todo.pop()
             if what == _ENTER:
                 self.enter(todo, node, pending)
+            elif what == _JOIN:
+                self.enter(todo, node, self.ahead.get(node, 0))
             elif what == _ELSE:
                 target = self.blocks[node].fall
                 assert target is not None
-                if self.falls:
-                    todo.append((_FALLS, len(self.out.lines), 0, 0))
+                lines = self.out.lines
+                if lines[-1][-1] == ":":  # nothing to do before the join: the other way only
+                    lines[-1] = f"{' ' * self.indent}if not {self.texts[node].condition}:"
+                    todo.append((_FALLS, len(lines) - 1, 0, 0))
+                    self.indent += 1
+                elif self.falls:
+                    todo.append((_FALLS, len(lines), 0, 0))
                     self.put("else:")
                     self.indent += 1
                 self.branch(todo, node, target, pending)
@@ -211,6 +219,8 @@ class Writer:
                 self.close(self.frames.pop())
             else:
                 self.fold(node)
+                if self.out.lines[-1][-1] == ":":
+                    self.out.lines[-1] += " pass"
                 self.falls = True
 
     def fold(self, head: int) -> None:
@@ -233,7 +243,7 @@ class Writer:
             self.open(todo, node, True)
         # Each join follows the frame that ends there; the one that comes first in the order ends the innermost.
         for behind in reversed(self.joins[node]):
-            todo.append((_ENTER, behind, 0, self.indent))
+            todo.append((_JOIN, behind, 0, self.indent))
             if behind not in self.ifs:
                 self.open(todo, behind, False)
         text = self.texts[node]
@@ -299,8 +309,10 @@ class Writer:
         if not back and target not in self.merges:
             todo.append((_ENTER, target, pending, self.indent))
             return
-        if pending:
-            self.put(f"n += {pending}")
+        # Whoever comes first to a join leaves what is pending to it, so that only the others have to count.
+        ahead = pending - (0 if target in self.loops else self.ahead.setdefault(target, pending))
+        if ahead:
+            self.put(f"n += {ahead}" if ahead > 0 else f"n -= {-ahead}")
         if not back and target in self.ifs:
             self.falls = True
             return
