@@ -205,7 +205,7 @@ class Writer:
                 assert target is not None
                 lines = self.out.lines
                 if lines[-1][-1] == ":":  # nothing to do before the join: the other way only
-                    lines[-1] = f"{' ' * self.indent}if not {self.texts[node].condition}:"
+                    lines[-1] = f"{' ' * self.indent}if {_negated(self.texts[node].condition)}:"
                     todo.append((_FALLS, len(lines) - 1, 0, 0))
                     self.indent += 1
                 elif self.falls:
@@ -370,6 +370,10 @@ class Writer:
         else:
             self.put(f"pc = {self.number[block.next[0]]}")
         self.put(f"n += {text.count}")
+
+
+def _negated(condition: str) -> str:
+    return condition[4:] if condition.startswith("not ") else f"not {condition}"
 
 
 def _dominates(idom: dict[int, int], a: int, b: int) -> bool:
