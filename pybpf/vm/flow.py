@@ -32,7 +32,7 @@ class Block:
     them those that it reads before.
     """
 
-    __slots__ = ("behind", "broken", "code", "fall", "first", "jump", "live", "next")
+    __slots__ = ("behind", "broken", "code", "fall", "first", "jump", "live", "needs", "next")
 
     def __init__(self, first: int) -> None:
         self.first = first
@@ -41,6 +41,7 @@ class Block:
         self.jump: int | None = None
         self.broken: int | None = None
         self.live = 0
+        self.needs = 0
         self.behind: list[int] = []
         self.next: tuple[int, ...] = ()
 
@@ -227,6 +228,6 @@ def liveness(blocks: dict[int, Block], sequence: list[int]) -> int:
             written, read = summary[first]
             new = live & ~written | read
             if new != entry[first]:
-                entry[first] = new
+                entry[first] = block.needs = new
                 changed = True
     return entry[sequence[0]]

@@ -136,6 +136,8 @@ def _flow(emitter: Emitter, blocks: dict[int, Block], sequence: list[int], entry
             for target, taken in ((block.fall, False), (block.jump, True)):
                 if target is None:
                     continue
+                if not blocks[target].needs and target in incoming:  # whatever is known there, it is not asked for
+                    continue
                 behind = refined(last, text.state, taken) if last is not None else text.state
                 if number[target] > number[first]:
                     known = incoming.get(target)
