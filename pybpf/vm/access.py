@@ -74,9 +74,14 @@ def stack_load(e: Emitter, at: int, size: int) -> tuple[str, Value]:
     if not 0 <= index <= FRAME_SIZE - size:
         e.put(SURPRISE)
         return "0", FULL
-    if index % size or size == 1:
-        return (f"S1[{index}]" if size == 1 else f"U{size}(S1, {index})[0]"), value
-    return f"S{size}[{index // size}]", value
+    return stack_text(index, size), value
+
+
+def stack_text(index: int, size: int) -> str:
+    """A load from the stack, `index` bytes above its lower end."""
+    if size == 1:
+        return f"S1[{index}]"
+    return f"U{size}(S1, {index})[0]" if index % size else f"S{size}[{index // size}]"
 
 
 def store_register(e: Emitter, insn: Insn) -> None:

@@ -218,7 +218,7 @@ class Emitter:
             return False
         if any(NAMES[reg] in text for text in self.texts.values()):
             return False
-        self.lines[-1] = f"r{reg}, = B{size}({self.lines[-1][len(load):]}"
+        self.lines[-1] = f"r{reg}, = B{size}({self.lines[-1][len(load) :]}"
         return True
 
     def settled(self, reg: int, value: Value) -> bool:

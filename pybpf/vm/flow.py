@@ -46,11 +46,11 @@ class Block:
         self.next: tuple[int, ...] = ()
 
 
-def blocks_of(image: Image, start: int, end: int) -> dict[int, Block]:
-    """The blocks of the function in [start, end), by first slot, those that can be reached."""
+def blocks_of(image: Image, start: int, end: int, entry: int) -> dict[int, Block]:
+    """The blocks of the function in [start, end), by first slot, those that can be reached from the slot `entry`."""
     code = image.code
     targets: dict[int, int | None] = {}  # by slot of each jump and exit: where it goes, None for an exit
-    leaders = {start, end}
+    leaders = {start, end, entry}
     for slot, insn in image.jumps:
         if start <= slot < end:
             target = targets[slot] = None if insn[0] == EXIT else slot + 1 + (insn[4] if insn[0] == _JAL else insn[3])
@@ -59,7 +59,7 @@ def blocks_of(image: Image, start: int, end: int) -> dict[int, Block]:
                 leaders.add(target)
     bounds = sorted(leaders)
     blocks: dict[int, Block] = {}
-    todo = [start]
+    todo = [entry]
     while todo:
         first = todo.pop()
         if first in blocks:

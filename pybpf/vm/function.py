@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from .emit import Emitter
+from typing import NamedTuple
+
+from .emit import TOP, Emitter
 from .flow import blocks_of, liveness, order
 from .loops import guess, heads
 from .memory import FRAME_SIZE
@@ -19,22 +21,47 @@ if TYPE_CHECKING:
 _SWEEPS = 8
 
 
+class Entered(NamedTuple):
+    """Where the interpreter is in the midst of a function: `slot`, what is known of r0 to r9, and of the stack."""
+
+    slot: int
+    registers: tuple[Value, ...]
+    stack: tuple[tuple[int, Value], ...]  # 8-byte slots that hold pointers, by their offset from r10
+
+    def slots(self, promoted: dict[int, int]) -> dict[int, tuple[int, Value]]:
+        """The stack as a state keeps it."""
+        known = {at: (8, value) for at, value in self.stack}
+        return {
+            at: known[at] if size == 8 and at in known else (size, TOP[size]) for at, size in promoted.items()
+        } or known
+
+
 class Function:
     """A function that is being translated.
 
-    `parameters` is how many of r1 to r5 it takes, `promoted` are the stack slots that are locals, `uses` the names
-    that its text takes for granted, `calls` what it passes to other functions.
+    `entry` is the slot where it is entered, `parameters` are the registers that it takes, `promoted` the stack slots
+    that are locals, `uses` the names that its text takes for granted, `calls` what it passes to other functions.
     """
 
-    def __init__(self, image: Image, start: int, shape: Shape, arguments: list[Value]) -> None:
-        self.start = start
-        self.blocks = blocks_of(image, start, image.end_of(start))
-        self.sequence = order(self.blocks, start)
-        self.parameters = 5 if liveness(self.blocks, self.sequence) & 0b111100 else 1
+    def __init__(
+        self, image: Image, start: int, shape: Shape, arguments: list[Value], at: Entered | None = None
+    ) -> None:
+        self.resumed = at is not None
+        self.entry = start if at is None else at.slot
+        self.blocks = blocks_of(image, start, image.end_of(start), self.entry)
+        self.sequence = order(self.blocks, self.entry)
+        needs = liveness(self.blocks, self.sequence)
         promoted = _promotable(self.blocks)
         self.promoted = promoted or {}
-        slots = {at: (size, (0, 0)) for at, size in self.promoted.items()}
-        entry: State = [None, *arguments, None, None, None, None, ("f", 0), slots]
+        entry: State
+        self.parameters: tuple[int, ...]
+        if at is None:
+            self.parameters = (1, 2, 3, 4, 5) if needs & 0b111100 else (1,)
+            slots = {at: (size, (0, 0)) for at, size in self.promoted.items()}
+            entry = [None, *arguments, None, None, None, None, ("f", 0), slots]
+        else:
+            self.parameters = tuple(reg for reg in range(10) if needs >> reg & 1)
+            entry = [*at.registers, ("f", 0), at.slots(self.promoted)]
         emitter = Emitter(shape, image.starts, promoted)
         self.texts = _flow(emitter, self.blocks, self.sequence, entry)
         self.uses = emitter.uses

@@ -18,10 +18,11 @@ if TYPE_CHECKING:
     from ..source import Source
     from ..spec import ProgramSpec
     from .maps import OfflineMap
-    from .translate import Entry
+    from .translate import Entry, Module
 
 CALL = Class.JMP | Jmp.CALL
 EXIT = Class.JMP | Jmp.EXIT
+FOREVER = float("inf")
 _JUMPS = (int(Class.JMP), int(Class.JMP32))
 
 _PROBES = frozenset((ProgType.TRACING, ProgType.LSM, ProgType.STRUCT_OPS))
@@ -70,10 +71,6 @@ class Image:
             elif insn.opcode & 7 in _JUMPS:
                 self.jumps.append((slot, insn))
         self.starts = sorted(s for s in starts if 0 <= s < len(self.code) and self.code[s] is not None)
-        # Whether a jump goes backwards: then a run may be long.
-        self.loops = any(
-            insn[0] != EXIT and (insn[4] if insn[0] == Class.JMP32 | Jmp.JA else insn[3]) < 0 for _, insn in self.jumps
-        )
         self.depths = {start: self._stack_depth(start) for start in self.starts}
         self.probes = spec.prog_type in _PROBES
         self.arena = next((found for found in self.maps.values() if isinstance(found, Arena)), None)
@@ -83,6 +80,7 @@ class Image:
         self.surprises = 0
         self.sound: set[int] = set()  # slots of instructions that were found well formed
         self.functions: dict[Any, dict[int, Entry]] = {}
+        self.resumed: dict[Any, tuple[Module, Callable[..., tuple[int, int]]]] = {}
 
     def function_of(self, slot: int) -> int:
         """The first slot of the function that `slot` belongs to."""

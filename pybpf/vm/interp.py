@@ -10,7 +10,7 @@ from ..asm.opcodes import LD_IMM64, SIZE_BYTES, Alu, Atomic, Call, Class, Jmp, M
 from ..errors import VmFault
 from . import arena
 from .helpers.table import VARIADIC
-from .image import CALL, EXIT
+from .image import CALL, EXIT, FOREVER
 from .isa import ALU, ATOMICS, JUMPS, SIGNED_ALU, SIGNED_JUMPS, Registers, defect, signed, swap
 from .isa import read_register as _read
 from .memory import CTX, MASK32, MASK64
@@ -27,14 +27,17 @@ _SIZES = {int(code): size for code, size in SIZE_BYTES.items()}
 _LD, _LDX, _ST, _ALU, _JMP, _JMP32, _ALU64 = map(
     int, (Class.LD, Class.LDX, Class.ST, Class.ALU, Class.JMP, Class.JMP32, Class.ALU64)
 )
+_JUMPS = (_JMP, _JMP32)
 _MOV, _END, _JA, _JCOND, _X, _ATOMIC = map(int, (Alu.MOV, Alu.END, Jmp.JA, Jmp.JCOND, Src.X, Mode.ATOMIC))
 
 
-def execute(run: Run, image: Image, pc: int, regs: Registers) -> int:
+def execute(run: Run, image: Image, pc: int, regs: Registers, stay: bool = False) -> int:
     """Run from slot `pc` until the function's frame ends, and return its r0; `regs` are r0 to r10.
 
-    A register is None while it holds nothing.  VmFault for whatever the kernel would not have let happen.
+    A register is None while it holds nothing.  VmFault for whatever the kernel would not have let happen.  A loop that
+    turns out to be long goes on translated, unless told to `stay`.
     """
+    patience = FOREVER if stay else run.patience(image)
     try:
         while True:
             insn = image.code[pc] if 0 <= pc < len(image.code) else None
@@ -63,10 +66,13 @@ def execute(run: Run, image: Image, pc: int, regs: Registers) -> int:
             elif opcode == CALL:
                 if _call(run, image, pc, insn, regs):
                     return _read(regs, 0)
-            elif cls == _JMP:
-                pc += _jump(run, insn, regs, 64)
-            elif cls == _JMP32:
-                pc += _jump(run, insn, regs, 32)
+            elif cls in _JUMPS:
+                step = _jump(run, insn, regs, 64 if cls == _JMP else 32)
+                pc += step
+                if step < 0 and run.insns >= patience and pc >= -1 and image.code[pc + 1] is not None:
+                    from .translate import resume
+
+                    return resume(run, image, pc + 1, regs)
             elif opcode == LD_IMM64:
                 regs[insn.dst] = _wide(run, image, pc, insn)
             elif cls == _LD:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _STEP, _NARROW, _WIDE = 1, 2, 4  # how a register changes: by a constant, to 32 bits at most, to anything
 _STEPS = frozenset((int(Class.ALU64 | Alu.ADD), int(Class.ALU64 | Alu.SUB)))
 _SIZES = {int(code): size for code, size in SIZE_BYTES.items()}
-_COUNTED = (1 << 31) - 1
+COUNTED = (1 << 31) - 1
 _ALU64, _ALU, _LDX, _STX, _ST, _LD, _MEM, _DW = map(
     int, (Class.ALU64, Class.ALU, Class.LDX, Class.STX, Class.ST, Class.LD, Mode.MEM, Size.DW)
 )
@@ -117,8 +117,8 @@ def _value(before: Value, how: int) -> Value:
     if how & _WIDE or type(low) is str or low < 0 or high > MASK64:
         return FULL
     if how == _STEP:
-        return min(low, 1), max(high, _COUNTED)
+        return min(low, 1), max(high, COUNTED)
     return (0, max(high, MASK32)) if how == _NARROW else FULL
 
 
-__all__ = ("Changes", "guess", "heads")
+__all__ = ("COUNTED", "Changes", "guess", "heads")

@@ -12,7 +12,7 @@ from ..uapi import MapType, RunFlags
 from . import context, coverage, helpers, testrun
 from .environment import Environment
 from .helpers.table import Helper
-from .image import Image
+from .image import FOREVER, Image
 from .kernelobjects import KernelObjects
 from .mapset import MapSet
 from .memory import FUNC, MAX_FRAMES, Frame, Memory
@@ -34,9 +34,8 @@ if TYPE_CHECKING:
 ENGINES = ("auto", "interpreter", "translator")
 BUDGET = 100_000_000
 _WARM = 12
-"""How often a program without loops executes what it has before it is translated: interpreting has then cost what a
-translation does, whose fixed part is that of some instructions more.  One with loops may run for long the first time
-already, and is translated at once.
+"""How often a program executes what it has before it is translated: interpreting has then cost what a translation does,
+whose fixed part is that of some instructions more.  A loop that runs for long the first time goes on translated.
 """
 _FIXED = 5
 
@@ -218,11 +217,11 @@ class VM:
 
     # --- what the parts ask for -----------------------------------------------------------------------
 
-    def translates(self, image: Image, executed: int) -> bool:
-        """Whether this program runs translated from now on, when it has executed so many instructions."""
+    def warm(self, image: Image) -> float:
+        """How many instructions a program has executed when it is translated."""
         if self.engine == "auto":
-            return image.loops or executed >= _WARM * (len(image.code) + _FIXED)
-        return self.engine == "translator"
+            return _WARM * (len(image.code) + _FIXED)
+        return 0 if self.engine == "translator" else FOREVER
 
     def helper_number(self, number: int) -> Helper:
         found = self._helpers.get(number)

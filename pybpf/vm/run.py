@@ -6,7 +6,7 @@ from ..asm.opcodes import Call
 from ..errors import VmFault
 from . import helpers
 from .helpers.kfuncs import Thrown
-from .image import check_stack
+from .image import FOREVER, check_stack
 from .interp import execute
 from .maps import OfflineMap, References
 from .memory import CTX, MASK32, ZEROS
@@ -139,12 +139,16 @@ class Run:
         key = (self.shape, self.frame.window)
         functions = image.functions.get(key)
         if functions is None or image.refused:
-            if self.visit is not None or image.refused or not self.vm.translates(image, image.executed + self.insns):
+            if self.insns < self.patience(image):
                 return None
             from .translate import functions_of
 
             functions = image.functions[key] = functions_of(self, image)
         return functions.get(start) if self.visit is None else None
+
+    def patience(self, image: Image) -> float:
+        """How many instructions this run has executed when a loop of `image` goes on translated."""
+        return FOREVER if self.visit is not None or image.refused else self.vm.warm(image) - image.executed
 
     def callback(self, address: int, *args: int) -> int:
         """Call program code from a helper; `address` is what a wide load of a function gave."""

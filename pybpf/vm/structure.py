@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
+from .access import stack_text
 from .emit import NOWHERE
 from .flow import dominators
+from .memory import FRAME_SIZE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -106,15 +108,18 @@ class Writer:
         """The head of the function; `counts` tells whether there is an `n` for instructions executed."""
         uses, function = self.uses, self.function
         self.counter = "n + " if counts else ""
-        parameters = "".join(f", r{reg}" for reg in range(1, function.parameters + 1))
-        self.out.put(f"def f{function.start}(S{parameters}):")
+        parameters = "".join(f", r{reg}" for reg in function.parameters)
+        self.out.put(f"def f{function.entry}(S{parameters}):")
         self.counted = len(self.out.lines)  # where the line is that gains `x = None` at need
         if counts:
             self.put("n = 0")
         for name, line in _PROLOGUE.items():
             if name in uses:
                 self.put(line)
-        if function.promoted:
+        if function.resumed:
+            for at, size in function.promoted.items():
+                self.put(f"s{-at} = {stack_text(FRAME_SIZE + at, size)}")
+        elif function.promoted:
             self.put(" = ".join(f"s{-at}" for at in function.promoted) + " = 0")
 
     # --- structured ------------------------------------------------------------------------------------

@@ -12,14 +12,15 @@ import struct
 from ..asm.opcodes import Call
 from ..errors import VmFault
 from .emit import NAMES, NOWHERE, Shape
-from .function import Function
+from .function import Entered, Function
 from .helpers import find_kfunc
 from .interp import execute
 from .isa import ATOMICS, SIGNED_ALU
+from .loops import COUNTED
 from .maps import OfflineMap
 from .maps.array import Array
 from .maps.hash import Hash
-from .memory import CTX, FRAME_SIZE, MASK64
+from .memory import CTX, FRAME_SIZE, MASK32, MASK64
 from .ranges import FULL
 from .structure import Text
 from .windows import accessors, raised_in
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from types import CodeType
     from typing import Any
 
+    from .emit import Value
     from .image import Image
     from .run import Run
 
@@ -52,10 +54,10 @@ class Module:
         self.functions = functions
 
 
-def module_of(run: Run, image: Image) -> Module:
+def module_of(run: Run, image: Image, at: Entered | None = None) -> Module:
     """The translation of a program for runs such as this one."""
     maps: dict[int, tuple[int, bool] | None] = {slot: _fast(found) for slot, found in image.maps.items()}
-    return translate(image, Shape(*run.shape, maps, frozenset(run.vm.replaced)))
+    return translate(image, Shape(*run.shape, maps, frozenset(run.vm.replaced)), at)
 
 
 def forget() -> None:
@@ -63,20 +65,32 @@ def forget() -> None:
     _CACHE.clear()
 
 
-def translate(image: Image, shape: Shape) -> Module:
-    """The module for a program under a shape, from the cache when it was made before."""
+def translate(image: Image, shape: Shape, at: Entered | None = None) -> Module:
+    """The module for a program under a shape, from the cache when it was made before.
+
+    With `at` it is the one function that goes on from there.
+    """
     symbols = tuple(insn.symbol for _, insn in image.calls if insn[2] == Call.KFUNC)
-    key = (image.insns, tuple(image.starts), shape.key, symbols)
+    key = (image.insns, tuple(image.starts), shape.key, symbols, at)
     module = _CACHE.get(key)
     if module is None:
         if len(_CACHE) >= _CACHE_SIZE:
             del _CACHE[next(iter(_CACHE))]
-        module = _CACHE[key] = _compile(image, shape)
+        text = Text()
+        functions = _written(image, shape, text) if at is None else _resumed(image, shape, text, at)
+        source = "\n".join(text.lines) + "\n"
+        code = compile(source, f"<translation of {image.name}>", "exec")
+        module = _CACHE[key] = Module(code, source, text, functions)
     return module
 
 
-def _compile(image: Image, shape: Shape) -> Module:
-    text = Text()
+def _resumed(image: Image, shape: Shape, text: Text, at: Entered) -> dict[int, Function]:
+    function = Function(image, image.function_of(at.slot), shape, [], at)
+    function.write(text)
+    return {at.slot: function}
+
+
+def _written(image: Image, shape: Shape, text: Text) -> dict[int, Function]:
     functions: dict[int, Function] = {}
     known: dict[int, list[Any]] = {0: [("c", 0), None, None, None, None]}
     for start in _callers_first(image):
@@ -90,8 +104,7 @@ def _compile(image: Image, shape: Shape) -> Module:
                     now if merged is None else [a if a == b else None for a, b in zip(merged, now, strict=True)]
                 )
         function.write(text)
-    source = "\n".join(text.lines) + "\n"
-    return Module(compile(source, f"<translation of {image.name}>", "exec"), source, text, functions)
+    return functions
 
 
 def _callers_first(image: Image) -> list[int]:
@@ -119,11 +132,52 @@ def _callers_first(image: Image) -> list[int]:
 
 
 def functions_of(run: Run, image: Image) -> dict[int, Entry]:
-    """The functions of a program for one machine and depth of calls: its constants, maps, helpers and the frame are
-    the globals of the module.
-    """
-    vm = run.vm
+    """The functions of a program for one machine and depth of calls."""
     module = module_of(run, image)
+    names = _bound(run, image, module)
+    return {start: entry(image, module, start, names[f"f{start}"]) for start in image.starts}
+
+
+def resume(run: Run, image: Image, slot: int, regs: list[int | None]) -> int:
+    """Go on translated where the interpreter is, at `slot`, until the function's frame ends; its r0."""
+    at = Entered(slot, tuple(_known(run, value) for value in regs[:10]), _pointers(run))
+    key = (run.shape, run.frame.window, at)
+    found = image.resumed.get(key)
+    if found is None:
+        module = module_of(run, image, at)
+        found = image.resumed[key] = (module, _bound(run, image, module)[f"f{slot}"])
+    module, function = found
+    try:
+        r0, insns = function(run, *(regs[reg] for reg in module.functions[slot].parameters))
+    except SURPRISES as error:
+        return surprise(run, image, module, slot, error)
+    run.insns += insns
+    return r0
+
+
+def _known(run: Run, value: int | None) -> Value:
+    """What a translation takes for granted of a register that holds `value`: little, so that it serves often."""
+    if value is None:
+        return None
+    window = value >> 32
+    if window == CTX:
+        return ("c", value & MASK32)
+    if window == run.frame.window:
+        return ("f", value - run.frame.top)
+    return (min(value, 1), COUNTED) if value <= COUNTED else FULL
+
+
+def _pointers(run: Run) -> tuple[tuple[int, Value], ...]:
+    """The 8-byte slots of the stack that hold pointers into the context or the stack."""
+    mine = (CTX, run.frame.window)
+    return tuple(
+        (8 * i - FRAME_SIZE, _known(run, value)) for i, value in enumerate(run.frame.doubles) if value >> 32 in mine
+    )
+
+
+def _bound(run: Run, image: Image, module: Module) -> dict[str, Any]:
+    """A module executed: its constants, maps, helpers and the frame are its globals."""
+    vm = run.vm
     frame = run.frame
     if not vm.globals:
         vm.globals.update(_GLOBALS, W=vm.mem.readable, WW=vm.mem.writable, **accessors(vm.mem))
@@ -144,7 +198,7 @@ def functions_of(run: Run, image: Image) -> dict[int, Entry]:
         elif insn[2] == Call.KFUNC and f"H{slot}k(" in module.source and insn.symbol is not None:
             names[f"H{slot}k"] = find_kfunc(insn.symbol, vm.replaced).call
     exec(module.code, names)
-    return {start: entry(image, module, start, names[f"f{start}"]) for start in image.starts}
+    return names
 
 
 def _fast(found: OfflineMap) -> tuple[int, bool] | None:
@@ -161,7 +215,7 @@ def entry(image: Image, module: Module, start: int, function: Callable[..., tupl
 
     This is where what it raises arrives: the interpreter goes on from there.
     """
-    if module.functions[start].parameters == 1:  # most programs: every argument costs
+    if len(module.functions[start].parameters) == 1:  # most programs: every argument costs
 
         def enter(run: Run, r1: int, r2: Any, r3: Any, r4: Any, r5: Any) -> int:
             try:
@@ -210,7 +264,7 @@ def surprise(run: Run, image: Image, module: Module, start: int, error: Exceptio
     image.surprises += 1
     if image.surprises > _PATIENCE:
         image.refused = True
-    return execute(run, image, slot, regs)
+    return execute(run, image, slot, regs, stay=True)
 
 
 def _over(run: Run, insns: int) -> None:

@@ -524,7 +524,7 @@ def test_runs_leave_nothing_in_memory(prog_type):
 
 
 def test_when_a_program_is_translated():
-    """What runs a dozen times is worth a translation, within one call as well; what loops may run for long at once."""
+    """What runs a dozen times is worth a translation, within one call as well, and within one run for a loop."""
     straight = asm.assemble("r0 = 1\nr0 += 2\nexit")
     vm = VM(ProgramSpec(straight, ProgType.SOCKET_FILTER))
     vm.run(data=bytes(64))
@@ -535,4 +535,7 @@ def test_when_a_program_is_translated():
 
     looping = VM(ProgramSpec(asm.assemble("r0 = 9\nl: r0 -= 1\nif r0 != 0 goto l\nexit"), ProgType.SOCKET_FILTER))
     looping.run(data=bytes(64))
+    assert not looping.images[0].resumed
+    assert not looping.images[0].functions
+    looping.run(data=bytes(64), repeat=20)
     assert looping.images[0].functions
