@@ -155,8 +155,7 @@ class Program(Object):
         data = packet_bytes(data)
         live = flags & _LIVE_FRAMES  # of live frames nothing comes back, and the kernel refuses room for it
         packet = data is not None and kind in _PACKET and not live
-        if isinstance(ctx, (dict, list, tuple)):
-            ctx = from_fields(kind, ctx, len(data or b""))
+        ctx = from_fields(kind, ctx, len(data or b""))
         context = bytearray(ctx) if ctx is not None and len(bytes(ctx)) else None
         # The kernel writes its whole structure or fails, whatever was given to it.
         returned = context and not live and (kind in _PACKET or kind == _SK_LOOKUP)

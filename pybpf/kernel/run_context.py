@@ -67,6 +67,7 @@ def from_fields(prog_type: int, given: Any, size: int) -> Any:
 
     `size` is the number of bytes of the packet.  SpecError where the type has no fields, KindError for an unknown one.
     """
+    check_kind(given, prog_type in _WORDS)
     if prog_type in _WORDS and isinstance(given, dict) and set(given) == {"args"}:
         given = given["args"]
     if prog_type in _WORDS and isinstance(given, (list, tuple)):
@@ -85,6 +86,17 @@ def from_fields(prog_type: int, given: Any, size: int) -> Any:
     for name, value in given.items():
         set_field(made, name, value)
     return made
+
+
+def check_kind(given: Any, words: bool = False) -> None:
+    """KindError for what is no context: a dict, a ctypes structure, bytes, where `words` stand also a sequence."""
+    sequence = words and isinstance(given, (list, tuple))
+    if given is not None and not sequence and not isinstance(given, dict):
+        try:
+            memoryview(given)
+        except TypeError:
+            known = "a dict of fields, a ctypes structure or bytes"
+            raise KindError(f"ctx is {given!r}: expected {known}{', or a list of numbers' if words else ''}") from None
 
 
 def packet_bytes(data: Any) -> bytes | None:
@@ -117,23 +129,30 @@ def words(values: Any) -> bytes:
 def set_field(struct: ctypes.Structure, name: str, value: Any) -> None:
     """Set a field of a ctypes structure from a number, bytes, text of an IP address, or a sequence of numbers.
 
-    KindError for a name that is not a field, naming those that are; ConversionError for a number that does not fit.
+    KindError for a name that is not a field, naming those that are; ConversionError for a value that does not fit.
     """
-    if not hasattr(type(struct), name):
+    if not isinstance(name, str) or not hasattr(type(struct), name):
         names = ", ".join(f for f, *_ in getattr(type(struct), "_fields_", ()) if not f.startswith("_"))
         raise KindError(f"struct {type(struct).__name__} has no field {name!r}; it has {names}")
     if isinstance(value, str):
         from ipaddress import ip_address
 
-        value = ip_address(value).packed
+        try:
+            value = ip_address(value).packed
+        except ValueError as error:
+            raise ConversionError(f"{name} of struct {type(struct).__name__}: {error}") from None
     descriptor = getattr(type(struct), name)
     current = getattr(struct, name)
     if isinstance(value, (bytes, bytearray)):
         raw = bytes(value)[: descriptor.size].ljust(descriptor.size, b"\0")
         ctypes.memmove(ctypes.addressof(struct) + descriptor.offset, raw, descriptor.size)
     elif isinstance(current, ctypes.Array):
-        for i, item in enumerate(value):
-            current[i] = item
+        try:
+            for i, item in enumerate(value):
+                current[i] = item
+        except (TypeError, IndexError) as error:
+            wrong = f"{name} of struct {type(struct).__name__} holds {len(current)} numbers: {value!r} does not fit"
+            raise ConversionError(wrong) from error
     elif isinstance(current, (ctypes.Structure, ctypes.Union)) and isinstance(value, dict):
         for inner, item in value.items():
             set_field(current, inner, item)  # type: ignore[arg-type]
@@ -142,7 +161,11 @@ def set_field(struct: ctypes.Structure, name: str, value: Any) -> None:
             bits = descriptor.size >> 16 or descriptor.size * 8  # of a bit-field, ctypes keeps the width up there
             if not -(1 << bits - 1) <= value < 1 << bits:
                 raise ConversionError(f"{name} of struct {type(struct).__name__} has {bits} bits: {value} does not fit")
-        setattr(struct, name, value)
+        try:
+            setattr(struct, name, value)
+        except TypeError:
+            wrong = f"{name} of struct {type(struct).__name__} is {value!r}: expected a number"
+            raise ConversionError(wrong) from None
 
 
 __all__ = ("MAX_WORDS", "from_fields", "layout", "nf_hook_state", "packet_bytes", "set_field", "words")

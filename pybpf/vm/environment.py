@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
+from difflib import get_close_matches
 
-from ..errors import KindError
+from ..errors import KindError, SpecError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,6 +13,15 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .sockets import PseudoSocket
+
+
+_NUMBERS = frozenset(
+    (
+        *("time_ns", "tai_offset", "pid", "tgid", "uid", "gid", "cpu", "cpus", "numa_node", "cgroup_id"),
+        *("cgroup_classid", "route_realm", "socket_cookie", "netns_cookie", "attach_cookie", "func_ip", "return_value"),
+        *("jiffies_hz", "may_goto_limit"),
+    )
+)
 
 
 class Environment:
@@ -28,6 +38,8 @@ class Environment:
     the fields of the current task's `pt_regs`; `paths` maps the
     address of a struct path to its text.
     """
+
+    _complete = False
 
     def __init__(
         self,
@@ -51,9 +63,11 @@ class Environment:
         self.uid = uid
         self.gid = gid
         self.comm = comm
-        self.cpu = cpu
         self.cpus = cpus
+        self.cpu = cpu
         self.numa_node = 0
+        if not hasattr(seed, "__index__"):
+            raise KindError(f"seed is {seed!r}: expected a whole number")
         self.random = random.Random(seed)
         self.cgroup_id = cgroup_id
         self.cgroup_ancestors: tuple[int, ...] = ()
@@ -87,6 +101,20 @@ class Environment:
             if not hasattr(self, name):
                 raise KindError(f"VM() has no argument and the environment no field {name!r}")
             setattr(self, name, value)
+        self._complete = True
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set a field.  KindError for one that there is not, and for what is no number where one belongs."""
+        if self._complete and not hasattr(self, name):
+            near = get_close_matches(name, vars(self), 1)
+            raise KindError(f"the environment has no field {name!r}{f': did you mean {near[0]!r}?' if near else ''}")
+        if name in _NUMBERS and not hasattr(value, "__index__"):
+            raise KindError(f"{name} is {value!r}: expected a whole number")
+        if name == "comm" and not isinstance(value, (str, bytes)):
+            raise KindError(f"comm is {value!r}: expected text or bytes")
+        if (name == "cpu" and not 0 <= value < getattr(self, "cpus", value + 1)) or (name == "cpus" and value < 1):
+            raise SpecError(f"{name}={value} on a machine of {getattr(self, 'cpus', value)} CPUs (VM(..., cpus=n))")
+        super().__setattr__(name, value)
 
     @property
     def comm_bytes(self) -> bytes:

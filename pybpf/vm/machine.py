@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from ctypes import Structure
 
-from ..errors import NotSupportedError, SpecError, VmFault
+from ..errors import KindError, NotSupportedError, SpecError, VmFault
 from ..kernel.run_context import packet_bytes
 from ..spec import MapSpec, ProgramSpec
 from ..uapi import MapType, RunFlags
@@ -61,6 +61,8 @@ class VM:
             raise SpecError("VM() needs a program")
         if engine not in ENGINES:
             raise SpecError(f"engine is {engine!r}: expected one of {', '.join(ENGINES)}")
+        if not hasattr(budget, "__index__"):
+            raise KindError(f"budget is {budget!r}: expected a number of instructions")
         self.engine = engine
         self.budget = budget
         self.env = Environment(**environment)
@@ -104,16 +106,21 @@ class VM:
         `KindError` and `SpecError` for what is no packet or context at all, and `NotSupportedError` for a helper that is
         not modelled.
         """
+        if isinstance(spec, (bytes, bytearray, memoryview)):
+            raise KindError("vm.run() takes a program first: give the packet as data=...")
         image = self.images[0] if spec is None else self._image(spec)
         kind = image.spec.prog_type
         given = packet_bytes(data)
-        testrun.check(kind, self.env, repeat, flags, cpu, batch_size)
+        if not hasattr(repeat, "__index__"):
+            raise KindError(f"repeat is {repeat!r}: expected a whole number")
         times = max(repeat, 1)  # 0 counts as 1, as in TEST_RUN
+        if times > 1 or flags or cpu or batch_size:
+            testrun.check(kind, self.env, repeat, flags, cpu, batch_size)
         if testrun.is_live(kind, flags):
             return merged([self._run(image, given, ctx, trace, 1, flags) for _ in range(times)])
-        before = self.env.cpu
-        if testrun.on_cpu(kind, flags):
-            self.env.cpu = cpu
+        if not testrun.on_cpu(kind, flags):
+            return self._run(image, given, ctx, trace, times, flags)
+        before, self.env.cpu = self.env.cpu, cpu
         try:
             return self._run(image, given, ctx, trace, times, flags)
         finally:
@@ -141,6 +148,14 @@ class VM:
         """
         return self.mapset.view(self.mapset.find(key))
 
+    def __repr__(self) -> str:
+        maps = ", ".join(found.name for found in self.mapset)
+        return f"<VM of {', '.join(image.name for image in self.images)}{f'; maps {maps}' if maps else ''}>"
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Not to be copied or pickled: what it holds refers to its own memory."""
+        raise KindError(f"{self!r} cannot be copied or pickled: make another VM of the same programs")
+
     def __contains__(self, key: MapSpec | str) -> bool:
         return self.mapset.search(key) is not None
 
@@ -153,14 +168,16 @@ class VM:
         """Let `function` answer for a helper (`"ktime_get_ns"`, with or without `bpf_`) or a kfunc in this machine.
 
         It is called with the arguments as unsigned numbers, as many as it takes, and returns the result (None counts
-        as 0). KeyError for a name that no helper has.
+        as 0).  KeyError for a name that no helper has, KindError for what cannot be called so.
         """
+        if not callable(function):
+            raise KindError(f"{function!r} cannot answer for {name}: expected a function")
         plain = name.removeprefix("bpf_")
         if helpers.known(plain):
             name = plain
         elif not name.startswith("bpf_") and not helpers.known(name):
             raise KeyError(f"there is no helper named {name!r}")
-        self.replaced[name] = _adapted(function)
+        self.replaced[name] = _adapted(name, function)
         self._helpers.clear()
         for image in self.images:
             image.functions.clear()
@@ -179,27 +196,34 @@ class VM:
 
     def user_string(self, text: str | bytes) -> int:
         """Put a string with its NUL into user memory and return its address."""
-        raw = text.encode() if isinstance(text, str) else bytes(text)
+        raw = _text(text)
         return self.mem.add(bytearray(raw + b"\0"), f"user string {raw[:20]!r}", user=True)
 
     def user_memory(self, raw: bytes | bytearray) -> int:
         """Put bytes into user memory and return their address; a bytearray is shared with the caller."""
-        return self.mem.add(raw if isinstance(raw, bytearray) else bytearray(raw), "user memory", user=True)
+        return self.mem.add(raw if isinstance(raw, bytearray) else bytearray(_memory(raw)), "user memory", user=True)
 
     def kernel_memory(self, raw: bytes | bytearray, name: str = "kernel memory") -> int:
         """Put bytes into kernel memory and return their address: a structure that a program follows pointers to.
 
         `bytes` are read-only to programs, a bytearray is shared with the caller.
         """
-        return self.mem.add(raw, name)
+        return self.mem.add(_memory(raw), name)
 
     def kernel_string(self, text: str | bytes) -> int:
         """Put a string with its NUL into kernel memory and return its address."""
-        raw = text.encode() if isinstance(text, str) else bytes(text)
+        raw = _text(text)
         return self.mem.add(raw + b"\0", f"kernel string {raw[:20]!r}")
 
     def advance(self, ns: int) -> int:
-        """Move the clock on by `ns`, firing the timers that become due in order; returns how many fired."""
+        """Move the clock on by `ns`, firing the timers that become due in order; returns how many fired.
+
+        KindError for what is no whole number, SpecError for going back.
+        """
+        if not hasattr(ns, "__index__"):
+            raise KindError(f"advance({ns!r}): expected a whole number of nanoseconds")
+        if ns < 0:
+            raise SpecError(f"advance({ns}): time does not go back; set vm.env.time_ns to begin elsewhere")
         end = self.env.time_ns + ns
         fired = 0
         while True:
@@ -334,7 +358,23 @@ def _programs(spec: Any) -> list[Any]:
     return found
 
 
-def _adapted(function: Callable[..., int | None]) -> Callable[..., int | None]:
+def _text(text: str | bytes) -> bytes:
+    if isinstance(text, str):
+        return text.encode()
+    return bytes(_memory(text))
+
+
+def _memory(raw: Any) -> Any:
+    """Bytes as they are, structures as their bytes.  KindError for anything else."""
+    if isinstance(raw, (bytes, bytearray)):
+        return raw
+    try:
+        return bytes(memoryview(raw))
+    except TypeError:
+        raise KindError(f"{raw!r} cannot be put into memory: expected bytes, or a structure") from None
+
+
+def _adapted(name: str, function: Callable[..., int | None]) -> Callable[..., int | None]:
     """A user's function as the machine calls it: without the run, and with as many arguments as it takes."""
     try:
         parameters = inspect.signature(function).parameters.values()
@@ -343,7 +383,17 @@ def _adapted(function: Callable[..., int | None]) -> Callable[..., int | None]:
     else:
         positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
         limit = 5 if any(p.kind == p.VAR_POSITIONAL for p in parameters) else len(positional)
-    return lambda run, *args: int(function(*args[:limit]) or 0)
+        taken, needed = helpers.arguments_of(name), sum(p.default is p.empty for p in positional)
+        if needed > taken:
+            raise KindError(f"{name} has {taken} arguments: a function that needs {needed} cannot answer for it")
+
+    def call(run: Run, *args: int) -> int:
+        answer = function(*args[:limit])
+        if answer is not None and not hasattr(answer, "__index__"):
+            raise KindError(f"the function given for {name} returned {answer!r}: expected a number, or None for 0")
+        return int(answer or 0)
+
+    return call
 
 
 def _tracer(lines: list[TraceLine], covered: Coverage | None) -> Callable[[Image, int, Insn, list[int | None]], None]:

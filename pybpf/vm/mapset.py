@@ -69,7 +69,7 @@ class MapSet:
 
     def search(self, key: MapSpec | str) -> OfflineMap | None:
         """By identity, then by equality, then by name."""
-        name = key if isinstance(key, str) else key.name
+        name = key if isinstance(key, str) else getattr(key, "name", "")
         tests: tuple[Callable[[OfflineMap], bool], ...] = (
             lambda m: m.spec is key,
             lambda m: not isinstance(key, str) and m.spec == key,

@@ -6,7 +6,7 @@ from errno import EINVAL
 from functools import partial
 
 from ...errors import InputError, NotSupportedError
-from ...kernel.run_context import SKB_TYPES
+from ...kernel.run_context import SKB_TYPES, check_kind
 from ...uapi import (
     ProgType,
     bpf_cgroup_dev_ctx,
@@ -81,6 +81,7 @@ def make(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: byt
     if data and maker not in _TAKE_DATA:
         name = getattr(named(ProgType, spec.prog_type), "name", spec.prog_type)
         raise InputError(EINVAL, f"{name} programs take no packet data")
+    check_kind(given, maker in (tracing.words, tracing.registers))
     return maker(spec, given, mem, env, data)
 
 

@@ -59,6 +59,14 @@ def find_kfunc(name: str, replaced: Replacements) -> Helper:
     return Helper(name, arity, call)
 
 
+def arguments_of(name: str) -> int:
+    """How many arguments a helper or kfunc takes; 5, as many as there can be, where that is not known."""
+    from ...uapi import HELPER_NAMES
+
+    arity = arity_of(HELPER_NAMES.index(name)) if name in HELPER_NAMES else KFUNCS.get(name, (VARIADIC, None))[0]
+    return 5 if arity == VARIADIC else arity
+
+
 def known(name: str) -> bool:
     """Whether a helper or kfunc of this name exists, modelled or not."""
     from ...uapi import HELPER_NAMES
