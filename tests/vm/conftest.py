@@ -30,6 +30,11 @@ def generate():
 
 
 @pytest.fixture(scope="session")
+def wider(generate):
+    return _neighbour("generate_wide")
+
+
+@pytest.fixture(scope="session")
 def garbage():
     return _neighbour("garbage")
 

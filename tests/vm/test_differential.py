@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pybpf import VM, ProgramSpec, SyscallError, VerifierError, load
+from pybpf import VM, ProgramSpec, SyscallError, VerifierError, load, load_collection
 from pybpf.asm import Insn
 from pybpf.errors import BpfError
 from pybpf.uapi import MapType, ProgType
@@ -49,9 +49,15 @@ def compare(spec, frame: bytes = FRAME, maps: bool = False) -> bool:
     return True
 
 
-def run_many(make, count: int, **options) -> None:
-    taken = sum(compare(make(random.Random(seed)), **options) for seed in range(count))
-    assert taken >= count * 0.9, f"the verifier took {taken} of {count} generated programs"
+def run_many(make, count: int, least: float = 0.9, **options) -> None:
+    taken = 0
+    for seed in range(count):
+        try:
+            taken += compare(make(random.Random(seed)), **options)
+        except AssertionError as error:
+            error.add_note(f"seed {seed}")
+            raise
+    assert taken >= count * least, f"the verifier took {taken} of {count} generated programs"
 
 
 def test_arithmetic_jumps_memory_atomics(generate, scale):
@@ -99,6 +105,36 @@ def test_packet_rewriting(generate, scale, prog_type):
 @pytest.mark.parametrize("prog_type", [ProgType.XDP, ProgType.SCHED_CLS], ids=str)
 def test_packet_helpers(generate, scale, prog_type, frame):
     run_many(lambda rng: generate.with_helpers(generate.Pick(rng), prog_type), 100 * scale, frame=frame)
+
+
+@pytest.mark.parametrize("kind", ["memory", "callbacks", "deep_calls"])
+def test_wider(wider, generate, scale, kind):
+    run_many(lambda rng: getattr(wider, kind)(generate.Pick(rng)), 150 * scale, least=0.5, maps=True)
+
+
+def with_tails(programs, engine: str | None = None):
+    """A collection or machine in which `programs` stand in the array at 0, 1, ..."""
+    made = load_collection(*programs) if engine is None else VM(*programs, engine=engine)
+    for i, spec in enumerate(programs):
+        made["programs"][i] = made[spec] if engine is None else spec
+    return made
+
+
+def test_tail_calls(wider, generate, scale):
+    taken = 0
+    for seed in range(100 * scale):
+        programs = wider.tail_calls(generate.Pick(random.Random(seed)))
+        try:
+            objects = with_tails(programs)
+        except VerifierError:
+            continue
+        with objects:
+            expected = objects[programs[0]].test_run(data=FRAME).retval, dict(objects["m"].items())
+        for engine in ENGINES:
+            vm = with_tails(programs, engine)
+            assert (vm.run(data=FRAME).retval, dict(vm["m"].items())) == expected, (seed, engine)
+        taken += 1
+    assert taken >= 90 * scale
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
