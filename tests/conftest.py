@@ -8,11 +8,15 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import shutil
+import subprocess
 import sys
+from contextlib import contextmanager
 
 import pytest
 
 _SYS_BPF = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "s390x": 351, "ppc64le": 361}
+CLONE_NEWNET = 0x40000000
 _NOT_PERMITTED = "bpf(2) is not permitted here"
 
 
@@ -65,3 +69,51 @@ def mount_file_systems():
 def fd_count():
     """Number of open descriptors, to compare before and after."""
     return lambda: len(os.listdir("/proc/self/fd"))
+
+
+class Network:
+    """A network namespace that lives as long as the fixture; `inside()` moves the calling thread there."""
+
+    def __init__(self):
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+        if self._libc.unshare(CLONE_NEWNET):
+            os.close(self._home)
+            pytest.skip("network namespaces are not permitted here")
+        self._own = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+        self._enter(self._home)
+
+    def _enter(self, fd):
+        if self._libc.setns(fd, CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), "setns")
+
+    @contextmanager
+    def inside(self):
+        self._enter(self._own)
+        try:
+            yield
+        finally:
+            self._enter(self._home)
+
+    def ip(self, *words):
+        with self.inside():
+            subprocess.run(["ip", *words], check=True)
+
+    def up(self, device):
+        with self.inside():
+            shown = subprocess.run(["ip", "-o", "link", "show", device], check=True, capture_output=True, text=True)
+        return "state UP" in shown.stdout
+
+    def close(self):
+        os.close(self._own)
+        os.close(self._home)
+
+
+@pytest.fixture
+def network():
+    if not shutil.which("ip"):
+        pytest.skip("ip (iproute2) is not installed")
+    own = Network()
+    own.ip("link", "set", "lo", "up")
+    yield own
+    own.close()

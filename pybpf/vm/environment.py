@@ -30,7 +30,8 @@ class Environment:
     Time is in nanoseconds: `time_ns` since boot, to which `tai_offset` is added for the TAI clock; it stands still
     unless the test (or `vm.advance`) moves it.  `pid` is the thread and `tgid` the process (the same unless given),
     `comm` its name, `cpu` of `cpus` where it runs, `stack` and `user_stack` what the stack helpers see, innermost
-    address first.  `routes` answers `bpf_fib_lookup` (see `Route`), `sockets` the socket look-ups, `devices` maps an
+    address first.  `routes` answers `bpf_fib_lookup` (see `Route`; `forwarding` says whether the machine
+    forwards packets at all), `sockets` the socket look-ups, `devices` maps an
     ifindex to its MTU, `kallsyms` and `variables` map names of the kernel to addresses.  `sysctl` holds what the sysctl
     helpers read and write ("name", "current", "new"), `socket_options` options by (level, name) of sockets that are
     not pseudo ones.  `tunnel_key` (a `bpf_tunnel_key`), `tunnel_options` and `xfrm_states` go with a packet; `counters` are
@@ -79,6 +80,7 @@ class Environment:
         self.stack: Iterable[int] = ()
         self.user_stack: Iterable[int] = ()
         self.routes: list[Route] = []
+        self.forwarding = True
         self.sockets: list[PseudoSocket] = []
         self.devices: dict[int, int] = {}
         self.sysctl: dict[str, bytes] = {}
@@ -124,11 +126,15 @@ class Environment:
 
 
 class Route:
-    """A row of the routing table for `bpf_fib_lookup`.
+    """A row of a routing table for `bpf_fib_lookup`.
 
     `network` is an address with prefix length ("10.0.0.0/8", "2001:db8::/32"); the frame goes out of `ifindex` to
-    `dmac` from `smac`, through `gateway` when there is one.  `mtu` 0 means no limit.  `result` is what the helper
-    returns (`FibLookupRet`).
+    `dmac` from `smac`, through `gateway` (of either family) when there is one.  `dmac` is None when the neighbour is
+    not known.  `source` is the address that a local sender would take, `metric` the row's (0 for IPv4 and 1024 for IPv6
+    unless given), `table` the number of the table: 254 is the main one, 255 that of local addresses.
+    `mtu` is one that the row locks (others do not count), 0 that of the device in `env.devices`, or no limit.
+    `result` is what the helper returns (`FibLookupRet`): 1 for a black hole, 2 unreachable, 3 prohibited, 4 for one that is not forwarded (local),
+    6 for a tunnel.
     """
 
     def __init__(
@@ -136,9 +142,12 @@ class Route:
         network: str,
         ifindex: int,
         *,
-        dmac: bytes = bytes(6),
+        dmac: bytes | None = bytes(6),
         smac: bytes = bytes(6),
         gateway: str | None = None,
+        source: str | None = None,
+        metric: int | None = None,
+        table: int = 254,
         mtu: int = 0,
         result: int = 0,
     ) -> None:
@@ -149,5 +158,8 @@ class Route:
         self.dmac = dmac
         self.smac = smac
         self.gateway = None if gateway is None else ip_address(gateway)
+        self.source = None if source is None else ip_address(source)
+        self.metric = metric if metric is not None else 1024 if self.network.version == 6 else 0
+        self.table = table
         self.mtu = mtu
         self.result = result

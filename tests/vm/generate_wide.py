@@ -9,6 +9,7 @@ from pybpf_vm_tests_generate import (  # loaded by conftest before this
     beginning,
     counted,
     ending,
+    exchanged,
     imm,
     statements,
     wide,
@@ -58,7 +59,7 @@ def in_map(pick: Pick) -> list[Insn]:
         if op == Atomic.CMPXCHG and base == 0:
             op = Atomic.XCHG
         access = Insn(atomic | SIZES[size], base, other, at - start, int(op))
-    return [Insn(0x18, base, 2, 0, 0, start, symbol="m"), access, *refreshed(pick, base)]
+    return [Insn(0x18, base, 2, 0, 0, start, symbol="m"), *exchanged(access), *refreshed(pick, base)]
 
 
 def legacy(pick: Pick) -> list[Insn]:

@@ -18,6 +18,7 @@ from . import (  # noqa: F401 (each fills the table)
     network,
     objects,
     packet,
+    routes,
     strings,
     syncookies,
     tasks,

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 from errno import EEXIST, EINVAL, ENODEV, ENOENT, ENOPROTOOPT
-from ipaddress import ip_address
 
-from ...uapi import MapType, ProgType, bpf_fib_lookup, bpf_sk_lookup
+from ...uapi import MapType, ProgType, bpf_sk_lookup
 from ..context.special import LookupContext
 from ..maps import References, Table
 from ..sockets import PseudoSocket, socket_address, tcp_address
@@ -29,7 +27,6 @@ _TC_ACT_REDIRECT, _TC_ACT_SHOT = 7, 2
 _SK_DROP, _SK_PASS = 0, 1
 _BROADCAST, _EXCLUDE_INGRESS = 8, 16
 _REPLACE = 1  # BPF_SK_LOOKUP_F_REPLACE
-_FIB_NOT_FWDED, _FIB_FRAG_NEEDED = 4, 8
 
 
 @model
@@ -144,41 +141,6 @@ def sk_assign(run: Run, ctx: int, sk: int, flags: int) -> int:
         run.ctx.selected = socket if isinstance(socket, PseudoSocket) else None
         run.ctx.pointers[bpf_sk_lookup.sk.offset] = sk
     return 0
-
-
-@model
-def fib_lookup(run: Run, ctx: int, params: int, plen: int, flags: int) -> int:
-    """Longest prefix first among `env.routes`; the answer is what the row says, or NOT_FWDED."""
-    size = ctypes.sizeof(bpf_fib_lookup)
-    if plen & 0xFFFFFFFF < size or flags & ~0x3F:
-        return -EINVAL
-    raw = bytearray(run.mem.read(params, size))
-    family = raw[0]
-    if family == 2:
-        wanted = ip_address(bytes(raw[32:36]))
-    elif family == 10:
-        wanted = ip_address(bytes(raw[32:48]))
-    else:
-        return -97  # EAFNOSUPPORT
-    rows = [r for r in run.env.routes if wanted.version == r.network.version and wanted in r.network]
-    if not rows:
-        return _FIB_NOT_FWDED
-    row = max(rows, key=lambda r: r.network.prefixlen)
-    fields = bpf_fib_lookup.from_buffer(raw)
-    length = int.from_bytes(raw[6:8], "little")
-    if row.mtu and length > row.mtu:
-        raw[6:8] = row.mtu.to_bytes(2, "little")
-        del fields
-        run.mem.write(params, bytes(raw))
-        return _FIB_FRAG_NEEDED
-    fields.ifindex = row.ifindex
-    del fields
-    if row.gateway is not None:
-        raw[32 : 32 + len(row.gateway.packed)] = row.gateway.packed
-    raw[52:58], raw[58:64] = row.smac, row.dmac
-    raw[48:52] = bytes(4)
-    run.mem.write(params, bytes(raw))
-    return row.result
 
 
 @model
