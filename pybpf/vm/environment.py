@@ -133,8 +133,8 @@ class Route:
     not known.  `source` is the address that a local sender would take, `metric` the row's (0 for IPv4 and 1024 for IPv6
     unless given), `table` the number of the table: 254 is the main one, 255 that of local addresses.
     `mtu` is one that the row locks (others do not count), 0 that of the device in `env.devices`, or no limit.
-    `result` is what the helper returns (`FibLookupRet`): 1 for a black hole, 2 unreachable, 3 prohibited, 4 for one that is not forwarded (local),
-    6 for a tunnel.
+    `result` is what the helper returns (`FibLookupRet`): 1 for a black hole, 2 unreachable, 3 prohibited, 4 for one
+    that is not forwarded (local), 6 for a tunnel.
     """
 
     def __init__(
