@@ -8,10 +8,22 @@ from __future__ import annotations
 from ..uapi.map import MapType
 from ..uapi.prog import ProgType
 
-PLAIN_SOCKETS_ONLY = frozenset(
-    ("sk_fullsock", "tcp_sock", "get_listener_sock", "tcp_check_syncookie", "tcp_gen_syncookie")
+PLAIN_SOCKETS_ONLY = frozenset(("sk_fullsock", "tcp_sock", "get_listener_sock", "skc_to_mptcp_sock"))
+"""Helpers whose socket argument has to be one of the socket kinds, not one that BTF types (ARG_PTR_TO_SOCK_COMMON)."""
+
+SOCKETS = frozenset(
+    (
+        "sock",
+        "tcp_sock",
+        "tcp6_sock",
+        "tcp_timewait_sock",
+        "tcp_request_sock",
+        "udp6_sock",
+        "unix_sock",
+        "mptcp_sock",
+    )
 )
-"""Helpers whose socket argument has to be one of the socket kinds, not one that BTF types."""
+"""Structures that begin with `sock_common`, among those that helpers give."""
 
 MAP_READS = frozenset(("map_lookup_elem", "map_peek_elem", "map_lookup_percpu_elem"))
 """Helpers that look into a map and leave it as it is."""
@@ -54,7 +66,17 @@ UPDATES_SOCKMAPS = frozenset(
 )
 """Program types that may update and delete in sockmaps and sockhashes (may_update_sockmap)."""
 
-WALKABLE_MAPS = frozenset((1, 2, 5, 6, 9, 10, 35))
+WALKABLE_MAPS = frozenset(
+    (
+        MapType.HASH,
+        MapType.ARRAY,
+        MapType.PERCPU_HASH,
+        MapType.PERCPU_ARRAY,
+        MapType.LRU_HASH,
+        MapType.LRU_PERCPU_HASH,
+        MapType.RHASH,
+    )
+)
 """Types of maps that for_each_map_elem walks: those with map_for_each_callback in their operations."""
 
 MAPS_OF: dict[str, frozenset[int]] = {

@@ -4,7 +4,8 @@
         r1 = 1; !bpf_task_from_pid
         r0 = 0; exit
 
-A head tells name, program type (and behind it an attach type, @ what it is attached to, `sleepable`, `strict`, `proprietary`),
+A head tells name, program type (and behind it an attach type, @ what it is attached to, `sleepable`, `strict`, `frequent`: a
+checkpoint at every jump, `proprietary`),
 the category of what is wrong (none: the program is taken) and part of the message; indented lines are the program.  `!name` calls
 a kernel function, `%name` is the number of a type, `#85 0 0 0 7` an instruction by its fields, `$task_struct.pid` a place in a
 structure of the kernel, `$task_struct` its number.  A library makes the BTF: `f(int, pair* nonnull) -> int` describes a function
@@ -26,7 +27,7 @@ from pybpf.btf.kinds import Kind
 from pybpf.uapi.prog import ProgType
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 _FUNCTION = re.compile(r"(static )?(\w+)\((.*)\)(?: -> (.*))?")
 
@@ -43,7 +44,7 @@ KINDS = {
 
 
 _RAW = 0x77700000
-FLAGS = {"strict": 1, "sleepable": 16}
+FLAGS = {"strict": 1, "frequent": 8, "sleepable": 16}
 
 
 class Case(NamedTuple):
@@ -137,6 +138,16 @@ class Types:
         number = self.find("u32" if key == 4 else "int") if key else 0
         found = self.find(value)
         return MapSpec(kind, key, size, entries, flags, name=name, btf=raw, btf_key=number, btf_value=found)
+
+
+def described(functions: Iterable[str]) -> Types | None:
+    """BTF of these functions; None when there are none."""
+    if not functions:
+        return None
+    types = Types()
+    for signature in functions:
+        types.function(signature)
+    return types
 
 
 @lru_cache

@@ -270,6 +270,23 @@ socket released twice | CLS | argument | R1 type=scalar expected=sock_common, so
     {TUPLE}; call 84; if r0 == 0 goto out; r6 = r0; r1 = r0; call 86; r1 = r6; call 86; {END}
 socket of the packet released | CLS | reference | R1 must be referenced when passed to release function
     r1 = *(u64 *)(r1 + 168); if r1 == 0 goto out; call 86; {END}
+cgroup released as a socket | CLS | argument | R1 is of type cgroup but sock_common is expected
+    r1 = 1; !bpf_cgroup_from_id; if r0 == 0 goto o; r7 = r0; r1 = r7; call 86; o: {OUT}
+cgroup for a socket of TCP | CLS | argument | R1 is of type cgroup but sock_common is expected
+    r1 = 1; !bpf_cgroup_from_id; if r0 == 0 goto o; r7 = r0; r1 = r7; call 137; r1 = r7; !bpf_cgroup_release; o: {OUT}
+cgroup assigned | CLS | argument | R2 is of type cgroup but sock_common is expected
+    r6 = r1; r1 = 1; !bpf_cgroup_from_id; if r0 == 0 goto o; r7 = r0; r1 = r6; r2 = r7; r3 = 0; call 124
+    r1 = r7; !bpf_cgroup_release; o: {OUT}
+task's cookie | TRACING 23 @sched_switch | argument | R1 is of type task_struct but sock_common is expected
+    r1 = *(u64 *)(r1 + 8); call 46; {OUT}
+typed socket for a socket of TCP | CLS
+    r1 = *(u64 *)(r1 + 168); if r1 == 0 goto o; call 137; if r0 == 0 goto o; r1 = r0; call 136; o: {OUT}
+typed socket for a full one | CLS | argument | R1 type=ptr_ expected=sock_common, sock, tcp_sock, xdp_sock
+    r1 = *(u64 *)(r1 + 168); if r1 == 0 goto o; call 137; if r0 == 0 goto o; r1 = r0; call 95; o: {OUT}
+typed socket for a listener | CLS | argument | R1 type=ptr_ expected=sock_common, sock, tcp_sock, xdp_sock
+    r1 = *(u64 *)(r1 + 168); if r1 == 0 goto o; call 137; if r0 == 0 goto o; r1 = r0; call 98; o: {OUT}
+typed socket for a socket of multipath TCP | CLS | argument | R1 type=ptr_ expected=sock_common, sock, tcp_sock, xdp_soc
+    r1 = *(u64 *)(r1 + 168); if r1 == 0 goto o; call 137; if r0 == 0 goto o; r1 = r0; call 196; o: {OUT}
 full socket of a socket looked up | CLS
     {TUPLE}; call 84; if r0 == 0 goto out; r6 = r0; r1 = r0; call 95; if r0 == 0 goto x; r7 = *(u32 *)(r0 + 8)
     x: r1 = r6; call 86; {END}

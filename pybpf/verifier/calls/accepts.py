@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from ...kernel.helper_facts import (
     PLAIN_SOCKETS_ONLY,
+    SOCKETS,
 )
 from ..memory.btfwalk import begins_with, check_kptr_store
 from ..memory.pointers import check_unmodified
@@ -90,7 +91,7 @@ def check_type(run: Run, meta: Meta, reg: Reg, regno: int, arg: Arg, kind: str, 
         raise Reject("argument", text, hint="kernel objects are only read", regs=(regno,))
     if name == "kptr_xchg" and regno == 2 and type & ALLOC:
         type &= ~(ALLOC | PERCPU)
-    if kind == "sock" and name in PLAIN_SOCKETS_ONLY and not run.setting.at_least("5.10"):
+    if name in PLAIN_SOCKETS_ONLY:
         accepted = _SOCKS
     if name == "map_update_elem" and kind == "sock":
         accepted = (*_SOCKS, BTF_ID, BTF_ID | TRUSTED)
@@ -105,15 +106,19 @@ def check_type(run: Run, meta: Meta, reg: Reg, regno: int, arg: Arg, kind: str, 
         raise Reject("argument", f"R{regno} type={type_name(reg.type)} expected={wanted}", hint=hint, regs=(regno,))
     if name == "kptr_xchg" and regno == 2 and meta.field is not None:
         check_kptr_store(run, meta.field, reg, regno)
-    if type & KIND == BTF_ID and kind in ("btf", "sock") and arg.struct and reg.data is not None:
-        _check_struct(run, reg, regno, arg)
+    # btf_id_sock_common_types: what stands for a socket begins with what all sockets have
+    struct = arg.struct or ("sock_common" if kind == "sock" else "")
+    if type & KIND == BTF_ID and kind in ("btf", "sock") and struct and reg.data is not None:
+        _check_struct(run, reg, regno, struct)
 
 
-def _check_struct(run: Run, reg: Reg, regno: int, arg: Arg) -> None:
-    if run.setting.env.btf is None and reg.off == 0 and reg.data[1] == arg.struct:
-        return
-    if not begins_with(run, reg.data, arg.struct, reg.off):
-        text = f"R{regno} is of type {reg.data[1]} but {arg.struct} is expected"
+def _check_struct(run: Run, reg: Reg, regno: int, struct: str) -> None:
+    if run.setting.env.btf is None and reg.off == 0:
+        name = reg.data[1]
+        if name == struct or (struct == "sock_common" and name in SOCKETS):
+            return
+    if not begins_with(run, reg.data, struct, reg.off):
+        text = f"R{regno} is of type {reg.data[1]} but {struct} is expected"
         raise Reject("argument", text, regs=(regno,))
 
 
