@@ -341,9 +341,11 @@ class VM:
         key = next((k for k, value in found.elements() if value >> 32 == address >> 32), b"")
         value = address >> 32 << 32
         key_address = self.mem.add(key, f"key in {found.name}")
+        timer.runs = True
         try:
             run.callback(timer.callback, found.address, key_address, value)
         finally:
+            timer.runs = False
             self.mem.remove(key_address)
             self.mem.purge()
 

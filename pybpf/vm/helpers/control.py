@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from errno import E2BIG, EBUSY, EINVAL, EPERM
+from errno import E2BIG, EBUSY, EDEADLK, EINVAL, EPERM
 
 from ...errors import VmFault
 from .table import model
@@ -83,20 +83,25 @@ def timer_start(run: Run, timer: int, nsecs: int, flags: int) -> int:
 
 @model
 def timer_cancel(run: Run, timer: int) -> int:
+    """A timer that was cancelled has no callback any more (`bpf_timer_cancel` drops it)."""
     found = run.mem.timers.get(timer)
     if found is None:
         return -EINVAL
+    if found.runs:
+        return -EDEADLK
     was_due, found.due = found.due is not None, None
+    found.callback = 0
     return int(was_due)
 
 
 class Timer:
-    """A timer in a map value; `due` is when it fires, None while it is not started."""
+    """A timer in a map value; `due` is when it fires, None while it is not started; `runs` while its callback does."""
 
     def __init__(self, map: int) -> None:
         self.map = map
         self.callback = 0
         self.due: int | None = None
+        self.runs = False
 
 
 @model
