@@ -43,7 +43,9 @@ def smod(a: int, b: int) -> int:
 def printk(text: str) -> None:
     """Write an f-string to the kernel's trace pipe: `printk(f"pid {pid} opened {name}")`.
 
-    Format specifications are those of C in Python's spelling: `{x}`, `{x:x}`, `{x:08x}`, `{x:p}`; a `char` array prints as text.
+    Formats are Python's, as far as the kernel has them: `{x}`, `{x:x}`, `{x:#x}`, `{x:08x}`, `{x:<8}`, `{x:+}`, `{x:c}`, `{x:p}`
+    (negative numbers in hexadecimal as C does); a `char` array prints as text (`{comm:16}`).  The kernel's own: `pI4`,
+    `pI6` of addresses (Linux 5.13), `ps`, `pS`, `pB` (symbols), `pK`, `px` of kernel addresses.
     In plain Python it prints.
     """
     print(text)

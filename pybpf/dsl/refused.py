@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+MOST = 24  # names that an error lists
 REFUSED = {
     "Assert": "a program cannot raise: write `if not ...: return ...` instead of assert",
     "AsyncFor": "programs do not wait: write a plain for",
@@ -32,3 +37,16 @@ REFUSED = {
     "Yield": "programs are not generators: send values to user space through a RingBuf",
     "YieldFrom": "programs are not generators: send values to user space through a RingBuf",
 }
+
+
+def names(wrong: str, known: Iterable[str]) -> str:
+    """For an error about a name that is not there: those that are, or when they are many, those that look like it."""
+    there = list(known)
+    if len(there) <= MOST:
+        return f"it has {', '.join(there) or 'none'}"
+    from difflib import get_close_matches
+
+    near = get_close_matches(wrong, there, 3, 0.5)
+    if near:
+        return f"did you mean {', '.join(near[:-1])}{' or ' if near[1:] else ''}{near[-1]}?"
+    return f"it has {', '.join(there[:MOST])} and {len(there) - MOST} more"

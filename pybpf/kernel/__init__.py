@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .tables import MapRules as MapRules
     from .tables import ProgRules as ProgRules
     from .tables import Rules as Rules
+    from .tables import callers as callers
     from .tables import rules as rules
     from .versions import since as since
 
@@ -41,7 +42,7 @@ DEFAULT = "6.18"
 
 _HOME = {
     **dict.fromkeys(("Context", "Field"), "context"),
-    **dict.fromkeys(("MapRules", "ProgRules", "Rules", "rules"), "tables"),
+    **dict.fromkeys(("MapRules", "ProgRules", "Rules", "callers", "rules"), "tables"),
     **dict.fromkeys(("Section", "find_section", "section_name"), "sections"),
     **dict.fromkeys(("Arg", "HelperRules", "helper"), "signatures"),
     "since": "versions",

@@ -241,6 +241,21 @@ def rules(kernel: str | None = None) -> Rules:
     return _loaded[name]
 
 
+def callers(kernel: str | None, helper: int) -> tuple[tuple[int, int | None, bool], ...]:
+    """The program kinds that may call a helper which a kernel has.
+
+    The table of that kernel may lack the helper: it is of an older version, or was read from a kernel built without it.
+    Then the next table that has it tells.
+    """
+    found = rules(kernel).programs_that_call(helper)
+    name = DEFAULT if kernel is None else str(kernel)
+    if found or "/" in name or name.endswith(".py"):
+        return found
+    place = KERNELS.index(_nearest(name))
+    others = (*KERNELS[place + 1 :], *reversed(KERNELS[:place]))
+    return next(filter(None, (rules(other).programs_that_call(helper) for other in others)), ())
+
+
 def _nearest(version: str) -> str:
     """The newest version with a table that is not newer than `version`."""
     try:

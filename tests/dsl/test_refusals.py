@@ -11,12 +11,15 @@ import pytest
 from pybpf import (
     Array,
     CompileError,
+    DevMap,
     HashMap,
     RingBuf,
+    StackTrace,
     Struct,
     kfunc,
     printk,
     sched_cls,
+    socket_filter,
     tracepoint,
     types,
     u32,
@@ -315,3 +318,50 @@ def test_helpers_under_the_gpl():
 def test_what_to_write_instead(body, told):
     with pytest.raises(CompileError, match=told):
         build(body).insns  # noqa: B018
+
+
+def test_methods_of_maps_name_the_programs_that_may_call_their_helper():
+    stacks, devices = StackTrace(max_entries=4), DevMap(4)
+
+    @xdp
+    def stack(ctx):
+        return stacks.stack_id()
+
+    @socket_filter
+    def device(skb):
+        return devices.redirect(3)
+
+    with pytest.raises(
+        CompileError, match=r"xdp programs may not call get_stackid; these may on Linux 6.18: KPROBE, PERF_EVENT"
+    ):
+        stack.insns  # noqa: B018
+    with pytest.raises(
+        CompileError, match=r"socket_filter programs may not call redirect_map; these may on Linux 6.18: XDP"
+    ):
+        device.insns  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("kernel", "call", "told"),
+    [
+        ("5.4", "bpf.ktime_get_boot_ns()", r"Linux 5.4 has no helper ktime_get_boot_ns \(helper since Linux 5.8\)"),
+        ("4.14", "bpf.fib_lookup(u8[64]())", r"Linux 4.14 has no helper fib_lookup \(helper since Linux 4.18\)"),
+        ("5.10", "bpf.get_func_ip()", r"Linux 5.10 has no helper get_func_ip \(helper since Linux 5.15\)"),
+        (
+            "6.18",
+            "bpf.probe_write_user(1, u8[4]())",
+            r"xdp programs may not call probe_write_user; these may on Linux 6.18: KPROBE",
+        ),
+        ("6.18", "bpf.ktime_get_ns(3)", "ktime_get_ns takes no arguments, 1 given"),
+    ],
+)
+def test_helpers_that_a_kernel_lacks(kernel, call, told):
+    with pytest.raises(CompileError, match=told):
+        build(f"{call}\nreturn 0", kernel=kernel).insns  # noqa: B018
+
+
+def test_helpers_between_two_tables():
+    """Linux 5.17 is held to the table of 5.10, which knows nothing of what came between; that of 6.1 tells who may call it."""
+    assert build("return u32(bpf.ktime_get_tai_ns())", kernel="6.2").insns
+    with pytest.raises(CompileError, match=r"these may on Linux 5\.16: KPROBE"):
+        build("bpf.get_func_ip()\nreturn 0", kernel="5.16").insns  # noqa: B018

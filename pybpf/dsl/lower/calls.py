@@ -40,6 +40,10 @@ def call(c: Compiler, node: Any) -> Front:
         try:
             target = getattr(owner.obj, func.attr)
         except AttributeError as error:
+            if isinstance(owner.obj, (tuple, list)):
+                c.fail(
+                    f"a list does not change inside a program, so it has no {func.attr}: make an array, u32[4]()", func
+                )
             c.fail(str(error), func)
     else:
         front = c.expr(func)
@@ -87,6 +91,9 @@ def apply(c: Compiler, target: Any, args: list[Front], kw: dict[str, Front], nod
         return make(c, target, args, kw, node)
     if isinstance(target, MethodType) and isinstance(target.__func__, FunctionType) and not pure(target.__func__):
         return inline(c, target.__func__, [Const(target.__self__), *args], kw, node)
+    if type(target).__module__ == "functools" and type(target).__name__ == "partial":
+        kept = {key: Const(value) for key, value in target.keywords.items()}
+        return apply(c, target.func, [*map(Const, target.args), *args], {**kept, **kw}, node)
     if target.__class__.__name__ == "_lru_cache_wrapper":
         target = target.__wrapped__  # what it remembers is what the function gives
     if isinstance(target, FunctionType) and not pure(target):

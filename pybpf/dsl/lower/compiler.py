@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..parse import Parsed
 
 
+EVERYWHERE = frozenset((1, 2, 3))  # look-up, update and delete of maps
 OLDEST = (5, 10)
 """The oldest kernel that there is a table of rules for; older ones are held to it."""
 
@@ -34,6 +35,7 @@ class Unit:
         self.isa: int = options["isa"]
         self.kernel: tuple[int, int] = options["kernel"]
         self.kernel_name: str | None = options["kernel_name"]
+        self.table = table_of(self.kernel_name)
         self.license: str = options["license"]
         self.attach_to: Any = options["attach_to"]
         self.sleepable: bool = options["sleepable"]
@@ -65,6 +67,11 @@ class Unit:
         return found
 
 
+def table_of(kernel: str | None) -> str | None:
+    """The name of the table of rules for a target kernel."""
+    return kernel if version(kernel) >= OLDEST else f"{OLDEST[0]}.{OLDEST[1]}"
+
+
 def rules_for(kind: Any, kernel: str | None, sleepable: bool) -> Any:
     """What the target kernel allows to a kind of program.
 
@@ -74,7 +81,7 @@ def rules_for(kind: Any, kernel: str | None, sleepable: bool) -> Any:
     from ...errors import NotSupportedError
     from ...kernel import rules
 
-    table = rules(kernel if version(kernel) >= OLDEST else f"{OLDEST[0]}.{OLDEST[1]}")
+    table = rules(table_of(kernel))
     try:
         return table.program(kind.prog_type, kind.attach_type, sleepable=sleepable)
     except NotSupportedError:
@@ -119,8 +126,7 @@ class Compiler:
         self.graph = graph
         self.b = Builder(graph)
         self.b.locked = self.locked
-        if unit.license not in GPL_COMPATIBLE:
-            self.b.licensed = self.licensed
+        self.b.permitted = self.permitted
         self.frame: Frame = None  # type: ignore[assignment]
         self.speculating = 0
         self.suppressed = False
@@ -153,11 +159,17 @@ class Compiler:
         """Nothing can be called under a spin lock, this kernel's rule."""
         self.fail(f"{name} is called under {self.state.owned['lock']}: call it before or after, and keep its result")
 
-    def licensed(self, number: int, name: str) -> None:
-        """Some helpers are for programs under the GPL only."""
+    def permitted(self, number: int, name: str) -> None:
+        """Not every kind of program may call every helper, and some are for programs under the GPL only."""
+        if number not in EVERYWHERE:
+            from .helpercalls import check_allowed
+
+            check_allowed(self, name, number)
+        if self.unit.license in GPL_COMPATIBLE:
+            return
         from ...kernel import rules
 
-        if rules(self.unit.kernel_name).gpl_only(number):
+        if rules(self.unit.table).gpl_only(number):
             self.fail(f"{name} is for programs with a GPL-compatible licence, and this one says {self.unit.license!r}: "
                       f"it may say {', '.join(GPL_COMPATIBLE)}")  # fmt: skip
 

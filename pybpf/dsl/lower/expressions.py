@@ -27,6 +27,9 @@ def name(c: Compiler, node: Any) -> Any:
         return found
     frame = c.frame
     if node.id in frame.names:
+        if isinstance(frame.scope.get(node.id, frame.fn.__globals__.get(node.id)), MapSpec):
+            c.fail(f"{node.id} is assigned in this function, so it is not the map of that name: write {node.id}.value = ..., "
+                   f"or {node.id}[key] = ...", node)  # fmt: skip
         c.fail(f"{node.id} has no value on the way to this line", node)
     for scope in (frame.scope, frame.fn.__globals__, builtins.__dict__):
         obj = scope.get(node.id, _MISSING)

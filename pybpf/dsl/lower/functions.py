@@ -337,7 +337,7 @@ def check_kfunc(c: Compiler, name: str, node: Any) -> None:
 
     if c.unit.kernel < KFUNCS:
         c.fail("programs call functions of the kernel from Linux 5.13 on", node)
-    table = rules(c.unit.kernel_name)
+    table = rules(c.unit.table)
     if name not in table.kfuncs() or name in c.unit.rules().kfuncs or not c.unit.rules().helpers:
         return  # of a module, say: the kernel knows
     from ...uapi import ProgType, named

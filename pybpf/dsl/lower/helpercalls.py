@@ -8,6 +8,7 @@ from ..objects.kernelfields import LOCK, Held
 from ..objects.layout import sizeof, type_name
 from ..objects.refs import Ref
 from ..objects.values import Const, Front, Int, span
+from ..program import version
 from ..ssa.build import S64_MAX, S64_MIN, limits
 from .bounds import bounded
 from .joins import is_number
@@ -53,23 +54,29 @@ class Helper:
         return call_helper(c, self.name, args, kw, node)
 
 
-def check_allowed(c: Compiler, name: str, number: int, node: Any) -> None:
+def check_allowed(c: Compiler, name: str, number: int, node: Any = None) -> None:
     """A helper that this kind of program may not call is refused, with the kinds that may."""
-    rules = c.unit.rules()
-    if number in rules.helpers:
-        return
-    from ...kernel import rules as rules_of
     from ...kernel import since
-    from ...uapi import ProgType, named
 
-    table = rules_of(c.unit.kernel_name)
-    kinds = sorted({getattr(named(ProgType, key[0]), "name", str(key[0])) for key in table.programs_that_call(number)})
+    asked = ".".join(map(str, c.unit.kernel))
     first = since("helper", number)
     told = f" (helper since Linux {first})" if first else ""
+    if first and version(first) > c.unit.kernel:
+        c.fail(f"Linux {asked} has no helper {name}{told}", node)
+    if number in c.unit.rules().helpers:
+        return
+    from ...kernel import callers
+    from ...uapi import ProgType, named
+
+    kind = c.unit.kind
+    may = callers(c.unit.table, number)
+    if any(key[0] == kind.prog_type and key[1] in (None, kind.attach_type) for key in may):
+        return
+    kinds = sorted({getattr(named(ProgType, key[0]), "name", str(key[0])) for key in may})
     if not kinds:
-        c.fail(f"Linux {table.version} has no helper {name}{told}", node)
+        c.fail(f"no kind of program may call {name} on Linux {asked}{told}", node)
     c.fail(
-        f"{c.unit.kind.name} programs may not call {name}; these may on Linux {table.version}: {', '.join(kinds)}{told}",
+        f"{kind.name} programs may not call {name}; these may on Linux {asked}: {', '.join(kinds)}{told}",
         node,
     )
 
@@ -152,7 +159,7 @@ def fill(c: Compiler, rules: Any, args: list[Front], kw: dict[str, Front], node:
             break
     else:
         wanted = ", ".join(n for i, n in enumerate(names) if i not in sizes)
-        c.fail(f"{rules.name} takes ({wanted}), {len(args) + len(kw)} given", node)
+        c.fail(f"{rules.name} takes {f'({wanted})' if wanted else 'no arguments'}, {len(args) + len(kw)} given", node)
     for i, p in enumerate(params):
         if slots[i] is None:
             if p.kind == "ctx":

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from ..objects import scalars
 from ..objects.integers import value_of
-from ..objects.layout import as_array, is_array
+from ..objects.layout import as_array, is_array, sizeof
 from ..objects.refs import Ref
-from ..objects.values import Const, Front, Int, span
+from ..objects.values import Const, Front, span
+from .formats import ADDRESSES, KNOWN, POINTERS, of_number, of_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,29 +34,36 @@ def parts_of(c: Compiler, node: Any, name: str) -> tuple[str, list[Value]]:
     out: list[str] = []
     args: list[Value] = []
     for part in parts:
-        if part.__class__.__name__ == "Constant" and isinstance(part.value, str):
-            out.append(_literal(c, part.value, part))
-        elif part.__class__.__name__ == "FormattedValue":
-            spec, value = formatted(c, part)
-            out.append(spec)
-            if value is not None:
-                args.append(value)
+        if part.__class__.__name__ == "FormattedValue":
+            shown, value = formatted(c, part)
         else:
             front = c.expr(part)
             if not isinstance(front, Const) or not isinstance(front.obj, str):
                 c.fail("printk takes a text known at compile time", node)
-            out.append(_literal(c, front.obj, part))
+            shown, value = front.obj, None
+        if value is None:
+            before = out[-1] if out and out[-1][:1] == "%" else "%u"
+            shown, value = _literal(c, shown, before[1] == "p" or before[-1] == "s", part)
+        out.append(shown)
+        if value is not None:
+            args.append(value)
     c.b.at = node
     return "".join(out), args
 
 
-def _literal(c: Compiler, text: str, node: Any) -> str:
+def _literal(c: Compiler, text: str, behind: bool, node: Any) -> tuple[str, Value | None]:
+    """A piece of the format; behind %s and %p the kernel takes no letter or digit: they are a text of their own."""
     if not text.isascii():
         c.fail("the trace pipe takes ASCII text only", node)
-    return text.replace("%", "%%")
+    if not (behind and text[:1].isalnum()):
+        return text.replace("%", "%%"), None
+    from ..objects.data import text as constant
+
+    return "%s", constant(c, text.encode() + b"\0").pointer(c, node)
 
 
 def formatted(c: Compiler, part: Any) -> tuple[str, Value | None]:
+    """A conversion and its value; of a constant, the text that Python makes of it, and None."""
     if part.conversion not in (-1, 115):
         c.fail("!r and !a have no meaning for the kernel's printk", part)
     spec = ""
@@ -66,35 +75,50 @@ def formatted(c: Compiler, part: Any) -> tuple[str, Value | None]:
     front = c.expr(part.value)
     c.b.at = part.value
     if isinstance(front, Const):
-        return _literal(
-            c, format(front.obj, spec) if not isinstance(front.obj, bytes) else front.obj.decode(), part
-        ), None
-    if (
-        isinstance(front, Ref)
-        and is_array(front.type)
-        and getattr(as_array(front.type).element, "name", "") in ("char", "u8")
-    ):
-        if spec not in ("", "s"):
-            c.fail("text has no format: write {name}", part)
-        return "%s", front.pointer(c, part)
-    if hasattr(front, "pointer_value") and not hasattr(front, "number_only"):
-        if getattr(getattr(front, "type", None), "element", None) is not None:
-            return "%s", front.pointer_value(c)
-        return "%llx", front.pointer_value(c)
-    n = front.number(c, part)
-    assert isinstance(n, Int)
-    width = spec[:-1] if spec and spec[-1].isalpha() else spec
-    if spec and spec[-1].isalpha() and spec[-1] not in "dxXp":
-        c.fail(f"printk has no format {spec!r}: it has d, x, X and p, with a width", part)
-    if width and not width.isdigit():
-        c.fail(f"printk has no format {spec!r}: it has d, x, X and p, with a width", part)
-    letter = spec[-1] if spec and spec[-1].isalpha() else "d"
-    lo, _ = span(c, n)
-    if letter == "p":
-        return "0x%llx", n.value
-    if letter == "d":
-        letter = "d" if lo < 0 else "u"
-    return f"%{width}ll{letter}", value_of(c, n)
+        return _constant(c, front.obj, spec, part), None
+    if spec in ADDRESSES:
+        return f"%{spec}", _address(c, front, ADDRESSES[spec], part)
+    text = _text(c, front, part)
+    if text is not None:
+        conversion, value = of_text(spec), text
+    elif hasattr(front, "pointer_value") and not hasattr(front, "number_only"):
+        conversion, value = f"%{spec}" if spec in POINTERS else "%llx", front.pointer_value(c)
+    else:
+        n = front.number(c, part)
+        conversion, value = of_number(spec, *span(c, n)), value_of(c, n)
+    if conversion is None:
+        c.fail(f"printk has no format {spec!r} for {front.what()}: {KNOWN}", part)
+    return conversion, value
+
+
+def _constant(c: Compiler, obj: Any, spec: str, node: Any) -> str:
+    try:
+        return format(obj.decode() if isinstance(obj, bytes) else obj, spec)
+    except (TypeError, ValueError) as error:
+        c.fail(f"{error.__class__.__name__}: {error}", node)
+
+
+def _text(c: Compiler, front: Front, node: Any) -> Value | None:
+    """The address of an array of bytes, which is written as a text."""
+    if isinstance(front, Ref) and is_array(front.type):
+        if getattr(as_array(front.type).element, "name", "") in ("char", "u8"):
+            return front.pointer(c, node)
+    elif hasattr(front, "pointer_value") and getattr(getattr(front, "type", None), "element", None) is not None:
+        return front.pointer_value(c)  # type: ignore[no-any-return]
+    return None
+
+
+def _address(c: Compiler, front: Front, size: int, node: Any) -> Value:
+    """A pointer to an address in network order; a number is put on the stack in that order."""
+    if isinstance(front, Ref) and is_array(front.type) and sizeof(front.type) == size:
+        return front.pointer(c, node)
+    if size != 4:
+        c.fail(f"pI6 is for 16 bytes, such as u8[16], and not for {front.what()}", node)
+    from .calls import make
+
+    place: Any = make(c, scalars.be32[1], [], {}, node)
+    place.set_item(c, Const(0), front, node)
+    return place.pointer(c, node)  # type: ignore[no-any-return]
 
 
 def send(c: Compiler, text: str, args: list[Value], node: Any) -> None:

@@ -73,7 +73,10 @@ def parameters(c: Compiler, context: Any, names: tuple[str, ...], node: Any) -> 
     """The parameters of the program behind its context, by position; one annotated as a number is cast to it."""
     kind = c.unit.kind
     if kind.prog_type not in (KPROBE, RAW_TRACEPOINT, RAW_WRITABLE, TRACING, LSM, STRUCT_OPS):
-        c.fail(f"a {kind.name} program takes its context and nothing else", node)
+        c.fail(
+            f"{kind.name} programs take their context and nothing else: a constant comes from the function around it",
+            node,
+        )
     notes = notes_of(c.frame.fn)
     return [annotated(c, parameter(c, context, i, node), notes.get(name), node) for i, name in enumerate(names)]
 
@@ -96,8 +99,10 @@ def event_field(c: Compiler, context: Any, name: str, node: Any) -> Front:
     if fields is None:
         c.fail(f"the event {target} is not known here: neither tracefs nor the table of common events has it", node)
     if name not in fields:
-        shown = ", ".join(n for n in fields if not n.startswith("common_"))
-        c.fail(f"{target} has no field {name!r}; it has {shown}", node)
+        from ..refused import names
+
+        shown = names(name, (n for n in fields if not n.startswith("common_")))
+        c.fail(f"{target} has no field {name!r}; {shown}", node)
     type_, offset, how = fields[name]
     if how == "dynamic":
         place = c.b.load(context.value, offset, 4, False, "ctx")

@@ -268,8 +268,10 @@ class Kernel(Pointer):
         if name not in self.struct and name.endswith("_"):
             name = name[:-1]  # `state.in_`: Python keeps the word `in` for itself
         if name not in self.struct:
-            known = ", ".join(m.name for m in self.struct.fields() if m.name)
-            c.fail(f"struct {self.struct.name} of this kernel has no field {name!r}; it has {known[:600]}", node)
+            from ..refused import names
+
+            known = names(name, (m.name for m in self.struct.fields() if m.name))
+            c.fail(f"struct {self.struct.name} of this kernel has no field {name!r}; {known}", node)
         return self.read(c, self.struct[name], node)
 
     def read(self, c: Compiler, member: Any, node: Any) -> Front:

@@ -100,7 +100,9 @@ class Ref(Front):
             c.fail(f"{self.what()} has no field {name!r}", node)
         known = fields(self.type)
         if name not in known:
-            c.fail(f"{type_name(self.type)} has no field {name!r}; it has {', '.join(known)}", node)
+            from ..refused import names
+
+            c.fail(f"{type_name(self.type)} has no field {name!r}; {names(name, known)}", node)
         return known[name]
 
     def assign(self, c: Compiler, name: str, value: Front, node: Any) -> None:

@@ -78,6 +78,8 @@ class Const(Front):
             c.fail("programs have no floating point: scale to integers, for example nanoseconds", node)
         if isinstance(self.obj, bytes) and len(self.obj) == 1:
             return Const(self.obj[0])
+        if hasattr(self.obj.__class__, "_member_map_"):
+            c.fail(f"{self.obj!r} is not a number: make its class an enum.IntEnum, or use its .value", node)
         c.fail(f"{self.obj!r} is not a number that a program can use", node)
 
 

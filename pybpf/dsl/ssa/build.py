@@ -51,7 +51,7 @@ class Builder:
         self.version = 0
         self.consts: dict[int, Value] = {}
         self.locked: Any = None  # complains of a call while a lock is held
-        self.licensed: Any = None  # complains of a helper that the program's licence rules out; None where none is
+        self.permitted: Any = None  # complains of a helper that the program may not call
         self.walked_once = False  # this is a callback, of which the verifier believes that it runs exactly once
         self.shared: dict[Any, Value] = {}  # (op, args, aux, ...) -> the value made last
         self.read: dict[Any, list[Any]] = {}  # (base, version of memory) -> the bytes whose contents are known
@@ -201,8 +201,8 @@ class Builder:
     def call(self, kind: str, target: Any, name: str, args: list[Value], lo: int = S64_MIN, hi: int = S64_MAX) -> Value:
         if "lock" in self.state.owned and kind != "kfunc" and name != "spin_lock":
             self.locked(name)
-        if self.licensed is not None and kind == "helper":
-            self.licensed(target, name)
+        if self.permitted is not None and kind == "helper":
+            self.permitted(target, name)
         value = self.emit("call", args, Callee(kind, target, name), 64, lo, hi)
         self.forget_memory()
         return value

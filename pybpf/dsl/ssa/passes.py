@@ -240,6 +240,7 @@ def slot_of(value: Value) -> tuple[Slot, int] | None:
 def dead_stores(graph: Graph) -> bool:
     """Drop stores to the stack that are overwritten, or never read, before anything can see them; whether there were any."""
     read: set[Slot] = set()
+    aliased: set[Slot] = set()  # whose address is also kept elsewhere: what uses it then does not mention the slot
     for block in graph.blocks:
         for value in (*block.phis, *block.values):
             for i, arg in enumerate(value.args):
@@ -248,6 +249,8 @@ def dead_stores(graph: Graph) -> bool:
                 found = slot_of(arg)
                 if found:
                     read.add(found[0])
+                    if value.op in ("store", "phi", "retype") or (value.op == "call" and value.aux.kind == "kfunc"):
+                        aliased.add(found[0])
         for operand in _operands(block):
             found = slot_of(operand)
             if found:
@@ -264,7 +267,7 @@ def dead_stores(graph: Graph) -> bool:
                     slot, base = found
                     if slot not in read:
                         continue
-                    if base >= 0:
+                    if base >= 0 and slot not in aliased:
                         off, size = value.aux
                         mask = ((1 << size) - 1) << (base + off)
                         known = covered.get(slot, -1 if ended else 0)
