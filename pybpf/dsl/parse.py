@@ -88,9 +88,13 @@ def _lines(fn: FunctionType, file: str) -> tuple[str, ...]:
             kept = cache.cache.get(file)
             if kept and len(kept) > 2:
                 return tuple(kept[2])
+            if file.startswith("<doctest "):
+                return tuple(cache.getlines(file))  # which doctest replaces while its examples run
             of_code = getattr(cache, "_getlines_from_code", None)  # the interactive interpreter since Python 3.13
             if of_code is not None and (lines := of_code(fn.__code__)):
                 return tuple(lines)
+        if file == "<string>" and (lines := _command(fn.__code__)):
+            return lines
         loader = fn.__globals__.get("__loader__") if file[:1] != "<" else None
         try:
             with open(file, encoding="utf-8") as stream:
@@ -106,6 +110,15 @@ def _lines(fn: FunctionType, file: str) -> tuple[str, ...]:
             return tuple(text.splitlines(keepends=True)) if text else ()
         _files[file] = known
     return known
+
+
+def _command(code: CodeType) -> tuple[str, ...]:
+    """The text behind `python -c`, if a function came from it; what `exec` ran has the same file name."""
+    args = sys.orig_argv
+    at = next((i for i, arg in enumerate(args) if arg[:1] == "-" and arg[-1:] == "c"), len(args))
+    lines = tuple("".join(args[at + 1 : at + 2]).splitlines(keepends=True))
+    found = _block(lines, code.co_firstlineno, code.co_name)
+    return lines if found and same(code, found[0], code.co_filename) else ()
 
 
 def _block(lines: tuple[str, ...], first: int, name: str) -> tuple[Any, int] | None:

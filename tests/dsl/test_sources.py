@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import functools
 import importlib
 import subprocess
@@ -211,14 +212,33 @@ def test_a_file_that_changed(tmp_path, monkeypatch):
             _ = xdp(function).insns
 
 
-@pytest.mark.parametrize("command", ["-c", "-"])
-def test_text_that_python_does_not_keep(command):
-    code = "from pybpf import xdp\n@xdp\ndef f(ctx):\n    return 2\nprint(len(f.insns))\n"
-    if command == "-c":
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    else:
-        done = subprocess.run([sys.executable, "-"], input=code, capture_output=True, text=True, check=False)
-    assert done.stdout == "2\n" or "pass it with source=..., as in @xdp(source=text)" in done.stderr
+PROGRAM = "from pybpf import xdp\n@xdp\ndef f(ctx):\n    return 2\nprint(len(f.insns))\n"
+
+
+@pytest.mark.parametrize("options", [["-c"], ["-Bc"], ["-X", "utf8", "-c"]])
+def test_text_on_the_command_line(options):
+    done = subprocess.run([sys.executable, *options, PROGRAM, "-c"], capture_output=True, text=True, check=False)
+    assert done.stdout == "2\n", done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "text"),
+    [
+        (["-"], PROGRAM),
+        (["-c", f"{PROGRAM}\nexec({PROGRAM.replace('2', '3')!r})"], ""),
+        (["-c", f"exec({PROGRAM!r})"], ""),
+    ],
+)
+def test_text_that_python_does_not_keep(command, text):
+    done = subprocess.run([sys.executable, *command], input=text, capture_output=True, text=True, check=False)
+    assert done.stdout.count("2") == command[-1].startswith("from")
+    assert "pass it with source=..., as in @xdp(source=text)" in done.stderr
+
+
+def test_examples_of_doctest(tmp_path):
+    lines = [">>> from pybpf import xdp", ">>> @xdp", "... def f(ctx):", "...     return 2", ">>> len(f.insns)", "2"]
+    (tmp_path / "examples.txt").write_text("\n".join(lines))
+    assert doctest.testfile(str(tmp_path / "examples.txt"), module_relative=False) == (0, 3)
 
 
 def test_an_interactive_interpreter_that_keeps_its_lines(monkeypatch):
