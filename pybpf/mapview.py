@@ -131,7 +131,8 @@ class View:
     def __repr__(self) -> str:
         spec = self.spec
         types = " -> ".join(type_name(t) for t in (spec.key, spec.value) if t is not None)
-        return f"<{type(self).__name__} {spec.name!r}: {types or 'bytes'}, max_entries={spec.max_entries}>"
+        name = spec.name or getattr(self.raw, "name", "")
+        return f"<{type(self).__name__} {name!r}: {types or 'bytes'}, max_entries={spec.max_entries}>"
 
     def _refused(self, code: int, command: str, key: Any = None) -> Exception:
         """The exception for an errno that `raw` gave."""

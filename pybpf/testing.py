@@ -6,11 +6,12 @@
         assert machine[packets][17] == 1
 
 `pytest --bpf=vm` and `--bpf=kernel` choose one, as `@pytest.mark.bpf("vm")` does for one test; `--bpf-cov` prints which
-instructions and source lines offline runs executed.
+instructions and source lines offline runs executed, and lets coverage.py (pytest-cov) know those lines.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _ENGINES = ("vm", "kernel")
 _COVERAGE = pytest.StashKey[Any]()
 _FRAME = 14  # bytes that compare as a packet have at least an Ethernet header
+_ETHERNET_TYPES = [bytes.fromhex(k) for k in ("0800", "86dd", "0806", "8100", "88a8", "8847", "88cc", "8863", "8864")]
 _WIDTH = 16
 _OFFLINE_ONLY = "mark the test @pytest.mark.bpf('vm')"
 
@@ -51,11 +53,47 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         coverage.active = None
 
 
+@pytest.hookimpl(hookwrapper=True, trylast=True)
+def pytest_runtestloop(session: pytest.Session) -> Iterator[None]:
+    """Give the lines to coverage.py, inside pytest-cov's own wrapper, which reports when the loop has ended."""
+    yield
+    if _COVERAGE in session.config.stash:
+        _tell_coverage(session.config.stash[_COVERAGE])
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where pytest-xdist runs the tests in other processes: send what was executed to the one that reports."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None and _COVERAGE in session.config.stash:
+        output["pybpf_coverage"] = session.config.stash[_COVERAGE].plain()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    executed = getattr(node, "workeroutput", {}).get("pybpf_coverage")
+    if executed is not None and _COVERAGE in node.config.stash:
+        node.config.stash[_COVERAGE].add(executed)
+
+
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     if _COVERAGE in config.stash:
         terminalreporter.section("coverage of eBPF programs")
         for line in config.stash[_COVERAGE].report() or ["no program was run offline"]:
             terminalreporter.line(line)
+
+
+def _tell_coverage(executed: Any) -> None:
+    """Add executed lines of programs to what coverage.py measures of the files that they stand in, when it does."""
+    module = sys.modules.get("coverage")
+    current = module.Coverage.current() if module is not None else None
+    if current is None:
+        return
+    data = current.get_data()
+    measured = data.measured_files()
+    if data.has_arcs():
+        data.add_arcs({file: arcs for file, arcs in executed.arcs().items() if file in measured})
+    else:
+        data.add_lines({file: lines for file, lines in executed.lines().items() if file in measured})
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -146,14 +184,15 @@ def pytest_assertrepr_compare(config: pytest.Config, op: str, left: object, righ
     if op != "==":
         return None
     if _is_packet(left) and _is_packet(right):
-        return ["packets differ", *packet_difference(bytes(left), bytes(right))]  # type: ignore[call-overload]
+        return ["packets differ (- left, + right)", *packet_difference(bytes(left), bytes(right))]  # type: ignore[call-overload]
     if isinstance(right, Mapping) and isinstance(left, Mapping) and (_is_view(left) or _is_view(right)):
-        return ["map contents differ", *map_difference(left, right)]
+        return ["map contents differ (left != right)", *map_difference(left, right)]
     return None
 
 
 def _is_packet(value: object) -> bool:
-    return isinstance(value, (bytes, bytearray)) and len(value) >= _FRAME
+    """Bytes as long as an Ethernet header, and no text."""
+    return isinstance(value, (bytes, bytearray)) and len(value) >= _FRAME and any(b < 32 or b > 126 for b in value)
 
 
 def _is_view(value: object) -> bool:
@@ -166,6 +205,8 @@ def packet_difference(left: bytes, right: bytes) -> list[str]:
     """What differs between two packets: header fields by name, then the bytes, 16 a line, differing ones marked."""
     out = [f"length: {len(left)} != {len(right)}"] if len(left) != len(right) else []
     ours, theirs = dict(_headers(left)), dict(_headers(right))
+    if (ours and not theirs) or (theirs and not ours):
+        ours, theirs = ({"ethernet type": f"0x{frame[12:14].hex()}"} for frame in (left, right))
     out += [f"{name}: {ours[name]} != {theirs[name]}" for name in ours if theirs.get(name, ours[name]) != ours[name]]
     for at in range(0, max(len(left), len(right)), _WIDTH):
         a, b = left[at : at + _WIDTH], right[at : at + _WIDTH]
@@ -190,6 +231,8 @@ def _headers(frame: bytes) -> Iterator[tuple[str, str]]:
     """(name, text) of the header fields of an Ethernet frame, as far as they are there."""
     from ipaddress import ip_address
 
+    if frame[12:14] not in _ETHERNET_TYPES:
+        return
     yield "ethernet destination", frame[0:6].hex(":")
     yield "ethernet source", frame[6:12].hex(":")
     yield "ethernet type", f"0x{frame[12:14].hex()}"

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
+from ..asm.opcodes import Class, Jmp
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
     from ..asm.insn import Insn
-    from ..spec import ProgramSpec
     from .image import Image
 
 active: Coverage | None = None
@@ -13,51 +19,100 @@ active: Coverage | None = None
 
 
 class Program:
-    """The coverage of one program: `executed` slots of `code`, which has None behind wide instructions."""
+    """The coverage of one program: `places` are (slot, file, line) of its instructions, `executed` the slots that ran;
+    `arcs` are (file, line, next line) of the runs, the negative line where the function begins standing for outside.
+    """
 
-    def __init__(self, spec: ProgramSpec, code: list[Insn | None]) -> None:
-        self.spec = spec
-        self.code = code
+    def __init__(self, places: Sequence[tuple[int, str, int]], begin: int) -> None:
+        self.places = places
+        self.begin = begin
         self.executed: set[int] = set()
+        self.arcs: set[tuple[str, int, int]] = set()
+        self.last = ("", 0)
 
     @property
     def total(self) -> int:
         """How many instructions the program has."""
-        return sum(insn is not None for insn in self.code)
+        return len(self.places)
 
     @property
     def missed(self) -> list[int]:
         """Slots of the instructions that were never executed."""
-        return [slot for slot, insn in enumerate(self.code) if insn is not None and slot not in self.executed]
+        return [slot for slot, _, _ in self.places if slot not in self.executed]
 
     def lines(self) -> dict[str, tuple[set[int], set[int]]]:
         """By source file: (lines with an instruction that was executed, lines that have only others)."""
         out: dict[str, tuple[set[int], set[int]]] = {}
-        for slot, insn in enumerate(self.code):
-            if insn is None or insn.source is None:
-                continue
-            hit, missed = out.setdefault(insn.source.file, (set(), set()))
-            (hit if slot in self.executed else missed).add(insn.source.line)
+        for slot, file, line in self.places:
+            if file:
+                hit, missed = out.setdefault(file, (set(), set()))
+                (hit if slot in self.executed else missed).add(line)
         return {file: (hit, missed - hit) for file, (hit, missed) in out.items()}
 
 
 class Coverage:
-    """Coverage of every program that ran; the same program in several machines counts as one."""
+    """Coverage of every program that ran; the same program in several machines, and processes, counts as one."""
 
     def __init__(self) -> None:
-        self.programs: dict[tuple[str, tuple[Insn, ...]], Program] = {}
+        self.programs: dict[tuple[str, str], Program] = {}
 
     def visit(self, image: Image, slot: int, insn: Insn, regs: list[int | None]) -> None:
         """Note one executed instruction."""
-        self.of(image).executed.add(slot)
+        program = image.covered or self.of(image)
+        program.executed.add(slot)
+        source = insn.source
+        if source is None:
+            return
+        file, line = source.file, source.line
+        if program.begin:
+            before, previous = program.last if slot else (file, -program.begin)
+            if before == file and previous != line:
+                program.arcs.add((file, previous, line))
+            program.last = (file, line)
+            if insn.opcode == Class.JMP | Jmp.EXIT:
+                program.arcs.add((file, line, -program.begin))
 
     def of(self, image: Image) -> Program:
         """The entry of a program, made when it is new: a program that never ran counts too."""
-        key = (image.name, image.insns)
+        key = (image.name, sha256(repr([tuple(insn) for insn in image.insns]).encode()).hexdigest())
         found = self.programs.get(key)
         if found is None:
-            found = self.programs[key] = Program(image.spec, image.code)
+            sources = ((slot, insn.source) for slot, insn in enumerate(image.code) if insn is not None)
+            places = [(slot, source.file, source.line) if source else (slot, "", 0) for slot, source in sources]
+            code = getattr(getattr(image.spec, "function", None), "__code__", None)
+            found = self.programs[key] = Program(places, getattr(code, "co_firstlineno", 0))
+        image.covered = found
         return found
+
+    def plain(self) -> list[Any]:
+        """All of it in lists, tuples, numbers and strings, for `add` in another process."""
+        return [
+            (key, program.places, program.begin, sorted(program.executed), sorted(program.arcs))
+            for key, program in self.programs.items()
+        ]
+
+    def add(self, plain: list[Any]) -> None:
+        """Take in what another process executed."""
+        for (name, digest), places, begin, executed, arcs in plain:
+            found = self.programs.setdefault((name, digest), Program(places, begin))
+            found.executed.update(executed)
+            found.arcs.update(map(tuple, arcs))
+
+    def lines(self) -> dict[str, set[int]]:
+        """By source file: the lines that were executed."""
+        out: dict[str, set[int]] = {}
+        for program in self.programs.values():
+            for file, (hit, _) in program.lines().items():
+                out.setdefault(file, set()).update(hit)
+        return out
+
+    def arcs(self) -> dict[str, set[tuple[int, int]]]:
+        """By source file: (line, next line) of what was executed, as coverage.py counts branches."""
+        out: dict[str, set[tuple[int, int]]] = {}
+        for program in self.programs.values():
+            for file, before, after in program.arcs:
+                out.setdefault(file, set()).add((before, after))
+        return out
 
     def report(self) -> list[str]:
         """Lines of text: instructions by program, then source lines by file with the missed ones."""

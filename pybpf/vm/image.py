@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ..asm.insn import Insn
     from ..source import Source
     from ..spec import ProgramSpec
+    from .coverage import Program as Covered
     from .maps import OfflineMap
     from .translate import Entry, Module
 
@@ -44,6 +45,7 @@ class Image:
 
         self.spec = spec
         self.name = spec.name or f"program{number}"
+        self.covered: Covered | None = None
         self.address = FUNC << 32 | number << 24
         self.insns = tuple(resolve(insns))
         self.code: list[Insn | None] = []

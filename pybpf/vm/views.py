@@ -45,6 +45,10 @@ class Raw:
     def __init__(self, map: OfflineMap) -> None:
         self.map = map
 
+    @property
+    def name(self) -> str:
+        return self.map.name
+
     def permit(self, command: str, read: bool = False, write: bool = False) -> None:
         """SyscallError (EPERM) when the map's flags, or its being frozen, forbid it to user space."""
         if (read and self.map.spec.flags & _WRONLY) or (write and self._read_only):

@@ -49,6 +49,48 @@ def test_offline_only_with_coverage(suite):
     )
 
 
+REPORTS = (((), "programs.py 6 1 83% 7"), (("--cov-branch",), "programs.py 6 1 2 1 75% 7"))
+
+
+@pytest.mark.parametrize("processes", [(), ("-n2",)], ids=["one process", "two"])
+@pytest.mark.parametrize(("branches", "row"), REPORTS, ids=["lines", "branches"])
+def test_lines_of_programs_in_reports_of_coverage(pytester, processes, branches, row):
+    pytest.importorskip("pytest_cov", reason="pytest-cov is not installed")
+    pytester.makepyfile(programs=PROGRAM, test_it=TEST)
+    options = (
+        "-p",
+        "no:cacheprovider",
+        "--bpf=vm",
+        "--bpf-cov",
+        "--cov=programs",
+        "--cov-report=term-missing",
+        *branches,
+    )
+    result = pytester.runpytest_subprocess(*options, *processes)
+    result.assert_outcomes(passed=2)
+    result.stdout.re_match_lines([" *".join(row.split()), ".*coverage of eBPF programs", r"f  .* 5 of .*instructions"])
+
+
+PROGRAM = """
+from pybpf import socket_filter
+
+
+@socket_filter
+def f(skb):
+    if skb.load_byte(8) == 3:
+        return 7
+    return 0
+"""
+TEST = """
+from programs import f
+
+def test_it(bpf):
+    assert bpf(f).run(data=bytes(60)).retval == 0
+
+def test_again(bpf):
+    assert bpf(f).run(data=bytes(60)).retval == 0
+"""
+
 CHOICES = """
 import pytest
 from pybpf import SyscallError
@@ -89,7 +131,7 @@ def test_failures_are_readable(pytester):
         ".retval == 0", ".data == FRAME[:30] + b'x' + FRAME[31:]"
     )
     pytester.makepyfile(failing)
-    pytester.runpytest_subprocess("--bpf=vm", "-vv").stdout.fnmatch_lines(["*packets differ*"])
+    pytester.runpytest_subprocess("--bpf=vm", "-vv").stdout.fnmatch_lines(["*packets differ (- left, + right)*"])
     pytester.makepyfile(SUITE.replace("{17: 1}", "{18: 1, 17: 2}"))
     result = pytester.runpytest_subprocess("--bpf=vm", "-vv")
     result.stdout.fnmatch_lines(["*map contents differ*", "*only right: 18: 1*", "*17: 1 != 2*"])
@@ -102,4 +144,20 @@ def test_differences():
     assert "ip ttl: 64 != 63" in lines
     assert any(line.startswith("0010 - ") for line in lines)
     assert "length: 64 != 60" in packet_difference(frame, frame[:60])
+    assert [line for line in packet_difference(frame, bytes(60)) if ":" in line] == [
+        "length: 64 != 60",
+        "ethernet type: 0x0800 != 0x0000",
+    ]
+    assert packet_difference(bytes(20), bytes(19) + b"\1") == [
+        "0010 - 00 00 00 00",
+        "     + 00 00 00 01",
+        "                ^^",
+    ]
     assert map_difference({1: 2, 3: 4}, {1: 5}) == ["only left:  3: 4", "1: 2 != 5"]
+
+
+def test_text_is_no_packet(pytester):
+    pytester.makepyfile('def test(): assert b"a string of some length" == b"a string of another length"')
+    result = pytester.runpytest_subprocess()
+    result.stdout.fnmatch_lines(["E *At index 12 diff*"])
+    result.stdout.no_fnmatch_line("*packets differ*")
