@@ -41,6 +41,25 @@ def target_returns_void(setting: Setting) -> bool:
     return bool(_prototype(setting.env.btf, kind, setting.attach_type, target).type_id == 0)
 
 
+_UNSUPPORTED = frozenset(("tcp_congestion_ops/get_info",))
+"""Members that the owner of a structure lets no program stand for (bpf_tcp_ca_check_member)."""
+
+
+def check_member(setting: Setting) -> None:
+    """A program of type STRUCT_OPS stands for a function of a structure that the kernel has registered."""
+    btf, target = setting.env.btf, setting.spec.attach_to
+    if setting.prog_type != ProgType.STRUCT_OPS or not isinstance(target, str) or btf is None:
+        return
+    struct, _, name = target.partition("/")
+    # registering one needs a type for the map's values, of which nothing else is made (bpf_struct_ops_desc_init)
+    if not list(btf.find_all(f"bpf_struct_ops_{struct}", Kind.STRUCT)):
+        raise Reject("btf", f"attach_btf_id of {struct!r} is not a supported struct")
+    if _prototype(btf, setting.prog_type, setting.attach_type, target).kind != Kind.FUNC_PROTO:
+        raise Reject("btf", f"attach to invalid member {name} of struct {struct}: it is no function")
+    if target in _UNSUPPORTED:
+        raise Reject("btf", f"attach to unsupported member {name} of struct {struct}")
+
+
 def _prototype(btf: Btf, prog_type: int, attach_type: int, target: str) -> Any:
     found: Any
     try:
@@ -64,5 +83,6 @@ def _member(btf: Btf, target: str) -> Any:
     found: Any = btf.find(struct, Kind.STRUCT)
     for member in found.members:
         if member.name == name:
-            return member.type.stripped.type.stripped
+            pointer = member.type.stripped
+            return pointer.type.stripped if pointer.kind == Kind.PTR else pointer
     raise BtfError(f"{struct} has no member {name}")

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from ..asm.opcodes import LD_IMM64, Pseudo
 from ..kernel.capabilities import BPF, for_type
 from . import depth
+from .attach import check_member
 from .calls.functions import entry_registers
 from .cfg import Cfg
 from .context import Setting
@@ -38,6 +39,7 @@ def check(spec: ProgramSpec, rules: Rules, capabilities: frozenset[str], env: En
         _check_size(spec, BPF in capabilities)
         setting = Setting(spec, rules, capabilities, env)
         _check_setting(setting)
+        check_member(setting)
         for name, definition in spec.maps.items():
             check_definition(rules, definition, name)
         program = Program(spec, setting)

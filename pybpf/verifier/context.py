@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from ..btf.kinds import Kind
 from ..errors import BtfError, NotSupportedError
 from ..kernel.capabilities import BPF, PERFMON
 from ..spec import GPL_COMPATIBLE
@@ -91,6 +92,7 @@ _ATTACH_TYPES: dict[int, frozenset[int]] = {
     ProgType.CGROUP_SKB: frozenset((AttachType.CGROUP_INET_INGRESS, AttachType.CGROUP_INET_EGRESS)),
     ProgType.SYSCALL: frozenset((0,)),
 }
+_ATTACH_NEEDED = frozenset((ProgType.CGROUP_SOCK_ADDR, ProgType.CGROUP_SOCKOPT, ProgType.SK_LOOKUP, ProgType.NETFILTER))
 
 
 class Setting:
@@ -119,6 +121,9 @@ class Setting:
         known = _ATTACH_TYPES.get(self.prog_type)
         if known is not None and self.attach_type not in known:
             raise Reject("kernel-version", f"programs of this type have no attach type {self.attach_type}")
+        if self.prog_type in _ATTACH_NEEDED and not self.attach_type:
+            hint = "say where it attaches: ProgramSpec(..., expected_attach_type=AttachType....)"
+            raise Reject("kernel-version", "programs of this type have an attach type", hint=hint)
         try:
             if self.prog_type in _ATTACH_IGNORED and (self.prog_type, attach, False) not in self.rules.programs():
                 attach = None  # the kernel looks for some of them and does not mind others
@@ -152,13 +157,15 @@ class Setting:
             function = btf.type(type_id)
         except BtfError:
             raise Reject("helper", f"kernel btf_id {type_id} is not a function", insn=slot) from None
-        if function.kind != 12:
+        if function.kind != Kind.FUNC:
             raise Reject("helper", f"kernel btf_id {type_id} is not a function", insn=slot)
         program.kfuncs[slot] = function.name
 
     def check_variable(self, program: Program, slot: int) -> None:
         """The kernel variable that a wide load names must exist."""
         insn = program.insns[slot]
+        if program.ops[slot + 1][4]:
+            raise Reject("btf", "invalid module BTF object FD specified: no BTF of a module is given", insn=slot)
         btf = self.kernel_btf(slot)
         try:
             found = _named(btf, insn)
@@ -166,9 +173,9 @@ class Setting:
             raise Reject(
                 "btf", f"no kernel variable {insn.symbol or insn.imm} in the kernel's BTF", insn=slot
             ) from None
-        if found.kind not in (14, 12):
+        if found.kind not in (Kind.VAR, Kind.FUNC):
             raise Reject("btf", f"type {found.id} of the kernel's BTF is no variable", insn=slot)
-        if found.kind == 14 and not self._finds_variables():
+        if found.kind == Kind.VAR and not self._finds_variables():
             text = f"ldimm64 failed to find the address for kernel symbol '{found.name}'."
             raise Reject("btf", text, hint="the kernel was built without CONFIG_KALLSYMS_ALL", insn=slot)
 
@@ -181,14 +188,14 @@ class Setting:
         insn = program.insns[slot]
         btf = self.kernel_btf(slot)
         found = _named(btf, insn)
-        if found.kind == 12:
+        if found.kind == Kind.FUNC:
             return Reg(MEM | RDONLY, data=0)
         type = found.type.stripped
         percpu = any(
             section.name == ".data..percpu" and any(var.id == found.id for var, _, _ in section.vars)  # type: ignore[attr-defined]
-            for section in btf.find_all(".data..percpu", 15)
+            for section in btf.find_all(".data..percpu", Kind.DATASEC)
         )
-        if type.kind == 4:
+        if type.kind == Kind.STRUCT:
             return Reg(BTF_ID | (PERCPU if percpu else 0), data=("kernel", type.name))
         # of a number on each CPU, what counts is its size
         return Reg(BTF_ID | PERCPU, data=("kernel", type.size)) if percpu else Reg(MEM | RDONLY, data=type.size)
@@ -219,8 +226,8 @@ def _named(btf: Btf, insn: Insn) -> Type:
     """The kernel's variable (or function) that a wide load names."""
     if insn.symbol is None:
         return btf.type(insn.imm)
-    variables = list(btf.find_all(insn.symbol, 14))
-    return variables[0] if variables else btf.find(insn.symbol, 12)
+    variables = list(btf.find_all(insn.symbol, Kind.VAR))
+    return variables[0] if variables else btf.find(insn.symbol, Kind.FUNC)
 
 
 def _version(text: str) -> tuple[int, ...]:

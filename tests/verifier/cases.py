@@ -4,13 +4,12 @@
         r1 = 1; !bpf_task_from_pid
         r0 = 0; exit
 
-A head tells name, program type (and behind it an attach type, @ what it is attached to, `sleepable`, `strict`, `frequent`: a
-checkpoint at every jump, `proprietary`),
-the category of what is wrong (none: the program is taken) and part of the message; indented lines are the program.  `!name` calls
-a kernel function, `%name` is the number of a type, `#85 0 0 0 7` an instruction by its fields, `$task_struct.pid` a place in a
-structure of the kernel, `$task_struct` its number.  A library makes the BTF: `f(int, pair* nonnull) -> int` describes a function
-with a type and the tags of each argument; `static` before it makes it one that is walked into.  Such lines
-may stand above the program.
+A head tells name, program type (and behind it an attach type, @ what it is attached to, `sleepable`, `strict`, `proprietary`,
+`frequent`: states are compared at every jump), the category of what is wrong (none: the program is taken) and part of the
+message; indented lines are the program.  `!name` calls a kernel function, `%name` is the number of a type, `#85 0 0 0 7` an
+instruction by its fields, `$task_struct.pid` a place in a structure of the kernel, `$task_struct` its number (and `$schedule` a
+function's).  A library makes the BTF: `f(int, pair* nonnull) -> int` describes a function with a type and the tags of each
+argument; `static` before it makes it one that is walked into.  Such lines may stand above the program.
 """
 
 from __future__ import annotations
@@ -155,6 +154,12 @@ def kernel_btf() -> Btf:
     return Btf.kernel()
 
 
+def number_of(name: str) -> int:
+    """The number of a structure, function or variable of the running kernel."""
+    found = [type_ for kind in (Kind.STRUCT, Kind.FUNC, Kind.VAR) for type_ in kernel_btf().find_all(name, kind)]
+    return int(found[0].id)
+
+
 def offset_of(struct: str, member: str) -> int:
     """Where a member of the running kernel's structure lies, in bytes."""
 
@@ -178,7 +183,7 @@ def insns_of(text: str, library: Types | None = None) -> list[Insn]:
     if library is not None:
         text = re.sub(r"%(\w+)", lambda found: str(library.names[found[1]]), text)
     text = re.sub(r"\$(\w+)\.(\w+)", lambda found: str(offset_of(found[1], found[2])), text)
-    text = re.sub(r"\$(\w+)", lambda found: str(kernel_btf().find(found[1], Kind.STRUCT).id), text)
+    text = re.sub(r"\$(\w+)", lambda found: str(number_of(found[1])), text)
     raw: list[Insn] = []
 
     def by_fields(found: re.Match[str]) -> str:

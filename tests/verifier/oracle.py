@@ -80,7 +80,6 @@ class Kernel:
                 self.encode(spec),
                 spec.license,
                 flags=spec.flags,
-                expected_attach_type=spec.expected_attach_type or 0,
                 btf_fd=btf,
                 func_info=b"".join(struct.pack("=II", *row) for row in spec.func_info),
                 log_level=log_level,
@@ -115,8 +114,13 @@ def _kernel_btf() -> Btf:
 
 def attachment(spec: ProgramSpec) -> dict[str, int]:
     """What the program is to be checked against."""
+    fields = {"expected_attach_type": spec.expected_attach_type or 0}
     found = target(spec) if isinstance(spec.attach_to, str) else None
-    return {} if found is None else {"attach_btf_id": found.btf_id}
+    if found is not None:
+        fields["attach_btf_id"] = found.btf_id
+        if found.attach_type is not None:  # the member of a structure
+            fields["expected_attach_type"] = found.attach_type
+    return fields
 
 
 @lru_cache

@@ -34,6 +34,7 @@ _TABLE = (
     ("reference", r"expects refcounted PTR_TO_BTF_ID"),
     ("map", r"tracing progs cannot use bpf_(timer|wq)"),
     ("btf", r"only allowed in functions that return"),
+    ("btf", r"attach to (invalid|unsupported) member|is not a supported struct|find the address for kernel symbol"),
     ("lock", r"spin_\{lock|sleepable helper|is sleepable within|in rbtree cb"),
     (
         "lock",
