@@ -117,6 +117,20 @@ class Frame:
         self.scope = scope
 
 
+class Around:
+    """A loop whose body is being lowered; contextlib would cost an import."""
+
+    def __init__(self, c: Compiler, rounds: int) -> None:
+        self.c, self.rounds = c, max(rounds, 1)
+
+    def __enter__(self) -> None:
+        self.before = self.c.around
+        self.c.around *= self.rounds
+
+    def __exit__(self, *_: object) -> None:
+        self.c.around = self.before
+
+
 class Compiler:
     """Lowers one function (and what it inlines) into `graph`."""
 
@@ -131,6 +145,7 @@ class Compiler:
         self.speculating = 0
         self.suppressed = False
         self.widening = 0  # the number of the first block of the innermost loop in which the verifier widens numbers
+        self.around = 1  # the product of the rounds of the plain loops around what is being lowered
         self.assumed: dict[Any, Any] = {}
         self.free_slots: list[Slot] = []
         self.entry_context: Any = None
@@ -179,6 +194,10 @@ class Compiler:
             self.suppressed = True
             return True
         return False
+
+    def within(self, rounds: int) -> Around:
+        """While the body of a loop of so many rounds is lowered."""
+        return Around(self, rounds)
 
     # -- lowering
 

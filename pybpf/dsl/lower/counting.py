@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from ..objects import scalars as types
 from ..objects.integers import compare, value_of
 from ..objects.values import INT, Const, Front, Int, span
-from ..ssa.build import S64_MAX, S64_MIN, State, limits
+from ..ssa.build import S64_MAX, S64_MIN, U64, State, limits
 from ..ssa.ir import Value
 from .bounds import bounded
 from .conditions import jump
@@ -39,17 +40,17 @@ def too_long(rounds: int, body: list[Any]) -> bool:
 
 def walkable(c: Compiler, node: Any, rounds: int) -> None:
     """Complain of a loop that the verifier must walk and cannot, on kernels that have plain loops only."""
-    if rounds * (2 + len(node.body)) > VERIFIED or rounds * tests(node.body) > PENDING:
+    total, met = rounds * c.around, tests(node.body)
+    if (total * (2 + len(node.body)) > VERIFIED) or (total * met > PENDING):
         if c.lenient():
             return
-        what = (
-            f"each of these {rounds} rounds"
-            if rounds < MAX_ROUNDS
-            else "each round of this loop, whose bound it must see"
-        )
+        if rounds < MAX_ROUNDS:
+            what = f"each of these {total} rounds, {VERIFIED} instructions and {PENDING} tests in all"
+        else:
+            what = "each round of this loop, and nothing shows it how many there are: let a counter end it"
         c.fail(
-            f"the verifier walks {what}, and {VERIFIED} instructions and {PENDING} tests in all: "
-            "compile for Linux 5.17 or later (kernel='5.17'), where long loops are calls of bpf_loop, or count fewer rounds",
+            f"the verifier walks {what}: compile for Linux 5.17 or later (kernel='5.17'), where long loops are calls of "
+            "bpf_loop, or count fewer rounds",
             node,
         )
 
@@ -98,15 +99,18 @@ def counted(c: Compiler, node: Any, start: Front, stop: Front, step: int, elemen
     if most is None:
         first, last = in_sight(c, first), in_sight(c, last)
         n = value_of(c, first)
+    known = isinstance(first, Const) and isinstance(last, Const)
+    unsigned = ahi > S64_MAX or (known and bhi > S64_MAX)
+    kind, top_most = (types.u64, U64) if unsigned else (INT, S64_MAX)
     yes, no = test_of(c, test, first, last, node)
     leaving = [no] if no is not None else []
     breaks: list[State] = []
     if yes is not None:
         c.b.state = yes
-        counter = Const(n.aux) if n.op == "const" else Int(n, INT)
+        counter = Const(n.aux) if n.op == "const" else Int(n, kind)
         yes.env[hidden] = counter
         if step > 0:
-            low, high = alo, max(min(bhi - 1, S64_MAX), ahi)
+            low, high = alo, max(min(bhi - 1, top_most), ahi)
         else:
             low, high = min(max(blo + 1, S64_MIN), alo), ahi
         rounds = "$rounds" + hidden
@@ -116,8 +120,8 @@ def counted(c: Compiler, node: Any, start: Front, stop: Front, step: int, elemen
         def bottom() -> Any:
             now = c.b.state.env[hidden].number(c, node)
             lo, hi = low + step, high + step
-            value = c.b.arith("add", value_of(c, now), c.b.const(step), 64, max(lo, S64_MIN), min(hi, S64_MAX))
-            following = Int(value, INT)
+            value = c.b.arith("add", value_of(c, now), c.b.const(step), 64, max(lo, S64_MIN), min(hi, top_most))
+            following = Int(value, kind)
             c.b.state.env[hidden] = following
             if most is not None:
                 turn = c.b.state.env[rounds].number(c, node)
@@ -143,7 +147,7 @@ def counted(c: Compiler, node: Any, start: Front, stop: Front, step: int, elemen
                 again, done = jump(c, *outcome)
             return again, merge(c, [s for s in (out, done) if s is not None], node)
 
-        first_types = {hidden: (INT, low, high)}
+        first_types = {hidden: (kind, low, high)}
         if most is not None:
             first_types[rounds] = (INT, 0, most - 1)
         names = assigned(node.body) | assigned([node.target]) | {hidden} | ({rounds} if most is not None else set())
@@ -154,9 +158,10 @@ def counted(c: Compiler, node: Any, start: Front, stop: Front, step: int, elemen
             return []
 
         try:
-            outs, breaks = repeat(
-                c, node, names, first_types, top, bottom, gate, not guard and max(ahi, bhi) <= S64_MAX
-            )
+            with c.within(steps):
+                outs, breaks = repeat(
+                    c, node, names, first_types, top, bottom, gate, not guard and max(ahi, bhi) <= S64_MAX
+                )
         except Widened:
             c.assumed[key] = {}
             del c.b.graph.blocks[started:]

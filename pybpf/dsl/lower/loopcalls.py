@@ -66,7 +66,7 @@ def repeat_by_call(
     from .survey import assigned, counters
 
     around = {**c.state.env, **extra}
-    changed = assigned([*node.body, getattr(node, "test", node.body[0])])
+    changed = assigned([*node.body, node.test if node.__class__.__name__ == "While" else node.target])
     # `ref += 1` changes what the reference is to, not the name.
     kept = counters(node.body) - assigned(node.body, in_place=False)
     changed -= {name for name in kept if isinstance(around.get(name), Ref)}

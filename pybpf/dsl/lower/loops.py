@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from ..objects.refs import Ref
-from ..objects.values import Const, Front, Int, span
+from ..objects.values import Const, Front, Int
 from ..ssa.build import State
 from .conditions import cond
 from .counting import SINCE_LOOP, counted, too_long, unknown, walkable
 from .gates import MAX_ROUNDS
 from .gates import gate as gate_of
-from .joins import is_number, merge
+from .joins import merge
+from .progress import rounds_of_while
 from .rounds import BOUNDED_LOOPS, Loop, finish, repeat
-from .survey import assigned, counters, counts, ways_out, weight
+from .survey import assigned, ways_out, weight
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,41 +49,19 @@ def while_(c: Compiler, node: Any) -> None:
                 c.fail("this loop never comes back", node)
             return again, out
 
-        rounds = rounds_of_while(c, node) if counts(node) else MAX_ROUNDS
+        rounds = rounds_of_while(c, node, c.unit.kernel >= SINCE_LOOP)
         guard = too_long(rounds, node.body)
         gate = gate_of(c, c.state) if guard else None
         if c.unit.kernel < SINCE_LOOP:
-            walkable(c, node, rounds if counts(node) else rounds_up_to(c, node))
+            walkable(c, node, rounds)
         if guard and not gate and c.unit.kernel >= SINCE_LOOP:
             outs, breaks = while_by_call(c, node)
             return finish(c, node, leaving + outs, breaks)
-        outs, breaks = repeat(c, node, assigned([*node.body, node.test]), {}, list, bottom, gate)
+        with c.within(rounds):
+            outs, breaks = repeat(c, node, assigned([*node.body, node.test]), {}, list, bottom, gate)
         leaving += outs
         after = breaks
     return finish(c, node, leaving, after)
-
-
-def rounds_of_while(c: Compiler, node: Any) -> int:
-    """The most rounds of a while loop that `counts`, from where its name stands now."""
-    name, bound = node.test.left.id, node.test.comparators[0].value
-    by = [s.value.value for s in node.body if s.__class__.__name__ == "AugAssign" and getattr(s.target, "id", "") == name
-          and s.value.__class__.__name__ == "Constant"]  # fmt: skip
-    front = c.state.env.get(name)
-    if not (isinstance(front, (Const, Int)) and is_number(front) and isinstance(bound, int) and isinstance(by[0], int)):
-        return MAX_ROUNDS
-    lo, hi = span(c, front)
-    return max(abs(bound - lo), abs(bound - hi)) // max(abs(by[0]), 1) + 1
-
-
-def rounds_up_to(c: Compiler, node: Any) -> int:
-    """The most rounds of `while i < n` that nothing but its test ends; 0 for another loop."""
-    test = node.test
-    if test.__class__.__name__ != "Compare" or len(test.ops) > 1 or test.ops[0].__class__.__name__ not in ("Lt", "LtE"):
-        return 0
-    if getattr(test.left, "id", "") not in counters(node.body) or any(ways_out(node.body)):
-        return 0
-    front = c.expr(test.comparators[0])
-    return int(span(c, front)[1]) if isinstance(front, Int) else 0
 
 
 def while_by_call(c: Compiler, node: Any) -> Any:

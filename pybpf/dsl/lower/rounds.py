@@ -15,7 +15,8 @@ from ..ssa.ir import Value
 from .gates import gate as gate_of
 from .gates import widens
 from .joins import is_number, merge, phi
-from .survey import named, tests
+from .progress import deciding, falling
+from .survey import tests
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -141,11 +142,12 @@ def _attempt(c: Compiler, node: Any, names: set[str], memo: dict[str, Any], top:
     if memo.get("$place"):
         c.b.clobber("place")
     phis: dict[str, tuple[Value, Front]] = {}
+    down = falling(node.body)
     for name in sorted(names):
         front = before.env.get(name)
         if front is None or isinstance(front, Conflict):
             continue
-        state.env[name] = _assume(c, header, before, name, front, memo, phis)
+        state.env[name] = _assume(c, header, before, name, front, memo, phis, down)
     hide(c, to_hide(node, names, gate is not None))
     place = state.memory.get("place")
     outs: list[State] = []
@@ -185,7 +187,7 @@ def to_hide(node: Any, names: set[str], gated: bool) -> list[str]:
     """
     if not tests(node.body):
         return []
-    kept = named(node.test) if node.__class__.__name__ == "While" and not gated else set()
+    kept = deciding(node) if node.__class__.__name__ == "While" and not gated else set()
     return sorted(name for name in names - kept if name[0] != "$")
 
 
@@ -210,16 +212,18 @@ def _assume(
     front: Front,
     memo: dict[str, Any],
     phis: dict[str, tuple[Value, Front]],
+    falling: set[str],
 ) -> Front:
-    """What a variable stands for at the head of the loop."""
+    """What a variable stands for at the head of the loop; of those that only fall, nothing above where they began."""
     if (isinstance(front, Const) and isinstance(front.obj, int)) or isinstance(front, Int):
         n = front.number(c, None)
         if name in memo:
             type_, lo, hi = memo[name]
         else:
             type_ = INT if isinstance(n, Const) else n.type
-            lo, _ = span(c, n)
-            hi = limits(type_.bits, type_.signed)[1]
+            lo, hi = span(c, n)
+            if name not in falling:
+                hi = limits(type_.bits, type_.signed)[1]
         nlo, nhi = span(c, n)
         value = phi(header, [value_of(c, n)], min(lo, nlo), max(hi, nhi), None if name[0] == "$" else "open")
         known = Int(value, type_)
@@ -275,8 +279,13 @@ def _close(c: Compiler, header: Any, phis: dict[str, tuple[Value, Front]], memo:
             low, high = limits(type_.bits, type_.signed)
             first = value.args[0]
             new_lo = value.lo if lo >= value.lo and value.lo >= low else low
-            memo[name] = (type_, max(new_lo, low) if first.lo >= 0 else low, high)
+            # What only goes down stays below where it began.
+            new_hi = value.hi if type_ is known.type and hi <= value.hi else high
+            memo[name] = (type_, max(new_lo, low) if first.lo >= 0 else low, new_hi)
             stable = False
+        elif c.suppressed:
+            # Something was complained of: what comes back may be less than was assumed, because tests have told.
+            memo[name] = (type_, min(value.args[0].lo, lo), max(value.args[0].hi, hi))
         value.args.append(value_of(c, n))
     if not stable:
         raise Unstable

@@ -22,21 +22,6 @@ def counters(nodes: list[Any]) -> set[str]:
     return names
 
 
-def counts(node: Any) -> bool:
-    """Whether a while loop visibly counts: its test compares a name with a constant that the body adds constants to."""
-    test = node.test
-    if test.__class__.__name__ != "Compare" or test.left.__class__.__name__ != "Name":
-        return False
-    if test.comparators[0].__class__.__name__ != "Constant":
-        return False
-    return any(
-        s.__class__.__name__ == "AugAssign"
-        and getattr(s.target, "id", "") == test.left.id
-        and s.value.__class__.__name__ == "Constant"
-        for s in node.body
-    )
-
-
 def ways_out(body: list[Any]) -> Any:
     """The `break` and `return` statements that leave a loop with this body."""
     for node in body:

@@ -1,0 +1,161 @@
+"""How many rounds a while loop may take, as far as its text shows: by its test, and by tests in its body that leave it.
+
+`while i < 100:` takes 100 rounds at most when each round adds to `i`, and nothing else assigns it; so does `while True:` with
+`if i >= 100: break`.  What a round may skip, because a `continue` stands before it, says nothing.
+"""
+
+from __future__ import annotations
+
+from ..objects.values import Const, Int, span
+from .gates import MAX_ROUNDS
+from .joins import is_number
+from .survey import assigned, counters, named
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from .compiler import Compiler
+
+NOT = {"Lt": "GtE", "LtE": "Gt", "Gt": "LtE", "GtE": "Lt", "Eq": "NotEq", "NotEq": "Eq"}
+MIRRORED = {"Lt": "Gt", "LtE": "GtE", "Gt": "Lt", "GtE": "LtE", "Eq": "Eq", "NotEq": "NotEq"}
+
+
+def rounds_of_while(c: Compiler, node: Any, constant: bool) -> int:
+    """The most rounds of a while loop, from where its names stand now; MAX_ROUNDS where nothing shows it.
+
+    `constant`: only by comparisons with what is known at compile time.
+    """
+    found = MAX_ROUNDS
+    every = firsts(node.body)
+    tests = list(holding(node.test, True))
+    for statement in every:
+        if statement.__class__.__name__ == "If" and leaves(statement.body):
+            tests += holding(statement.test, False)
+    for name, op, bound in tests:
+        step = step_of(node.body, every, name)
+        front = c.state.env.get(name)
+        if step and isinstance(front, (Const, Int)) and is_number(front):
+            found = min(found, rounds(c, front, op, bound, step, constant, assigned(node.body)))
+    return found
+
+
+def deciding(node: Any) -> set[str]:
+    """The names that a while loop's rounds are bounded by: of its test, and of tests that leave it, where a round steps them."""
+    every = firsts(node.body)
+    names = named(node.test)
+    for statement in every:
+        if statement.__class__.__name__ == "If" and leaves(statement.body):
+            names |= {name for name, _, _ in holding(statement.test, False) if step_of(node.body, every, name)}
+    return names
+
+
+def falling(body: list[Any]) -> set[str]:
+    """The names that these statements only take constants from."""
+    names = counters(body) - assigned(body, in_place=False)
+    return {name for name in names if all(by_constant(step) < 0 for step in steps(body, name))}
+
+
+def firsts(body: list[Any]) -> list[Any]:
+    """The statements that every round runs: those before the first that may go on with the next round."""
+    found = []
+    for statement in body:
+        found.append(statement)
+        if any(goes_on(statement)):
+            break
+    return found
+
+
+def goes_on(node: Any) -> Iterator[Any]:
+    """The `continue` statements in a statement that belong to the loop around it."""
+    kind = node.__class__.__name__
+    if kind == "Continue":
+        yield node
+    for part in ("body", "orelse", "cases"):
+        inner = getattr(node, part, None)
+        if isinstance(inner, list) and not (kind in ("For", "While") and part == "body"):
+            for statement in inner:
+                yield from goes_on(statement)
+
+
+def leaves(body: list[Any]) -> bool:
+    return body[-1].__class__.__name__ in ("Break", "Return")
+
+
+def holding(test: Any, truth: bool) -> Iterator[tuple[str, str, Any]]:
+    """The comparisons of a name that all hold while a test is true (or false): name, operator, with what."""
+    kind = test.__class__.__name__
+    if kind == "BoolOp" and (test.op.__class__.__name__ == "And") == truth:
+        for value in test.values:
+            yield from holding(value, truth)
+    if kind == "Compare" and (truth or len(test.ops) == 1):
+        left = test.left
+        for op, right in zip(test.ops, test.comparators, strict=True):
+            name = op.__class__.__name__
+            if name in NOT:
+                name = name if truth else NOT[name]
+                if left.__class__.__name__ == "Name":
+                    yield left.id, name, right
+                if right.__class__.__name__ == "Name":
+                    yield right.id, MIRRORED[name], left
+            left = right
+
+
+def step_of(body: list[Any], every: list[Any], name: str) -> int:
+    """By how much each round moves a name, at least; 0 where it may stay, go back, or be assigned otherwise."""
+    if name in assigned(body, in_place=False):
+        return 0
+    moves = [by_constant(statement) for statement in steps(body, name)]
+    always = [by_constant(s) for s in every if s in steps(every, name, deep=False)]
+    if not always or not (all(move > 0 for move in moves) or all(move < 0 for move in moves)):
+        return 0
+    return sum(always)
+
+
+def steps(body: list[Any], name: str, deep: bool = True) -> list[Any]:
+    """The statements that change a name in place."""
+    found = []
+    for node in body:
+        if node.__class__.__name__ == "AugAssign" and getattr(node.target, "id", "") == name:
+            found.append(node)
+        for part in ("body", "orelse", "cases") if deep else ():
+            found += steps(getattr(node, part, None) or [], name)
+    return found
+
+
+def by_constant(node: Any) -> int:
+    """What `i += 3` adds; 0 for everything else."""
+    number = getattr(node.value, "value", None)
+    sign = {"Add": 1, "Sub": -1}.get(node.op.__class__.__name__, 0)
+    return sign * number if isinstance(number, int) else 0
+
+
+def rounds(c: Compiler, front: Any, op: str, bound: Any, step: int, constant: bool, changed: set[str]) -> int:
+    """The most rounds until a number that moves by `step` at least reaches a bound."""
+    if named(bound) & changed or any(True for _ in calls(bound)):
+        return MAX_ROUNDS
+    known = c.expr(bound)
+    if not isinstance(known, (Const, Int)) or not is_number(known) or (constant and not isinstance(known, Const)):
+        return MAX_ROUNDS
+    (lo, hi), (blo, bhi) = span(c, front), span(c, known)
+    ends = ("Lt", "LtE") if step > 0 else ("Gt", "GtE")
+    way = bhi - lo if step > 0 else hi - blo
+    if op in ends:
+        return min(max(way, 0) // abs(step) + 1, MAX_ROUNDS)
+    if op == "NotEq" and lo == hi and blo == bhi and way >= 0 and way % step == 0:
+        return min(way // abs(step) + 1, MAX_ROUNDS)
+    return MAX_ROUNDS
+
+
+def calls(node: Any) -> Iterator[Any]:
+    """Calls in an expression, but of `len`, which is the packet's length."""
+    from ..parse import children
+
+    if node.__class__.__name__ == "Call" and getattr(node.func, "id", "") != "len":
+        yield node
+    for child in children(node):
+        yield from calls(child)
+
+
+__all__ = ["deciding", "falling", "rounds_of_while"]
