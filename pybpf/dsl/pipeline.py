@@ -5,6 +5,7 @@ from __future__ import annotations
 from .backend.emit import assemble
 from .lower.bounds import bounded
 from .lower.compiler import Compiler, Frame, Unit
+from .lower.gates import MAX_ROUNDS
 from .objects.context import Context
 from .objects.values import INT, Const, Front, Int, span
 from .parse import parse
@@ -152,6 +153,10 @@ def finish_returns(c: Compiler, parsed: Any) -> None:
         where = node or (parsed.node.body[-1] if parsed.node.body else parsed.node)
         check_released(c, state, where)
         if isinstance(front, Const) and front.obj is None:
+            if not kind.silent and node is None and c.frame.endless is not None:
+                c.fail(
+                    f"the kernel leaves this loop after {MAX_ROUNDS} rounds: write a return behind it", c.frame.endless
+                )
             if not kind.silent:
                 c.fail(
                     f"this way through {c.graph.name} returns nothing, and {kind.name} programs return a number: write return 0",

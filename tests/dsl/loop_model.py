@@ -1,7 +1,6 @@
 """The loops of `loop_shapes` as Python runs them: over dictionaries, and with numbers that wrap as their types do."""
 
 from __future__ import annotations
-
 import __future__
 
 import ast
@@ -74,7 +73,9 @@ class Wrapping(ast.NodeTransformer):
     """Let each assignment to a name that was made by `u64(...)` and its like convert what is assigned."""
 
     def __init__(self, function: ast.FunctionDef) -> None:
-        self.types = {argument.arg: ast.unparse(argument.annotation) for argument in function.args.args if argument.annotation}
+        self.types = {
+            argument.arg: ast.unparse(argument.annotation) for argument in function.args.args if argument.annotation
+        }
         for node in ast.walk(function):
             if isinstance(node, ast.Assign):
                 for target in node.targets:
@@ -107,6 +108,10 @@ def pairs(target: ast.expr, value: ast.expr) -> list[tuple[str, ast.expr]]:
     return [(target.id, value)] if isinstance(target, ast.Name) else []
 
 
+def at_most(n: int, **most: int) -> int:
+    return min(n, most["max"])
+
+
 def results(packets: list[bytes]) -> dict[str, list[int]]:
     """What each function gives for packets, one after the other; maps begin empty for each function."""
     tree = ast.parse(SHAPES.read_text())
@@ -117,7 +122,7 @@ def results(packets: list[bytes]) -> dict[str, list[int]]:
     code = compile(ast.fix_missing_locations(tree), str(SHAPES), "exec", flags=__future__.annotations.compiler_flag)
     scope: dict[str, Any] = {
         **SCALARS, "Struct": types.Struct, "Ethernet": Ethernet, "subprogram": lambda function: function,
-        "bounded": lambda n, max: min(n, max), "unroll": lambda steps: steps, "__name__": "tests.dsl.loop_shapes",
+        "bounded": at_most, "unroll": lambda steps: steps, "__name__": "tests.dsl.loop_shapes",
     }  # fmt: skip
     exec(code, scope)
     found = {}

@@ -1,5 +1,5 @@
 """Loops of all shapes: each function is a program, and is also run by Python over the stand-ins of test_loop_shapes."""
-# ruff: noqa: B007, PLW2901, SIM102, SIM114, SIM108, PERF401
+# ruff: noqa: B007
 
 from __future__ import annotations
 
@@ -489,6 +489,7 @@ def return_from_while(ctx):
             return 5
         if n > 1 << 60:
             n >>= 33
+    return 3
 
 
 def loop_variable_kept(ctx):

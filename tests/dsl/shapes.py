@@ -1,4 +1,7 @@
-"""`python -m tests.dsl.shapes TARGET ...`: every loop of `loop_shapes`, compiled for these kernels, loaded here and compared with Python."""
+"""`python -m tests.dsl.shapes TARGET ...`: each loop of `loop_shapes`, compiled for these kernels and run here.
+
+"now" is the kernel of today; `--machine` asks `verify` and `VM` as well.
+"""
 
 from __future__ import annotations
 

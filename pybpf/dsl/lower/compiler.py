@@ -99,7 +99,7 @@ def rules_for(kind: Any, kernel: str | None, sleepable: bool) -> Any:
 class Frame:
     """One function being lowered: its names, and the states in which it has returned."""
 
-    __slots__ = ("fn", "loops", "names", "parsed", "path", "returns", "scope")
+    __slots__ = ("endless", "fn", "loops", "names", "parsed", "path", "returns", "scope")
 
     def __init__(self, fn: Any, parsed: Parsed, path: tuple[int, ...]) -> None:
         self.fn = fn
@@ -107,6 +107,7 @@ class Frame:
         self.path = path  # the calls that led here, to tell inlined copies of a loop apart
         self.names = frozenset(fn.__code__.co_varnames)
         self.loops: list[Any] = []
+        self.endless: Any = None  # the last `while True:`, which the kernel leaves after so many rounds
         self.returns: list[tuple[State, Front, Any]] = []
         scope = {}
         for name, cell in zip(fn.__code__.co_freevars, fn.__closure__ or (), strict=True):
@@ -120,15 +121,16 @@ class Frame:
 class Around:
     """A loop whose body is being lowered; contextlib would cost an import."""
 
-    def __init__(self, c: Compiler, rounds: int) -> None:
-        self.c, self.rounds = c, max(rounds, 1)
+    def __init__(self, c: Compiler, rounds: int, known: frozenset[str]) -> None:
+        self.c, self.rounds, self.known = c, max(rounds, 1), known
 
     def __enter__(self) -> None:
-        self.before = self.c.around
+        self.before = self.c.around, self.c.known
         self.c.around *= self.rounds
+        self.c.known |= self.known
 
     def __exit__(self, *_: object) -> None:
-        self.c.around = self.before
+        self.c.around, self.c.known = self.before
 
 
 class Compiler:
@@ -146,6 +148,9 @@ class Compiler:
         self.suppressed = False
         self.widening = 0  # the number of the first block of the innermost loop in which the verifier widens numbers
         self.around = 1  # the product of the rounds of the plain loops around what is being lowered
+        self.known: frozenset[str] = (
+            frozenset()
+        )  # the variables of these whose numbers the verifier knows in each round
         self.assumed: dict[Any, Any] = {}
         self.free_slots: list[Slot] = []
         self.entry_context: Any = None
@@ -195,9 +200,9 @@ class Compiler:
             return True
         return False
 
-    def within(self, rounds: int) -> Around:
-        """While the body of a loop of so many rounds is lowered."""
-        return Around(self, rounds)
+    def within(self, rounds: int, known: frozenset[str] = frozenset()) -> Around:
+        """While the body of a loop of so many rounds is lowered, in each of which the verifier knows these names."""
+        return Around(self, rounds, known)
 
     # -- lowering
 

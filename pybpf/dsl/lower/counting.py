@@ -13,7 +13,7 @@ from .gates import MAX_ROUNDS
 from .gates import gate as gate_of
 from .joins import merge
 from .rounds import Widened, finish, repeat
-from .survey import assigned, counters, tests, weight
+from .survey import assigned, count_tests, counters, named, weight
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,14 +33,18 @@ def too_long(rounds: int, body: list[Any]) -> bool:
     """Whether the verifier should not walk all rounds of a loop."""
     return (
         rounds > PLAIN_STEPS
-        or (rounds > 2 and rounds << min(tests(body), 20) > PLAIN_PATHS)
+        or (rounds > 2 and rounds << min(count_tests(body), 20) > PLAIN_PATHS)
         or rounds * weight(body) > HEAVY
     )
 
 
-def walkable(c: Compiler, node: Any, rounds: int) -> None:
-    """Complain of a loop that the verifier must walk and cannot, on kernels that have plain loops only."""
-    total, met = rounds * c.around, tests(node.body)
+def walkable(c: Compiler, node: Any, rounds: int, known: frozenset[str], decided: bool) -> None:
+    """Complain of a loop that the verifier must walk and cannot, on kernels that have plain loops only.
+
+    It knows these names in each round, and, where `decided`, whether the loop ends.
+    """
+    total = rounds * c.around
+    met = count_tests(node.body, c.known | known, False) + (not decided)
     if (total * (2 + len(node.body)) > VERIFIED) or (total * met > PENDING):
         if c.lenient():
             return
@@ -94,8 +98,11 @@ def counted(c: Compiler, node: Any, start: Front, stop: Front, step: int, elemen
             c.fail(f"bpf_loop runs {MAX_ROUNDS} rounds at most, and this loop takes {steps}", node)
         return count_by_call(c, node, first, last, step, min(steps, MAX_ROUNDS), element)
     known = isinstance(first, Const) and isinstance(last, Const)
+    decided = known or named(node.iter) - {"range"} <= c.known
+    name = getattr(node.target, "id", "")
+    fixed = frozenset((name,) if decided and not element and name not in assigned(node.body) else ())
     if c.unit.kernel < SINCE_LOOP or (known and steps * (2 + len(node.body)) > VERIFIED):
-        walkable(c, node, steps)
+        walkable(c, node, steps, fixed, decided)
     if most is None:
         first, last = in_sight(c, first), in_sight(c, last)
         n = value_of(c, first)
@@ -158,7 +165,7 @@ def counted(c: Compiler, node: Any, start: Front, stop: Front, step: int, elemen
             return []
 
         try:
-            with c.within(steps):
+            with c.within(steps, fixed):
                 outs, breaks = repeat(
                     c, node, names, first_types, top, bottom, gate, not guard and max(ahi, bhi) <= S64_MAX
                 )

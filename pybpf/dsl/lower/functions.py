@@ -391,14 +391,24 @@ def walked_once(c: Compiler) -> bool:
 
 def obscure(c: Compiler, ref: Ref) -> None:
     """Let the verifier forget the numbers in an object on the stack, for a callback that it walks once."""
+    if walked_once(c) and ref.region in CALLERS:
+        blur(c, ref)
+
+
+def blur(c: Compiler, ref: Ref) -> None:
+    """Let the verifier forget the numbers in an object."""
     from ..objects.layout import sizeof
 
-    if not walked_once(c) or ref.region not in CALLERS:
-        return
     at, end = ref.off, ref.off + sizeof(ref.type)
+    known: dict[int, Value] = {}
     while at < end:
         width = next(w for w in (8, 4, 2, 1) if at % w == 0 and at + w <= end)
-        c.b.store(ref.base, at, width, c.b.hide(c.b.load(ref.base, at, width, False, ref.region)), ref.region)
+        now = c.b.load(ref.base, at, width, False, ref.region)
+        if now.op == "const":
+            hidden = known[now.aux] = known.get(now.aux) or c.b.hide(now)
+        else:
+            hidden = c.b.hide(now)
+        c.b.store(ref.base, at, width, hidden, ref.region)
         at += width
 
 

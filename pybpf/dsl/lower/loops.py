@@ -10,9 +10,9 @@ from .counting import SINCE_LOOP, counted, too_long, unknown, walkable
 from .gates import MAX_ROUNDS
 from .gates import gate as gate_of
 from .joins import merge
-from .progress import rounds_of_while
+from .progress import deciding, rounds_of_while
 from .rounds import BOUNDED_LOOPS, Loop, finish, repeat
-from .survey import assigned, ways_out, weight
+from .survey import assigned, named, ways_out, weight
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,14 +50,17 @@ def while_(c: Compiler, node: Any) -> None:
             return again, out
 
         rounds = rounds_of_while(c, node, c.unit.kernel >= SINCE_LOOP)
+        fixed = frozenset(name for name in deciding(node) if isinstance(c.state.env.get(name), Const))
         guard = too_long(rounds, node.body)
         gate = gate_of(c, c.state) if guard else None
         if c.unit.kernel < SINCE_LOOP:
-            walkable(c, node, rounds)
+            walkable(c, node, rounds, fixed, named(node.test) <= c.known | fixed)
+        if guard and endless:
+            c.frame.endless = node
         if guard and not gate and c.unit.kernel >= SINCE_LOOP:
             outs, breaks = while_by_call(c, node)
             return finish(c, node, leaving + outs, breaks)
-        with c.within(rounds):
+        with c.within(rounds, fixed):
             outs, breaks = repeat(c, node, assigned([*node.body, node.test]), {}, list, bottom, gate)
         leaving += outs
         after = breaks

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from ..objects.values import Const, Int, span
+from ..parse import children
 from .gates import MAX_ROUNDS
 from .joins import is_number
 from .survey import assigned, counters, named
@@ -54,7 +55,7 @@ def deciding(node: Any) -> set[str]:
 def falling(body: list[Any]) -> set[str]:
     """The names that these statements only take constants from."""
     names = counters(body) - assigned(body, in_place=False)
-    return {name for name in names if all(by_constant(step) < 0 for step in steps(body, name))}
+    return {name for name in names if all(by_constant(step, name) < 0 for step in steps(body, name))}
 
 
 def firsts(body: list[Any]) -> list[Any]:
@@ -104,31 +105,62 @@ def holding(test: Any, truth: bool) -> Iterator[tuple[str, str, Any]]:
 
 def step_of(body: list[Any], every: list[Any], name: str) -> int:
     """By how much each round moves a name, at least; 0 where it may stay, go back, or be assigned otherwise."""
-    if name in assigned(body, in_place=False):
+    found = steps(body, name)
+    moves = [by_constant(statement, name) for statement in found]
+    plain = [statement for statement in found if statement.__class__.__name__ == "Assign"]
+    if stores(body, name) > len(plain):
         return 0
-    moves = [by_constant(statement) for statement in steps(body, name)]
-    always = [by_constant(s) for s in every if s in steps(every, name, deep=False)]
+    always = [by_constant(s, name) for s in steps(every, name, deep=False)]
     if not always or not (all(move > 0 for move in moves) or all(move < 0 for move in moves)):
         return 0
     return sum(always)
 
 
 def steps(body: list[Any], name: str, deep: bool = True) -> list[Any]:
-    """The statements that change a name in place."""
+    """The statements that change a name in place: `i += 3`, `i = i + 3`, `i = u32(i + 1)`."""
     found = []
     for node in body:
-        if node.__class__.__name__ == "AugAssign" and getattr(node.target, "id", "") == name:
+        kind = node.__class__.__name__
+        if (kind == "AugAssign" and getattr(node.target, "id", "") == name) or by_constant(node, name):
             found.append(node)
         for part in ("body", "orelse", "cases") if deep else ():
             found += steps(getattr(node, part, None) or [], name)
     return found
 
 
-def by_constant(node: Any) -> int:
-    """What `i += 3` adds; 0 for everything else."""
-    number = getattr(node.value, "value", None)
-    sign = {"Add": 1, "Sub": -1}.get(node.op.__class__.__name__, 0)
-    return sign * number if isinstance(number, int) else 0
+def by_constant(node: Any, name: str) -> int:
+    """What such a statement adds; 0 for everything else.  With a cast around it only 1, which cannot jump over a bound."""
+    kind, most = node.__class__.__name__, 1 << 31
+    if kind == "AugAssign" and getattr(node.target, "id", "") == name:
+        op, number = node.op, node.value
+    elif kind == "Assign" and len(node.targets) == 1 and getattr(node.targets[0], "id", "") == name:
+        value = node.value
+        if value.__class__.__name__ == "Call" and len(value.args) == 1:
+            value, most = value.args[0], 1
+        if value.__class__.__name__ != "BinOp" or getattr(value.left, "id", "") != name:
+            return 0
+        op, number = value.op, value.right
+    else:
+        return 0
+    step = getattr(number, "value", None)
+    sign = {"Add": 1, "Sub": -1}.get(op.__class__.__name__, 0)
+    return sign * step if isinstance(step, int) and step <= most else 0
+
+
+def stores(nodes: list[Any], name: str) -> int:
+    """How often these statements assign a name, other than by `+=` and the like."""
+    total = 0
+    todo = list(nodes)
+    while todo:
+        node = todo.pop()
+        kind = node.__class__.__name__
+        if kind == "AugAssign" and node.target.__class__.__name__ == "Name":
+            todo.append(node.value)
+            continue
+        total += kind == "Name" and node.id == name and node.ctx.__class__.__name__ != "Load"
+        total += kind == "MatchAs" and node.name == name
+        todo += children(node)
+    return total
 
 
 def rounds(c: Compiler, front: Any, op: str, bound: Any, step: int, constant: bool, changed: set[str]) -> int:
@@ -150,8 +182,6 @@ def rounds(c: Compiler, front: Any, op: str, bound: Any, step: int, constant: bo
 
 def calls(node: Any) -> Iterator[Any]:
     """Calls in an expression, but of `len`, which is the packet's length."""
-    from ..parse import children
-
     if node.__class__.__name__ == "Call" and getattr(node.func, "id", "") != "len":
         yield node
     for child in children(node):

@@ -16,7 +16,7 @@ from .gates import gate as gate_of
 from .gates import widens
 from .joins import is_number, merge, phi
 from .progress import deciding, falling
-from .survey import tests
+from .survey import count_tests, written
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -123,8 +123,15 @@ def begin(c: Compiler, node: Any, names: set[str], gate: Any) -> None:
     """Before a loop with a gate: numbers that it changes start unknown to the verifier.
 
     Whatever the first round brings is then within what it began with, also where a number must be equal because it decides
-    something: a known one would be so in each round, for it is widened only while nothing depends on it.
+    something: a known one would be so in each round, for it is widened only while nothing depends on it.  So do the numbers
+    in objects on the stack that it changes.
     """
+    from .functions import blur
+
+    for name in sorted(written(node.body)):
+        front = c.state.env.get(name)
+        if isinstance(front, Ref) and front.region == "stack":
+            blur(c, front)
     hide(c, [name for name in sorted(names - set(to_hide(node, names, True))) if name[0] != "$"])
     gate.begin(c)
 
@@ -185,7 +192,7 @@ def to_hide(node: Any, names: set[str], gated: bool) -> list[str]:
     decided one it compares numbers exactly, so that rounds with tests have states without end.  Of numbers that it does not
     know, all are the same.  What bounds the loop must stay known, unless a gate does.
     """
-    if not tests(node.body):
+    if not count_tests(node.body):
         return []
     kept = deciding(node) if node.__class__.__name__ == "While" and not gated else set()
     return sorted(name for name in names - kept if name[0] != "$")

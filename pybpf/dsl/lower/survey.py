@@ -46,22 +46,27 @@ def weight(body: Any) -> int:
     return total
 
 
-def tests(body: list[Any]) -> int:
+def count_tests(body: list[Any], known: frozenset[str] = frozenset(), loops: bool = True) -> int:
     """How many tests one round makes; each may double the paths that the verifier walks.  A loop doubles them for each bit of
-    its number of rounds, and `m[key] += n` tests whether the key is there."""
+    its number of rounds, and `m[key] += n` tests whether the key is there.  Tests of `known` names alone do not count, nor
+    loops in it where not `loops`.
+    """
     total = 0
     todo = list(body)
     while todo:
         node = todo.pop()
         kind = node.__class__.__name__
-        total += {"Compare": len(getattr(node, "ops", ())), "While": 3, "match_case": 1}.get(kind, 0)
-        if kind in ("If", "IfExp") and not named_test(node.test):
+        if kind in ("For", "While") and not loops:
+            continue
+        if not known or not named(node) <= known:
+            total += {"Compare": len(getattr(node, "ops", ())), "While": 3, "match_case": 1}.get(kind, 0)
+            if kind == "Call" and getattr(node.func, "id", "") in ("min", "max", "abs"):
+                total += 1
+        if kind in ("If", "IfExp") and not named_test(node.test) and not (known and named(node.test) <= known):
             total += 1
         if kind == "For":
             total += max(rounds_of(node).bit_length(), 3)
         if kind == "AugAssign" and node.target.__class__.__name__ == "Subscript":
-            total += 1
-        if kind == "Call" and getattr(node.func, "id", "") in ("min", "max", "abs"):
             total += 1
         todo += children(node)
     return total
@@ -115,5 +120,20 @@ def assigned(nodes: list[Any], in_place: bool = True) -> set[str]:
         if kind == "AugAssign" and not in_place and node.target.__class__.__name__ == "Name":
             todo.append(node.value)
             continue
+        todo += children(node)
+    return names
+
+
+def written(nodes: list[Any]) -> set[str]:
+    """The names whose elements or fields these statements assign."""
+    names: set[str] = set()
+    todo = list(nodes)
+    while todo:
+        node = todo.pop()
+        if node.__class__.__name__ in ("Subscript", "Attribute") and node.ctx.__class__.__name__ == "Store":
+            base = node
+            while base.__class__.__name__ in ("Subscript", "Attribute"):
+                base = base.value
+            names.add(getattr(base, "id", ""))
         todo += children(node)
     return names
