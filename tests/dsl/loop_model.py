@@ -112,8 +112,8 @@ def at_most(n: int, **most: int) -> int:
     return min(n, most["max"])
 
 
-def results(packets: list[bytes]) -> dict[str, list[int]]:
-    """What each function gives for packets, one after the other; maps begin empty for each function."""
+def results(packets: list[bytes], only: list[str] | None = None) -> dict[str, list[int]]:
+    """What each function (of these) gives for packets, one after the other; maps begin empty for each function."""
     tree = ast.parse(SHAPES.read_text())
     tree.body = [node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
     for node in tree.body:
@@ -127,6 +127,8 @@ def results(packets: list[bytes]) -> dict[str, list[int]]:
     exec(code, scope)
     found = {}
     for name, function in list(scope.items()):
+        if only and name not in only:
+            continue
         if getattr(function, "__code__", None) and function.__code__.co_varnames[:1] == ("ctx",):
             scope.update(counts=Cells(), cells=Cells(), seen=Seen())
             found[name] = [function(Packet(data)) & 0xFFFFFFFF for data in packets]

@@ -27,6 +27,7 @@ VERIFIED = 1_000_000  # instructions that the verifier walks before it gives up 
 PENDING = 8192  # ways not taken yet that it keeps (BPF_COMPLEXITY_LIMIT_JMP_SEQ)
 HEAVY = 1 << 19  # likewise for rounds times the AST nodes of the body
 SINCE_LOOP = (5, 17)  # bpf_loop
+COMPARES = (6, 8)  # the verifier learns from a comparison of two numbers that it does not know; before, rounds are counted
 
 
 def too_long(rounds: int, body: list[Any]) -> bool:
@@ -44,7 +45,7 @@ def walkable(c: Compiler, node: Any, rounds: int, known: frozenset[str], decided
     It knows these names in each round, and, where `decided`, whether the loop ends.
     """
     total = rounds * c.around
-    met = count_tests(node.body, c.known | known, False) + (not decided)
+    met = count_tests(node.body, c.known | known, False) + (not decided and c.around > 1)
     if (total * (2 + len(node.body)) > VERIFIED) or (total * met > PENDING):
         if c.lenient():
             return
@@ -106,6 +107,8 @@ def counted(c: Compiler, node: Any, start: Front, stop: Front, step: int, elemen
     if most is None:
         first, last = in_sight(c, first), in_sight(c, last)
         n = value_of(c, first)
+        if c.unit.kernel < COMPARES and not isinstance(first, Const) and not isinstance(last, Const):
+            most = reach
     known = isinstance(first, Const) and isinstance(last, Const)
     unsigned = ahi > S64_MAX or (known and bhi > S64_MAX)
     kind, top_most = (types.u64, U64) if unsigned else (INT, S64_MAX)

@@ -290,8 +290,9 @@ class Ref(Front):
         operand = value_of(c, n)
         if op == "Sub":
             operand = c.b.arith("sub", c.b.const(0), operand)
-        if op in ("BitOr", "BitAnd", "BitXor") and c.isa < 3:
-            c.fail(f"atomic {op} needs ISA v3 (Linux 5.12); this program is compiled for v{c.isa}", node)
+        if op in ("BitOr", "BitAnd", "BitXor") and (c.isa < 3 or c.unit.kernel < (5, 12)):
+            target = f"v{c.isa}" if c.isa < 3 else f"Linux {c.unit.kernel_name}"
+            c.fail(f"atomic {op} needs ISA v3 (Linux 5.12); this program is compiled for {target}", node)
         c.b.emit("atomic", [self.base, operand], (self.off, scalar.size, ATOMIC[op]))
         c.b.clobber(self.region)
 
