@@ -27,7 +27,7 @@ VERIFIED = 1_000_000  # instructions that the verifier walks before it gives up 
 PENDING = 8192  # ways not taken yet that it keeps (BPF_COMPLEXITY_LIMIT_JMP_SEQ)
 HEAVY = 1 << 19  # likewise for rounds times the AST nodes of the body
 SINCE_LOOP = (5, 17)  # bpf_loop
-COMPARES = (6, 8)  # the verifier learns from a comparison of two numbers that it does not know; before, rounds are counted
+COMPARES = (6, 8)  # comparisons of two unknown numbers teach the verifier something; before, rounds are counted
 
 
 def too_long(rounds: int, body: list[Any]) -> bool:
