@@ -312,7 +312,7 @@ def globals_changed(ctx):
     for i in range(3000):
         seen.value = seen.value * 3 + i
         if seen.value & 256:
-            seen.value ^= 77
+            seen.value = seen.value ^ 77
     return u32(seen.value)
 
 
