@@ -194,6 +194,14 @@ def test_a_surprise_goes_on_interpreted(impatient):
     assert vm.run(data=FRAME).r0 == 5000 * 5001 // 2
 
 
+def test_helpers_are_replaced_in_loops_as_well(impatient):
+    text = "r6 = 30\nr7 = 0\nl: call bpf_ktime_get_ns\nr7 += r0\nr6 -= 1\nif r6 != 0 goto l\nr0 = r7\nexit"
+    vm = VM(ProgramSpec(asm.assemble(text), ProgType.SOCKET_FILTER), time_ns=1)
+    assert vm.run(data=FRAME).r0 == 30
+    vm.helper("ktime_get_ns", lambda: 5)
+    assert vm.run(data=FRAME).r0 == 150
+
+
 def test_garbage(impatient, garbage, scale):
     for seed in range(700 * scale):
         insns, maps, prog_type = garbage.make(random.Random(seed))
