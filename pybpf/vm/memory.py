@@ -221,27 +221,26 @@ class Memory:
 
     def fault(self, address: int, size: int, how: str) -> MemoryFault:
         """The error for an access of `size` bytes at `address`; says which region is nearest and where it lies."""
-        window, offset = address >> 32, address & MASK32
         what = f"{how} of {size} byte{'s' * (size != 1)} at 0x{address:x}"
-        if window in self.readable:
-            length = len(self.readable[window])
-            kind = _READ_WRITE if window in self.writable else _READ
-            name = self.name(window)
-            if how != "read" and window not in self.writable:
-                return MemoryFault(f"{what}: {name} is read-only", address, name)
-            where = f"offset {offset} of {name} ({length} bytes, {kind})"
-            return MemoryFault(f"{what}: out of bounds: {where}", address, name)
         if address < 4096:
             return MemoryFault(f"{what}: NULL pointer or a number used as one", address, "NULL")
-        nearest = min(
-            self.readable,
-            key=lambda w: min(abs((w << 32) - address), abs((w << 32) + len(self.readable[w]) - address)),
-            default=None,
-        )
-        if nearest is None:
+        window = min(self.readable, key=lambda w: self._distance(w, address), default=None)
+        if window is None:
             return MemoryFault(f"{what}: no memory there", address, "nothing")
-        name = self.name(nearest)
-        distance = address - (nearest << 32)
-        side = f"{-distance} bytes before" if distance < 0 else f"{distance - len(self.readable[nearest])} bytes behind"
-        where = f"{side} {name}" if abs(distance) < 1 << 31 else f"nearest is {name} at 0x{nearest << 32:x}"
-        return MemoryFault(f"{what}: no memory there: {where}", address, name)
+        name, start, length = self.name(window), window << 32, len(self.readable[window])
+        writable = window in self.writable
+        kind = f"({length} bytes, {_READ_WRITE if writable else _READ})"
+        offset = address - start
+        if 0 <= offset <= MASK32:
+            if how != "read" and not writable:
+                return MemoryFault(f"{what}: {name} is read-only", address, name)
+            return MemoryFault(f"{what}: out of bounds: offset {offset} of {name} {kind}", address, name)
+        if -1 << 31 < offset < 0:
+            before = f"{-offset} byte{'s' * (offset != -1)} before {name} {kind}"
+            return MemoryFault(f"{what}: out of bounds: {before}", address, name)
+        return MemoryFault(f"{what}: no memory there: nearest is {name} at 0x{start:x}", address, name)
+
+    def _distance(self, window: int, address: int) -> int:
+        """How far an address lies from the region in a window: 0 inside."""
+        start = window << 32
+        return max(start - address, address - start - len(self.readable[window]), 0)

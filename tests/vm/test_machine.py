@@ -89,7 +89,7 @@ def test_faults_say_where(engine):
     ("text", "message"),
     [
         ("r0 = *(u8 *)(r10 + 0)\nexit", "the stack"),
-        ("*(u64 *)(r10 - 520) = 0\nr0 = 0\nexit", "no memory there"),
+        ("*(u64 *)(r10 - 520) = 0\nr0 = 0\nexit", "8 bytes before the stack"),
         ("r1 = 0\nr0 = *(u8 *)(r1 + 0)\nexit", "NULL"),
         ("r0 = r3\nexit", "r3 is read before it holds a value"),
         ("call bpf_ktime_get_ns\nr0 = r1\nexit", "r1 is read before it holds a value"),

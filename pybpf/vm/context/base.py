@@ -5,8 +5,8 @@ from __future__ import annotations
 import ctypes
 from errno import E2BIG, EINVAL, ENODEV
 
-from ...errors import InputError, SpecError, VmFault
-from ..memory import CTX
+from ...errors import InputError, SpecError
+from ..memory import CTX, MemoryFault
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Context:
     def load(self, offset: int, size: int) -> int:
         """What a load of `size` bytes at `offset` gives.  VmFault outside."""
         if offset + size > len(self.data):
-            raise VmFault(f"read of {size} bytes at offset {offset} of {self.name}, which has {len(self.data)}")
+            raise self._outside("read", offset, size)
         pointer = self.pointers.get(offset)
         if pointer is not None:
             return pointer
@@ -56,12 +56,19 @@ class Context:
             return int.from_bytes(self.data[begin : begin + 4], "little")
         return int.from_bytes(self.data[offset : offset + size], "little")
 
+    def _outside(self, how: str, offset: int, size: int) -> MemoryFault:
+        text = f"{how} of {size} byte{'s' * (size != 1)} at 0x{ADDRESS | offset:x}: out of bounds: "
+        return MemoryFault(
+            f"{text}offset {offset} of {self.name} ({len(self.data)} bytes)", ADDRESS | offset, self.name
+        )
+
     def store(self, offset: int, size: int, value: int) -> None:
         """Store into a field.  VmFault outside, and for a field that stands for a pointer."""
         if offset + size > len(self.data):
-            raise VmFault(f"write of {size} bytes at offset {offset} of {self.name}, which has {len(self.data)}")
+            raise self._outside("write", offset, size)
         if offset in self.pointers:
-            raise VmFault(f"write of {size} bytes at offset {offset} of {self.name}: a pointer cannot be stored there")
+            text = f"write of {size} bytes at offset {offset} of {self.name}: a pointer cannot be stored there"
+            raise MemoryFault(text, ADDRESS | offset, self.name)
         size = min(size, self.narrow[offset][1]) if offset in self.narrow else size
         self.data[offset : offset + size] = (value & ((1 << 8 * size) - 1)).to_bytes(size, "little")
 
