@@ -53,6 +53,9 @@ def main(argv: list[str] | None = None) -> int:
     except BpfError as error:
         print(f"pybpf {args.command}: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print(f"\npybpf {args.command}: interrupted", file=sys.stderr)
+        return 130  # as the shell reports a program that SIGINT ended
     except BrokenPipeError:
         return 141  # as the shell reports a program that SIGPIPE ended
     except OSError as error:  # a file of the user's, missing or unreadable

@@ -23,7 +23,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "program", help="a Python file, an ELF object, assembly or raw bytes ('-': raw bytes on standard input)"
     )
     parser.add_argument(
-        "--name", action="append", default=[], help="the program of that name, when the file has several (repeatable)"
+        "--name",
+        action="append",
+        default=[],
+        help="the program of that name or ELF section, when the file has several (repeatable)",
     )
     parser.add_argument("--type", help="program type of assembly and raw bytes: xdp, socket_filter, sched_cls, ...")
     parser.add_argument("--attach-type", help="expected attach type of assembly and raw bytes: cgroup_inet4_bind, ...")
@@ -47,9 +50,9 @@ def read(args: argparse.Namespace) -> tuple[list[ProgramSpec], list[ProgramSpec]
     if not specs:
         raise SpecError(f"{path} has no program")
     for name in args.name:
-        if not any(spec.name == name for spec in specs):
+        if not any(name in (spec.name, spec.section) for spec in specs):
             raise SpecError(f"{path} has no program named {name!r}; it has {', '.join(spec.name for spec in specs)}")
-    meant = [spec for spec in specs if not args.name or spec.name in args.name]
+    meant = [spec for spec in specs if not args.name or {spec.name, spec.section} & set(args.name)]
     # By identity: comparing decorated functions compiles them.
     return meant, [spec for spec in specs if not any(spec is one for one in meant)]
 

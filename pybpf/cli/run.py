@@ -1,8 +1,8 @@
 """Run a program in the offline machine: no root, no kernel.
 
 PROGRAM is a Python file with a decorated function, an ELF object, assembly or raw bytes (with --type).  The packet
-comes from --data: hex digits, a file of raw bytes, or a capture (pcap, pcapng), of which every packet is run and the
-verdicts are counted.
+comes from --data: hex digits, a file of raw bytes or of hex digits, or a capture (pcap, pcapng), of which every packet
+is run and the verdicts are counted; `-` is standard input.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..errors import CompileError, SpecError, VmFault
 from ..vm import VM, Result
-from ..vm.capture import CaptureReport, is_capture, run_capture
+from ..vm.capture import CaptureReport, begins_capture, is_capture, run_capture
 from . import programs
 
 TYPE_CHECKING = False
@@ -37,7 +37,9 @@ _SHOWN = 20
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     programs.add_arguments(parser)
-    parser.add_argument("--data", help="the packet: hex digits, a file, or a pcap or pcapng capture")
+    parser.add_argument(
+        "--data", help="the packet: hex digits, a file, or a pcap or pcapng capture; - for standard input"
+    )
     parser.add_argument("--ctx", help="the context: a Python dict or list, or hex digits; text becomes a user string")
     parser.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE", help="set time_ns, pid, comm, ...")
     parser.add_argument("--repeat", type=int, default=1, help="run so many times on the same packet")
@@ -57,18 +59,21 @@ def run(args: argparse.Namespace) -> int:
         vm = VM(*specs, **options)
     except TypeError as error:  # an unknown field; the message lists it
         raise SpecError(f"--set: {error}") from None
-    path = _capture(args.data)
-    if path is not None:
+    data = _data(args.data)
+    if isinstance(data, Path):
         try:
-            report = _run_all(vm, path, args)
+            report = _run_all(vm, data, args)
         except VmFault as fault:
             print(f"fault: {fault}", file=sys.stderr)
             return 1
+        finally:
+            if str(data) != args.data:
+                data.unlink()
         _print_report(specs[0], report)
         _print_maps(vm)
         return 0
     try:
-        result = vm.run(data=_data(args.data), ctx=_context(args.ctx, vm), trace=args.trace, repeat=args.repeat)
+        result = vm.run(data=data, ctx=_context(args.ctx, vm), trace=args.trace, repeat=args.repeat)
     except VmFault as fault:
         print(f"fault: {fault}", file=sys.stderr)
         return 1
@@ -119,25 +124,51 @@ def _literal(text: str) -> Any:
         return text
 
 
-def _capture(data: str | None) -> Path | None:
-    """The path when `--data` names a capture file."""
-    if data is None or not Path(data).is_file():
-        return None
-    return Path(data) if is_capture(data) else None
-
-
-def _data(text: str | None) -> bytes | None:
+def _data(text: str | None) -> bytes | Path | None:
+    """The packet that `--data` gives; a path when it is a capture, which is a temporary file when it was piped in."""
     if text is None:
         return None
-    if Path(text).is_file():
-        return Path(text).read_bytes()
+    path = Path(text)
+    if text == "-":
+        return _piped(sys.stdin.buffer.read())
+    if path.is_dir():
+        raise SpecError(f"--data {text}: a directory; expected hex digits or a file")
+    if path.is_file():
+        return path if is_capture(path) else _packet(path.read_bytes())
+    if path.exists():
+        return _piped(path.read_bytes())
     return _hex("--data", text)
 
 
-def _hex(option: str, text: str) -> bytes:
+def _piped(raw: bytes) -> bytes | Path:
+    if not begins_capture(raw):
+        return _packet(raw)
+    from tempfile import NamedTemporaryFile
+
+    with NamedTemporaryFile(prefix="pybpf-", suffix=".pcap", delete=False) as file:
+        file.write(raw)
+    path = Path(file.name)
+    if is_capture(path):
+        return path
+    path.unlink()
+    return _packet(raw)
+
+
+def _packet(raw: bytes) -> bytes:
+    """Bytes as they are, or those that text in hex digits means."""
     try:
-        return bytes.fromhex(text.removeprefix("0x").replace(":", ""))
+        return bytes.fromhex(raw.decode("ascii").strip().removeprefix("0x").replace(":", ""))
     except ValueError:
+        return raw
+
+
+def _hex(option: str, text: str) -> bytes:
+    digits = text.removeprefix("0x").replace(":", "").replace(" ", "")
+    try:
+        return bytes.fromhex(digits)
+    except ValueError:
+        if digits and not digits.strip("0123456789abcdefABCDEF"):
+            raise SpecError(f"{option} {text[:40]}: an odd number of hex digits ({len(digits)})") from None
         raise SpecError(f"{option} {text[:40]}: neither hex digits nor a file that is there") from None
 
 
@@ -193,8 +224,10 @@ def _print_report(spec: ProgramSpec, report: CaptureReport) -> None:
 
 
 def _print_maps(vm: VM) -> None:
-    """The first entries of every map that has any."""
+    """The first entries of every map that has any, but for the program's own constants."""
     for name, view in vm.maps.items():
+        if name.endswith(".rodata"):
+            continue
         if hasattr(view, "drain"):
             entries = [str(item) for item in view.drain()]
         elif hasattr(view, "items"):

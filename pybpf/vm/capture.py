@@ -59,6 +59,11 @@ def is_capture(path: str | os.PathLike[str]) -> bool:
             return False
 
 
+def begins_capture(raw: bytes) -> bool:
+    """Whether bytes begin as a capture does, or as a file that gzip compressed."""
+    return raw[:4] in MAGICS or raw[:2] == _GZIP
+
+
 def packets(path: str | os.PathLike[str]) -> Iterator[tuple[float, bytes]]:
     """(time in seconds, Ethernet frame) of each packet in a pcap or pcapng file, which gzip may have compressed.
 
