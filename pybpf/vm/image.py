@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..spec import ProgramSpec
     from .coverage import Program as Covered
     from .maps import OfflineMap
-    from .translate import Entry, Module
+    from .translate import Entry
 
 CALL = Class.JMP | Jmp.CALL
 EXIT = Class.JMP | Jmp.EXIT
@@ -82,7 +82,6 @@ class Image:
         self.surprises = 0
         self.sound: set[int] = set()  # slots of instructions that were found well formed
         self.functions: dict[Any, dict[int, Entry]] = {}
-        self.resumed: dict[Any, tuple[Module, Callable[..., tuple[int, int]]]] = {}
 
     def function_of(self, slot: int) -> int:
         """The first slot of the function that `slot` belongs to."""

@@ -181,7 +181,6 @@ class VM:
         self._helpers.clear()
         for image in self.images:
             image.functions.clear()
-            image.resumed.clear()
 
     def translate(self, spec: ProgramSpec | str | None = None, *, data: bytes = bytes(64), ctx: Any = None) -> str:
         """Translate a program now, for runs with such a packet and context, and return the Python source that will

@@ -535,7 +535,6 @@ def test_when_a_program_is_translated():
 
     looping = VM(ProgramSpec(asm.assemble("r0 = 9\nl: r0 -= 1\nif r0 != 0 goto l\nexit"), ProgType.SOCKET_FILTER))
     looping.run(data=bytes(64))
-    assert not looping.images[0].resumed
     assert not looping.images[0].functions
     looping.run(data=bytes(64), repeat=20)
     assert looping.images[0].functions

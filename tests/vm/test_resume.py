@@ -9,6 +9,7 @@ import pytest
 from pybpf import VM, Array, ProgramSpec, VmFault, asm, u64
 from pybpf.errors import BpfError
 from pybpf.uapi import ProgType
+from pybpf.vm import translate
 from pybpf.vm.context import PACKETS
 
 FRAME = bytes(12) + b"\x08\x00" + bytes([0x45] + [0] * 59)
@@ -169,11 +170,28 @@ def test_loops(impatient, text):
     assert outcome(spec, "auto") == one
 
 
-def test_they_are_left(impatient):
+@pytest.fixture
+def resumed(monkeypatch):
+    """The slots where runs went on translated."""
+    slots = []
+
+    def resume(run, image, slot, regs):
+        slots.append(slot)
+        return translated(run, image, slot, regs)
+
+    translated = translate.resume
+    monkeypatch.setattr(translate, "resume", resume)
+    return slots
+
+
+def test_they_are_left_once(impatient, resumed):
     vm = VM(ProgramSpec(asm.assemble(LOOPS["sum in a register"]), ProgType.SOCKET_FILTER))
     assert vm.run(data=FRAME).r0 == 1275
-    assert len(vm.images[0].resumed) == 1
+    assert resumed == [2]
     assert not vm.images[0].functions
+    assert vm.run(data=FRAME).r0 == 1275
+    assert vm.images[0].functions  # the next run is translated from its beginning
+    assert resumed == [2]
 
 
 def test_a_surprise_goes_on_interpreted(impatient):
@@ -194,14 +212,6 @@ def test_a_surprise_goes_on_interpreted(impatient):
     assert vm.run(data=FRAME).r0 == 5000 * 5001 // 2
 
 
-def test_helpers_are_replaced_in_loops_as_well(impatient):
-    text = "r6 = 30\nr7 = 0\nl: call bpf_ktime_get_ns\nr7 += r0\nr6 -= 1\nif r6 != 0 goto l\nr0 = r7\nexit"
-    vm = VM(ProgramSpec(asm.assemble(text), ProgType.SOCKET_FILTER), time_ns=1)
-    assert vm.run(data=FRAME).r0 == 30
-    vm.helper("ktime_get_ns", lambda: 5)
-    assert vm.run(data=FRAME).r0 == 150
-
-
 def test_garbage(impatient, garbage, scale):
     for seed in range(700 * scale):
         insns, maps, prog_type = garbage.make(random.Random(seed))
@@ -209,12 +219,8 @@ def test_garbage(impatient, garbage, scale):
         assert outcome(spec, "auto") == outcome(spec, "interpreter"), f"seed {seed}"
 
 
-def test_generated_programs(impatient, generate, scale):
-    resumed = 0
+def test_generated_programs(impatient, generate, scale, resumed):
     for seed in range(150 * scale):
         spec = generate.program(generate.Pick(random.Random(seed)), 16)
         assert outcome(spec, "auto") == outcome(spec, "interpreter"), f"seed {seed}"
-        vm = VM(spec)
-        vm.run(data=FRAME)
-        resumed += bool(vm.images[0].resumed)
     assert resumed
