@@ -10,6 +10,7 @@ from pybpf import (
     VM,
     CompileError,
     SkStorage,
+    SockHash,
     SockMap,
     Struct,
     be16,
@@ -180,6 +181,45 @@ def count(skb):
     if n is not None:
         n += 1
     return 1
+
+
+by_index, by_port = SockMap(4), SockHash(u32, 4)
+
+
+@sock_ops
+def keeps(ctx):
+    if ctx.op == 4:  # BPF_SOCK_OPS_ACTIVE_ESTABLISHED_CB
+        if by_index.update(0, ctx) < 0 or by_port.update(ctx.remote_port, ctx, 1) < 0:
+            ctx.reply = 1
+    elif ctx.op == 9:
+        by_index.delete(0)
+    return 1
+
+
+@sched_cls
+def finds(skb):
+    sk = bpf.sk_lookup_tcp(skb, Flow(), ANY_NETNS)
+    if sk is not None:
+        by_index.update(1, sk)
+        sk.release()
+    return 0
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("spec", [keeps, finds])
+def test_sockets_are_put_into_maps(spec):
+    assert verify(spec).ok
+    load(spec).close()
+
+
+def test_other_things_are_not_put_into_maps_of_sockets():
+    @sock_ops
+    def wrong(ctx):
+        by_index.update(0, 5)
+        return 1
+
+    with pytest.raises(CompileError, match="takes the context of a sock_ops program, or a socket, and not 5"):
+        wrong.insns  # noqa: B018
 
 
 @pytest.mark.kernel

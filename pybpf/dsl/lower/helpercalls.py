@@ -29,6 +29,7 @@ _RESULTS = {
     "u64": (0, (1 << 64) - 1, "u64"),
     "u32": (0, (1 << 32) - 1, "u32"),
 }
+_ERRNO = frozenset(("perf_event_read",))  # u64 by their prototypes, and a negative errno when they fail
 _BEYOND = {"btf_find_by_name_kind": (S64_MIN, S64_MAX), "csum_diff": (-(1 << 31), (1 << 32) - 1)}
 """Helpers whose results their types do not tell: an id beside a descriptor, a sum beside an errno."""
 NARROW = {"u16": types.u16, "u32": types.u32, "s32": types.s32, "int": types.s32}
@@ -125,7 +126,7 @@ def result_of(c: Compiler, rules: Any, value: Value, given: list[Front], node: A
     if rules.returns == "void":
         return Const(None)
     if rules.returns == "int":
-        lo, hi, kind = _RESULTS.get(rules.return_type, (S64_MIN, S64_MAX, "s64"))
+        lo, hi, kind = _RESULTS.get("s64" if rules.name in _ERRNO else rules.return_type, _RESULTS["s64"])
         value.lo, value.hi = _BEYOND.get(rules.name, (lo, hi))
         if rules.name == "get_smp_processor_id":
             value.hi = (1 << 16) - 1
@@ -185,7 +186,7 @@ def argument(
     where = f"{arg.name} of {rules.name}"
     if kind == "ctx":
         if not is_ctx(front):
-            c.fail(f"{where} is the program's context", node)
+            c.fail(f"{where} is the program's context, and not {front.what()}", node)
         return front.value  # type: ignore[attr-defined, no-any-return]
     if arg.memory_arg is not None:
         if isinstance(front, Const) and front.obj is None:

@@ -28,7 +28,7 @@ from . import scalars as types
 from .integers import convert, status, word
 from .kernelrefs import Object
 from .layout import alignof, normal, sizeof, type_name
-from .maps import ARRAYS, KEYED, LOOKUP, PEEK, TARGETS, MapRef, types_of
+from .maps import ARRAYS, DELETE, KEYED, LOOKUP, PEEK, TARGETS, UPDATE, MapRef, types_of
 from .places import value_pointer
 from .records import output, perf_output, reserve
 from .refs import Ref, pieces
@@ -131,6 +131,29 @@ def update(c: Compiler, m: MapRef, node: Any, key: Front, value: Front, flags: F
 
 def delete(c: Compiler, m: MapRef, node: Any, key: Front) -> Front:
     return status(m.remove(c, key, node))
+
+
+def update_socket(c: Compiler, m: MapRef, node: Any, key: Front, socket: Front, flags: Front = ZERO) -> Front:
+    """A socket is put in: that of the context, where a sock_ops program has it, or one that the program holds."""
+    from ..lower.helpercalls import is_ctx
+
+    temporary: list[Value] = []
+    extra = word(c, flags, node)
+    place = m.key(c, key, temporary, node)
+    if is_ctx(socket):
+        name, number = ("sock_map_update", 53) if m.spec.map_type == SockMap.TYPE else ("sock_hash_update", 70)
+        args = [socket.value, m.pointer_value(c), place, extra]  # type: ignore[attr-defined]
+        return status(m.call(c, name, number, args, temporary))
+    if not isinstance(socket, Object):
+        c.fail(f"{m.what()} takes the context of a sock_ops program, or a socket, and not {socket.what()}", node)
+    args = [m.pointer_value(c), place, socket.pointer_value(c), extra]
+    return status(m.call(c, "map_update_elem", UPDATE, args, temporary))
+
+
+def delete_socket(c: Compiler, m: MapRef, node: Any, key: Front) -> Front:
+    temporary: list[Value] = []
+    place = m.key(c, key, temporary, node)
+    return status(m.call(c, "map_delete_elem", DELETE, [m.pointer_value(c), place], temporary))
 
 
 def for_each(
@@ -258,7 +281,9 @@ for _name, _types, _lower in (
     ("get", SOCKETS, get_socket),
     ("get", TARGETS, get_target),
     ("update", KEYED, update),
+    ("update", SOCKETS, update_socket),
     ("delete", KEYED - ARRAYS, delete),
+    ("delete", SOCKETS, delete_socket),
     ("delete", frozenset(STORAGES), delete_storage),
     ("for_each", KEYED - types_of(LpmTrie), for_each),
     ("reserve", types_of(RingBuf), reserve),
