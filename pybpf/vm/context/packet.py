@@ -93,6 +93,10 @@ class Packet:
         self.room, self.meta = bytes(whole[:start]), bytes(whole[start:begin])
         self._place(bytes(whole[start:]))
 
+    def give_room(self, size: int) -> None:
+        """Move everything to the front by so many bytes: there is less headroom then."""
+        self.room = self.room[: len(self.room) - size]
+
     def __len__(self) -> int:
         return len(self._region) - len(self.meta)
 

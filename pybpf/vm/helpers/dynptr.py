@@ -135,6 +135,17 @@ def bpf_dynptr_from_xdp(run: Run, xdp: int, flags: int, ptr: int) -> int:
     return _from_packet(run, flags, ptr)
 
 
+@kfunc(3)
+def bpf_dynptr_from_skb_meta(run: Run, skb: int, flags: int, ptr: int) -> int:
+    """The metadata that XDP put in front of the packet (6.18); there may be none."""
+    packet = run.ctx.packet
+    if flags or packet is None:
+        _write(run, ptr, _NULL)
+        return -EINVAL
+    _write(run, ptr, Dynptr(packet.address, len(packet.meta), 0 if packet.writable else _RDONLY))
+    return 0
+
+
 # --- reading and writing --------------------------------------------------------------------------
 
 

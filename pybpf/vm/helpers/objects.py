@@ -133,3 +133,39 @@ def bpf_rbtree_remove(run: Run, root: int, node: int) -> int:
 @kfunc(1)
 def bpf_rbtree_first(run: Run, root: int) -> int:
     return next(iter(_members(run, root)), 0)
+
+
+# A tree as programs walk it.  Ours is as flat as a tree of so many nodes can be; the kernel's is balanced by colours, so the
+# same node may stand elsewhere, but what is less is on the left in both.
+
+
+def _child(members: list[int], low: int, high: int) -> int:
+    """The node over a run of members: the one in the middle."""
+    return members[(low + high) // 2] if low < high else 0
+
+
+def _children(run: Run, root: int, node: int) -> tuple[int, int]:
+    """The nodes on the left and on the right of `node`; 0 for none, or when it is not in this tree."""
+    members = _members(run, root)
+    if node not in members:
+        return 0, 0
+    wanted, low, high = members.index(node), 0, len(members)
+    while (middle := (low + high) // 2) != wanted:
+        low, high = (low, middle) if wanted < middle else (middle + 1, high)
+    return _child(members, low, middle), _child(members, middle + 1, high)
+
+
+@kfunc(1)
+def bpf_rbtree_root(run: Run, root: int) -> int:
+    members = _members(run, root)
+    return _child(members, 0, len(members))
+
+
+@kfunc(2)
+def bpf_rbtree_left(run: Run, root: int, node: int) -> int:
+    return _children(run, root, node)[0]
+
+
+@kfunc(2)
+def bpf_rbtree_right(run: Run, root: int, node: int) -> int:
+    return _children(run, root, node)[1]

@@ -8,7 +8,7 @@ from ...errors import VmFault
 from ..context.packet import ETH_HLEN, Packet
 from ..context.skb import SkbContext
 from ..context.xdp import FRAME_INFO, HEADROOM, LINEAR, MAX_META
-from .table import model
+from .table import kfunc, model
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -177,6 +177,23 @@ def _adjust_fragments(packet: Packet, delta: int) -> int:
     packet.rest = packet.rest[: len(packet.rest) - cut]
     if cut < -delta:
         packet.replace(packet.raw()[: delta + cut])
+    return 0
+
+
+@kfunc(2)
+def bpf_xdp_pull_data(run: Run, x: int, len_: int) -> int:
+    """Get `len_` bytes out of the fragments to where the program sees them (6.18): into the room behind, then in front."""
+    packet = packet_of(run)
+    missing = (len_ & 0xFFFFFFFF) - len(packet)
+    if missing <= 0:
+        return 0
+    behind = HEADROOM + LINEAR - packet.headroom - len(packet.region)
+    in_front = packet.headroom - FRAME_INFO
+    if missing > len(packet.rest) or missing > behind + in_front:
+        return -EINVAL
+    packet.give_room(max(missing - behind, 0))
+    pulled, packet.rest = packet.rest[:missing], packet.rest[missing:]
+    packet.replace(packet.raw() + pulled)
     return 0
 
 
