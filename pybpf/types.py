@@ -106,6 +106,10 @@ class Array:
         self.count = count
         self.ctype: Any = ctype_of(element) * count
 
+    def __call__(self, *items: Any) -> Any:
+        """A ctypes array, zeroed beyond the items that are given: what `u32[4]()` makes in a program."""
+        return self.ctype(*items)
+
     def __getitem__(self, count: int) -> Array:
         return Array(self, count)
 

@@ -1,199 +1,391 @@
-"""What stands in for the kernel when a generated program is evaluated by Python: a packet, maps and references."""
+"""What stands in for the kernel when a generated program is evaluated by Python: packets, maps and references.
+
+The program's own text is executed; only what it imports from pybpf is replaced (`importing`).
+"""
 
 from __future__ import annotations
 
 import ast
+import builtins
 import ctypes
+from collections import deque
+from collections.abc import Iterator
 from operator import add, and_, or_, sub, xor
+from types import SimpleNamespace
 from typing import Any
 
-from pybpf import (
-    Array,
-    Global,
-    HashMap,
-    PerCpuArray,
-    Struct,
-    bounded,
-    sdiv,
-    smod,
-    subprogram,
-    swap16,
-    swap32,
-    swap64,
-    types,
-)
-from pybpf.types import s16, s32, u8, u16, u32, u64
+import pybpf
+from pybpf.types import Scalar, codec, ctype_of
 
-
-class Input(Struct):
-    _fields_ = (
-        ("a", ctypes.c_uint64), ("b", ctypes.c_uint64), ("c", ctypes.c_int64), ("d", ctypes.c_uint32), ("e", ctypes.c_int32),
-        ("f", ctypes.c_uint16), ("g", ctypes.c_int8), ("h", ctypes.c_uint8), ("net", ctypes.c_uint16.__ctype_be__),
-        ("three", ctypes.c_uint8, 3), ("five", ctypes.c_uint8, 5), ("pad", ctypes.c_uint8),
-        ("wide", ctypes.c_uint32.__ctype_be__),
-    )  # fmt: skip
-
-
-class Tail(Struct):
-    _pack_ = 1
-    m: u8
-    k: types.be16
-    o: u32
-    n: s16
-
-
-class Record(Struct):
-    x: u64
-    y: s32
-    z: u16
-    w: u8
-    v: u32
-
-
-class Key(Struct):
-    a: u32
-    b: u32
-
-
-MAPS = {
-    "counts": HashMap(u32, u64, max_entries=16), "table": Array(u64, max_entries=8), "percpu": PerCpuArray(u64, max_entries=8),
-    "records": HashMap(Key, Record, max_entries=32), "seen": Global(u64),
-}  # fmt: skip
-NAMES = {
-    **{n: getattr(types, n) for n in ("u8", "u16", "u32", "u64", "s8", "s16", "s32", "s64")},
-    "Input": Input, "Tail": Tail, "Record": Record, "Key": Key, "bounded": bounded, "sdiv": sdiv, "smod": smod, "swap16": swap16,
-    "swap32": swap32, "swap64": swap64, "__name__": "generated",
-}  # fmt: skip
-COMPILED = {**NAMES, **MAPS, "subprogram": subprogram}
+EXIST, NOENT, BIG = -17, -2, -7
 
 
 class Cell:
     """A number in a map: in-place operators change the map."""
 
-    def __init__(self, value: int = 0) -> None:
+    def __init__(self, type_: Any, value: Any = 0) -> None:
+        self.type = type_
         self.value = value
+
+    @property
+    def value(self) -> int:
+        return self._value
+
+    @value.setter
+    def value(self, value: Any) -> None:
+        self._value = self.type(value)
 
     def __int__(self) -> int:
         return self.value
 
     def change(self, operation: Any, other: Any) -> Cell:
-        self.value = u64(operation(self.value, int(other)))
+        self.value = operation(self.value, int(other))
         return self
 
-    def __iadd__(self, other: Any) -> Cell:
-        return self.change(add, other)
-
-    def __isub__(self, other: Any) -> Cell:
-        return self.change(sub, other)
-
-    def __iand__(self, other: Any) -> Cell:
-        return self.change(and_, other)
-
-    def __ior__(self, other: Any) -> Cell:
-        return self.change(or_, other)
-
-    def __ixor__(self, other: Any) -> Cell:
-        return self.change(xor, other)
+    def __bytes__(self) -> bytes:
+        return codec(self.type).pack(self.value)
 
 
 class Item(int):
-    """`m[k]`: the number that was there; `m[k] += n` adds to what is there when n is known."""
+    """`m[k]`: the number that was there.  Of `m[k] += n`, setting the item is told what to do with what is there by then."""
 
-    cells: dict[int, Cell]
-    key: int
+    todo: Any
 
-    def __iadd__(self, other: Any) -> Any:
-        self.cells.setdefault(self.key, Cell()).change(add, other)
-        return None  # and `m[k] = None` then does nothing
+    def change(self, operation: Any, other: Any) -> Item:
+        changed = Item(operation(int(self), int(other)))
+        changed.todo = operation, other
+        return changed
+
+
+for _name, _operation in {"iadd": add, "isub": sub, "iand": and_, "ior": or_, "ixor": xor}.items():
+    for _class in (Cell, Item):
+        setattr(_class, f"__{_name}__", lambda self, other, operation=_operation: self.change(operation, other))
 
 
 class Numbers:
-    def __init__(self, entries: int = 0) -> None:
-        self.cells = {i: Cell() for i in range(entries)}
+    """A map from keys to numbers or structures."""
 
-    def get(self, key: int) -> Cell | None:
+    def __init__(self, key: Any, value: Any, max_entries: int) -> None:
+        self.codec, self.type, self.entries = codec(key), value, max_entries
+        self.cells: dict[bytes, Any] = {}
+
+    def cell(self, value: Any) -> Any:
+        if isinstance(self.type, Scalar):
+            return Cell(self.type, int(value))
+        return ctype_of(self.type).from_buffer_copy(bytes(value))
+
+    def find(self, key: bytes) -> Any:
         return self.cells.get(key)
 
-    def __getitem__(self, key: int) -> Item:
-        item = Item(self.cells[key].value if key in self.cells else 0)
-        item.cells, item.key = self.cells, key
-        return item
+    def store(self, key: bytes, value: Any, flags: int) -> int:
+        if flags == 1 and key in self.cells:
+            return EXIST
+        if flags == 2 and key not in self.cells:
+            return NOENT
+        if key not in self.cells and len(self.cells) >= self.entries:
+            return BIG
+        self.cells[key] = self.cell(value)
+        return 0
 
-    def __setitem__(self, key: int, value: Any) -> None:
-        if value is not None:
-            self.cells[key] = Cell(u64(value))
+    def get(self, key: Any, default: Any = None) -> Any:
+        found = self.find(self.codec.pack(key))
+        return found if default is None else default if found is None else int(found)
 
-    def __delitem__(self, key: int) -> None:
-        self.cells.pop(key, None)
+    def update(self, key: Any, value: Any, flags: int = 0) -> int:
+        return self.store(self.codec.pack(key), value, flags)
 
-    def __contains__(self, key: int) -> bool:
-        return key in self.cells
+    def delete(self, key: Any) -> int:
+        return NOENT if self.cells.pop(self.codec.pack(key), None) is None else 0
 
-    def items(self) -> dict[int, int]:
-        return {key: cell.value for key, cell in self.cells.items()}
+    def for_each(self, callback: Any, context: Any = None) -> int:
+        visited = 0
+        for key, cell in list(self.cells.items()):
+            visited += 1
+            if callback(self, self.codec.unpack(key), cell, context):
+                break
+        return visited
+
+    def __getitem__(self, key: Any) -> Any:
+        raw = self.codec.pack(key)
+        found = self.find(raw)
+        if not isinstance(self.type, Scalar):
+            return found
+        return Item(found.value if found else 0)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        if not isinstance(value, Item):
+            self.update(key, value)
+            return
+        if self.get(key) is None:
+            self.update(key, 0)
+        found = self.get(key)
+        if found is not None:
+            found.change(*value.todo)
+
+    def __delitem__(self, key: Any) -> None:
+        self.delete(key)
+
+    def __contains__(self, key: Any) -> bool:
+        return self.find(self.codec.pack(key)) is not None
+
+    def contents(self) -> Any:
+        return {key: bytes(cell) for key, cell in self.cells.items()}
 
 
-class Records(dict):  # type: ignore[type-arg]
-    def __setitem__(self, key: Key, value: Record) -> None:
-        super().__setitem__(Key.from_buffer_copy(key), Record.from_buffer_copy(value))
+class Slots(Numbers):
+    """An array: its entries are there from the beginning."""
+
+    def __init__(self, value: Any, max_entries: int) -> None:
+        super().__init__(pybpf.u32, value, max_entries)
+        for i in range(max_entries):
+            self.cells[self.codec.pack(i)] = self.cell(bytes(ctypes.sizeof(ctype_of(value))) if not isinstance(value, Scalar) else 0)  # fmt: skip
+
+
+class Variable:
+    """A global variable."""
+
+    def __init__(self, type_: Any, value: Any = 0, const: bool = False) -> None:
+        cell = Cell(type_, value) if isinstance(type_, Scalar) else ctype_of(type_)()
+        vars(self).update(cell=cell, plain=isinstance(cell, Cell))
+
+    def __getattr__(self, name: str) -> Any:
+        return (self.cell.value if self.plain else self.cell) if name == "value" else getattr(self.cell, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self.cell, name, value)
+
+    def contents(self) -> Any:
+        return {bytes(4): bytes(self.cell)}
+
+
+class Trie(Numbers):
+    """Prefixes: the longest one that the key begins with is found."""
+
+    def _key(self, key: Any) -> tuple[int, int]:
+        bits, address = key if isinstance(key, tuple) else (32, int(key))
+        return bits, address >> (32 - bits)
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        bits, head = self._key(key)
+        found = next((self.cells[n, head >> bits - n] for n in range(bits, -1, -1) if (n, head >> bits - n) in self.cells), None)  # fmt: skip
+        return found if default is None else default if found is None else int(found)
+
+    def update(self, key: Any, value: Any, flags: int = 0) -> int:
+        self.cells[self._key(key)] = self.cell(value)
+        if len(self.cells) > self.entries:
+            raise StepBudgetError("the trie is full")
+        return 0
+
+    def delete(self, key: Any) -> int:
+        return NOENT if self.cells.pop(self._key(key), None) is None else 0
+
+    def __getitem__(self, key: Any) -> Any:
+        return Item(self.get(key, 0))
+
+    def contents(self) -> Any:
+        return {(bits, head): bytes(cell) for (bits, head), cell in self.cells.items()}  # type: ignore[misc]
+
+
+class Line:
+    """A queue, or with `last` a stack."""
+
+    def __init__(self, value: Any, max_entries: int, last: bool = False) -> None:
+        self.type, self.entries, self.last = value, max_entries, last
+        self.waiting: deque[bytes] = deque()
+
+    def push(self, value: Any, flags: int = 0) -> int:
+        if len(self.waiting) >= self.entries:
+            if flags != 2:
+                return BIG
+            self.waiting.popleft()
+        self.waiting.append(codec(self.type).pack(int(value) if isinstance(self.type, Scalar) else value))
+        return 0
+
+    def peek(self) -> Any:
+        if not self.waiting:
+            return None
+        raw = self.waiting[-1 if self.last else 0]
+        return Cell(self.type, codec(self.type).unpack(raw)) if isinstance(self.type, Scalar) else self.type.from_buffer_copy(raw)  # fmt: skip
+
+    def pop(self) -> Any:
+        found = self.peek()
+        if found is not None:
+            (self.waiting.pop if self.last else self.waiting.popleft)()
+        return found
+
+    def contents(self) -> Any:
+        return [*(reversed(self.waiting) if self.last else self.waiting)]
+
+
+class Bloom(set):  # type: ignore[type-arg]
+    def contents(self) -> Any:
+        return None
+
+
+class Ring(list):  # type: ignore[type-arg]
+    """Records in the order in which they were reserved; a discarded one is not read."""
+
+    def __init__(self, event: Any) -> None:
+        super().__init__()
+        self.event = event
+
+    def output(self, record: Any) -> int:
+        self.reserve()
+        self[-1] = bytes(record)
+        return 0
+
+    def reserve(self) -> Any:
+        if len(self) > 1000:
+            raise StepBudgetError("the ring buffer is full")
+        self.append(None)
+        return type("Reserved", (self.event,), {"ring": self, "at": len(self) - 1, "submit": _submit, "discard": _nothing})()  # fmt: skip
+
+    def contents(self) -> Any:
+        return [record for record in self if record is not None]
+
+
+def _submit(record: Any) -> None:
+    record.ring[record.at] = bytes(record)
+
+
+def _nothing(*_: Any) -> int:
+    return 0
+
+
+class TailCallError(Exception):
+    """Another program goes on."""
+
+
+class Jumps:
+    def __init__(self, max_entries: int) -> None:
+        self.programs: dict[int, Any] = {}
+
+    def tail_call(self, ctx: Any, index: int) -> None:
+        if index in self.programs:
+            raise TailCallError(self.programs[index])
+
+    def contents(self) -> Any:
+        return None
+
+
+class Nested(Numbers):
+    """A map of maps, which user space fills."""
+
+    def __init__(self, *args: Any, max_entries: int) -> None:
+        super().__init__(pybpf.u32, args[-1], max_entries)
+
+    def contents(self) -> Any:
+        return {key: inner.contents() for key, inner in self.cells.items()}
+
+
+class Lock(pybpf.SpinLock):
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+class Alarm(pybpf.Timer):
+    """A timer that is set too late to go off."""
+
+    init = set_callback = start = cancel = _nothing
 
 
 class Packet:
-    """The context of an XDP program."""
+    """The context of an XDP or tc program."""
+
+    ROOM = 4096
 
     def __init__(self, data: bytes) -> None:
-        self.data = bytearray(data)
+        self.memory = bytearray(self.ROOM) + data + bytearray(self.ROOM)
+        self.begin, self.end = self.ROOM, self.ROOM + len(data)
         self.views: list[tuple[Any, int]] = []  # with where each ends
+        self.mark = self.priority = 0
+        self.cb = (ctypes.c_uint32 * 5)()
+
+    def __len__(self) -> int:
+        return self.end - self.begin
+
+    def __bytes__(self) -> bytes:
+        return bytes(self.memory[self.begin : self.end])
 
     def packet(self, type_: Any, after: Any = None, at: int = 0) -> Any:
-        at += next(end for view, end in self.views if view is after) if after is not None else 0
-        if at + ctypes.sizeof(type_) > len(self.data):
+        start = next(end for view, end in self.views if view is after) if after is not None else self.begin
+        start += at
+        end = start + ctypes.sizeof(type_)
+        if end > self.end:
             return None
-        view = type_.from_buffer(self.data, at)
-        self.views.append((view, at + ctypes.sizeof(type_)))
+        view = type_.from_buffer(self.memory, start)
+        self.views.append((view, end))
         return view
+
+    def adjust_head(self, by: int) -> int:
+        if self.begin + by > self.end - 14:
+            return -22
+        self.begin += by
+        return 0
+
+    def adjust_tail(self, by: int) -> int:
+        if self.end + by < self.begin + 14:
+            return -22
+        self.memory[self.end : self.end + max(by, 0)] = bytes(max(by, 0))
+        self.end += by
+        return 0
 
 
 class StepBudgetError(Exception):
-    """A program takes too many steps to be evaluated."""
+    """A program takes too much to be evaluated."""
 
 
-def evaluate(text: str, packets: list[bytes], budget: int = 20_000) -> list[Any]:
-    """What the program does to packets, one after the other: (return value, packet) each, and the maps at the end.
+def loop(rounds: int, callback: Any, context: Any) -> int:
+    for i in range(rounds):
+        if callback(i, context):
+            return i + 1
+    return rounds
 
-    `budget` is the number of rounds that all its loops together may take.
-    """
+
+def decorator(**options: Any) -> Any:
+    return lambda function: function
+
+
+STAND_INS: dict[str, Any] = {
+    **dict.fromkeys(("HashMap", "LruHashMap", "PerCpuHashMap"), Numbers), "Array": Slots, "PerCpuArray": Slots, "Global": Variable,
+    "LpmTrie": Trie, "Queue": Line, "Stack": lambda value, max_entries: Line(value, max_entries, last=True),
+    "BloomFilter": lambda value, max_entries: Bloom(), "RingBuf": lambda event, size: Ring(event), "ProgArray": Jumps,
+    "HashOfMaps": Nested, "ArrayOfMaps": Nested, "SpinLock": Lock, "Timer": Alarm, "subprogram": lambda function: function,
+    "xdp": decorator, "sched_cls": decorator, "helpers": SimpleNamespace(loop=loop),
+}  # fmt: skip
+PYBPF = SimpleNamespace(
+    **{name: getattr(pybpf, name) for name, home in pybpf._HOME.items() if home != name} | STAND_INS
+)
+
+
+def importing(name: str, *args: Any) -> Any:
+    return PYBPF if name == "pybpf" else builtins.__import__(name, *args)
+
+
+def declared(text: str, budget: int = 20_000) -> dict[str, Any]:
+    """The names of a program's file, with stand-ins for what is the kernel's.  Its loops take `budget` rounds, all together."""
     left = iter(range(budget))
 
     def turn() -> None:
         if next(left, None) is None:
             raise StepBudgetError(f"more than {budget} rounds")
 
-    seen = ctypes.c_uint64()
-    maps: dict[str, Any] = {"counts": Numbers(), "table": Numbers(8), "percpu": Numbers(8), "records": Records()}
-    scope = {**NAMES, **maps, "seen": seen, "subprogram": lambda function: function, "u32": Scalar32(), "turn": turn}
     tree = ast.parse(text)
     for node in ast.walk(tree):
         if isinstance(node, (ast.For, ast.While)):
             node.body.insert(0, ast.parse("turn()").body[0])
+    scope = {"__builtins__": {**vars(builtins), "__import__": importing}, "__name__": "generated", "turn": turn}
     exec(compile(ast.fix_missing_locations(tree), "<generated>", "exec"), scope)
-    out: list[Any] = []
+    return scope
+
+
+def run(scope: dict[str, Any], packets: list[bytes]) -> Iterator[tuple[int, bytes]]:
+    """What the program does to packets, one after the other."""
     for data in packets:
         packet = Packet(data)
-        out.append((scope["program"](packet), bytes(packet.data)))
-    state = {name: maps[name].items() for name in ("counts", "table", "percpu")}
-    state["records"] = {bytes(k): bytes(v) for k, v in maps["records"].items()}
-    return [*out, {**state, "seen": seen.value}]
-
-
-class Scalar32:
-    """`u32`, whose arrays are made by calling them."""
-
-    def __call__(self, value: Any = 0) -> int:
-        return u32(value)
-
-    def __getitem__(self, count: int) -> Any:
-        return ctypes.c_uint32 * count
-
-
-__all__ = ["COMPILED", "evaluate", "s32", "u16", "u8"]
+        try:
+            result = scope["main"](packet)
+        except TailCallError as jump:
+            result = jump.args[0](packet)
+        yield result & 0xFFFFFFFF, bytes(packet)

@@ -8,7 +8,7 @@ from types import FunctionType, MethodType, ModuleType
 
 from ...types import Array, Scalar
 from .. import lang
-from ..objects.integers import cast, compare, divide_signed, interval, result, value_of
+from ..objects.integers import cast, compare, divide_signed, interval, rank, result, value_of
 from ..objects.layout import alignof, fields, is_array, is_struct, normal, scalar_of, sizeof, type_name
 from ..objects.refs import Ref, pieces
 from ..objects.values import INT, Conflict, Const, Front, Int, Tuple, span
@@ -312,9 +312,10 @@ def _abs(c: Compiler, args: list[Front], kw: dict[str, Front], node: Any) -> Fro
     yes, no = jump(c, "s<", 64, n.value, c.b.const(0))
     assert yes is not None
     c.b.state = yes
-    negated = result(c, "sub", c.b.const(0), n.value, n.type, interval("sub", 0, 0, lo, min(hi, -1)))
+    type_ = rank(n.type)  # of the least narrow number there is one more below zero than above
+    negated = result(c, "sub", c.b.const(0), n.value, type_, interval("sub", 0, 0, lo, min(hi, -1)))
     yes = c.b.state
-    return select(c, [(yes, negated), (no, n)], node, "abs")
+    return select(c, [(yes, negated), (no, Int(n.value, type_))], node, "abs")
 
 
 def _bool(c: Compiler, args: list[Front], kw: dict[str, Front], node: Any) -> Front:

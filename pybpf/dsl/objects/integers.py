@@ -243,9 +243,9 @@ def divide_signed(c: Compiler, op: str, a: Front, b: Front, node: Any) -> Front:
         from ..ssa.build import fold
 
         return Const(fold(op, va.aux, vb.aux, 64, True))
-    if span(c, na)[0] >= 0 and span(c, nb)[0] >= 0 and not (vb.op == "const" and vb.aux == 0):
+    if span(c, na)[0] >= 0 and span(c, nb)[0] >= 0 and span(c, nb) != (0, 0):
         return divide(c, op[1:], s64, na, nb, node)
-    if vb.op == "const" and vb.aux == 0:
+    if span(c, nb) == (0, 0):
         return Const(0) if op == "sdiv" else na  # the verifier refuses a division by the constant
     if c.isa >= 4:
         return Int(c.b.arith(op, va, vb), s64)
@@ -264,11 +264,9 @@ def cast(c: Compiler, type_: Scalar, a: Front, node: Any) -> Front:
     """`u32(x)`: wrapped to the width, as calling the type does in Python."""
     n = a.number(c, node)
     if isinstance(n, Const):
-        return (
-            Const(wrap(int(n.obj), type_.bits, type_.signed))
-            if type_.bits < 32
-            else Int(c.b.const(wrap(int(n.obj), type_.bits, type_.signed)), native(type_))
-        )
+        wrapped = wrap(int(n.obj), type_.bits, type_.signed)
+        plain = type_.bits < 32 and wrapped >= 0  # a negative one keeps its sign as its type's, unlike a literal
+        return Const(wrapped) if plain else Int(c.b.const(wrapped), native(type_))
     kind = native(type_)
     if fits(*span(c, n), kind):
         return Int(n.value, kind)
@@ -295,8 +293,10 @@ def compare(c: Compiler, test: str, a: Front, b: Front, node: Any) -> tuple[str,
     (alo, ahi), (blo, bhi) = span(c, na), span(c, nb)
     certain = decide(test, alo, ahi, blo, bhi)
     if certain is not None:
-        for n, other in ((na, bhi), (nb, ahi)):
-            if isinstance(n, Int) and n.type in (u32, u64) and test in ("==", "!=") and other < 0:
+        # As in C, `x == -1` may mean all bits set; a number of a signed type means what Python says: never equal.
+        for n, other in ((na, nb), (nb, na)):
+            literal = isinstance(other, Const) and int(other.obj) < 0
+            if literal and isinstance(n, Int) and n.type in (u32, u64) and test in ("==", "!="):
                 c.fail(f"a {n.type} is never negative: write s{n.type.bits}(...) around it", node)
         return certain
     signed = min(alo, blo) < 0

@@ -1,0 +1,48 @@
+"""Whole programs: the functions, the program, and the one that it may jump to."""
+
+from __future__ import annotations
+
+from . import storage  # noqa: F401 (its constructs)
+from .declarations import heading, leaves
+from .functions import write_callback, write_function, write_wake
+from .numbers import expression
+from .packets import view
+from .statements import statements
+from .writer import Writer
+
+
+def program(seed: int, isa: int = 3, kernel: str = "6.18", size: int = 10) -> str:
+    """The text of a file that declares a program, `main`, and what it needs."""
+    major, minor = kernel.split(".")[:2]
+    w = Writer(seed, isa, (int(major), int(minor)))
+    w.kind = w.choose("xdp", "xdp", "sched_cls")
+    if w.kernel >= (5, 15) and w.chance(0.2):
+        write_wake(w)
+    for _ in range(w.random.randint(0, 2)):
+        write_function(w)
+    if w.kernel >= (5, 13) and w.chance(0.3):
+        write_callback(w)
+    decorator = f'@{w.kind}(isa={isa}, kernel="{kernel}")'
+    write_main(w, decorator, size)
+    text = "\n".join(w.lines) + "\n"
+    if "jumps." in text:
+        text += f"\n\n{decorator}\ndef after(ctx):\n    seen.value += 1000\n    return {w.random.randrange(3)}\n"
+    return heading(text) + "\n\n" + text
+
+
+def write_main(w: Writer, decorator: str, size: int) -> None:
+    w.add(decorator)
+    w.begin({}, lambda: f"({expression(w, 'u8', 1)}) & 3")
+    w.context = "ctx"
+    with w.block("def main(ctx):"):
+        view(w, "p", "Input")
+        plain = [leaf for leaf in leaves("Input")]
+        for leaf in w.random.sample(plain, 5):
+            name = leaf.path[1:]
+            w.add(f"{name} = {leaf.kind}(p.{name})" if leaf.bits > 8 else f"{name} = p.{name}")
+            w.names[name] = leaf.kind
+        w.places["seen.value"] = w.shared["seen.value"] = "u64"
+        statements(w, size)
+        total = " ^ ".join(f"u64({name})" for name in w.names)
+        w.add(f"seen.value = u64(seen.value + ({total}))")
+        w.add("return u8(seen.value) & 3" if w.chance(0.5) else "return 2")
