@@ -138,7 +138,7 @@ class Slots(Numbers):
     def __init__(self, value: Any, max_entries: int) -> None:
         super().__init__(pybpf.u32, value, max_entries)
         for i in range(max_entries):
-            self.cells[self.codec.pack(i)] = self.cell(bytes(ctypes.sizeof(ctype_of(value))) if not isinstance(value, Scalar) else 0)  # fmt: skip
+            self.cells[self.codec.pack(i)] = self.cell(0 if isinstance(value, Scalar) else ctype_of(value)())
 
 
 class Variable:
@@ -167,7 +167,8 @@ class Trie(Numbers):
 
     def get(self, key: Any, default: Any = None) -> Any:
         bits, head = self._key(key)
-        found = next((self.cells[n, head >> bits - n] for n in range(bits, -1, -1) if (n, head >> bits - n) in self.cells), None)  # fmt: skip
+        prefixes = ((n, head >> bits - n) for n in range(bits, -1, -1))
+        found = next((self.cells[p] for p in prefixes if p in self.cells), None)
         return found if default is None else default if found is None else int(found)
 
     def update(self, key: Any, value: Any, flags: int = 0) -> int:
@@ -205,7 +206,8 @@ class Line:
         if not self.waiting:
             return None
         raw = self.waiting[-1 if self.last else 0]
-        return Cell(self.type, codec(self.type).unpack(raw)) if isinstance(self.type, Scalar) else self.type.from_buffer_copy(raw)  # fmt: skip
+        value = codec(self.type).unpack(raw)
+        return Cell(self.type, value) if isinstance(self.type, Scalar) else value
 
     def pop(self) -> Any:
         found = self.peek()
@@ -238,7 +240,8 @@ class Ring(list):  # type: ignore[type-arg]
         if len(self) > 1000:
             raise StepBudgetError("the ring buffer is full")
         self.append(None)
-        return type("Reserved", (self.event,), {"ring": self, "at": len(self) - 1, "submit": _submit, "discard": _nothing})()  # fmt: skip
+        methods = {"ring": self, "at": len(self) - 1, "submit": _submit, "discard": _nothing}
+        return type("Reserved", (self.event,), methods)()
 
     def contents(self) -> Any:
         return [record for record in self if record is not None]
@@ -348,7 +351,7 @@ def decorator(**options: Any) -> Any:
 
 
 STAND_INS: dict[str, Any] = {
-    **dict.fromkeys(("HashMap", "LruHashMap", "PerCpuHashMap"), Numbers), "Array": Slots, "PerCpuArray": Slots, "Global": Variable,
+    "HashMap": Numbers, "LruHashMap": Numbers, "PerCpuHashMap": Numbers, "Array": Slots, "PerCpuArray": Slots, "Global": Variable,
     "LpmTrie": Trie, "Queue": Line, "Stack": lambda value, max_entries: Line(value, max_entries, last=True),
     "BloomFilter": lambda value, max_entries: Bloom(), "RingBuf": lambda event, size: Ring(event), "ProgArray": Jumps,
     "HashOfMaps": Nested, "ArrayOfMaps": Nested, "SpinLock": Lock, "Timer": Alarm, "subprogram": lambda function: function,

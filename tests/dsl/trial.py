@@ -21,7 +21,7 @@ PER_CPU = ("PerCpuArray", "PerCpuHashMap")
 
 
 class Trial:
-    """The program of a seed: its `text`, what it declares (`scope`), its `specs`, the `packets`, and what Python makes of them."""
+    """The program of a seed: its `text`, what it declares (`scope`), its `specs`, and what Python makes of the `packets`."""
 
     def __init__(self, seed: int, kernel: str | None = None, text: str = "") -> None:
         rng = random.Random(seed)
@@ -86,7 +86,8 @@ class Trial:
                 type_ = declared.event if kind == "RingBuf" else declared.value
                 found[name] = [codec(type_).pack(record) for record in view.drain()]
             elif kind == "LpmTrie":
-                found[name] = {(k.length, k.address >> 32 - k.length): codec(declared.value).pack(v) for k, v in view.items()}  # fmt: skip
+                value = codec(declared.value)
+                found[name] = {(k.length, k.address >> 32 - k.length): value.pack(v) for k, v in view.items()}
             else:
                 found[name] = plain(view, cpu if kind in PER_CPU else None)
         return found

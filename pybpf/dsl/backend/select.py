@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 S32_MIN, S32_MAX = -(1 << 31), (1 << 31) - 1
+_POINTER = (1, (1 << 64) - 1)
 _COMMUTES = frozenset(("add", "mul", "and", "or", "xor"))
 _OPPOSITE = {"==": "!=", "!=": "==", "<": ">=", "<=": ">", ">": "<=", ">=": "<", "s<": "s>=", "s<=": "s>", "s>": "s<=",
              "s>=": "s<"}  # fmt: skip
@@ -210,10 +211,17 @@ class Selector:
             self.into(b, into)
             self.emit(width | NEG, into, uses=(into,), defs=into)
             return
-        if op in _COMMUTES and (a.op in REMATERIALISED or (b.op not in REMATERIALISED and a.uses > 1 and b.uses == 1)):
+        swaps = a.op in REMATERIALISED or (b.op not in REMATERIALISED and a.uses > 1 and b.uses == 1)
+        if op in _COMMUTES and swaps and not (op == "add" and _in_a_frame(a)):
             a, b = b, a
         if b.op == "const":
             n = b.aux
+            if n == 0 and op in ("div", "sdiv", "mod", "smod"):  # the verifier refuses it, even where it never runs
+                if op.endswith("div"):
+                    self.emit(ALU64 | MOV, into, imm=0, defs=into)
+                else:
+                    self.into(a, into)
+                return
             if op == "and" and v.bits == 64 and n == 0xFFFFFFFF:
                 source = self.reg(a)
                 self.emit(ALU32 | MOV | X, into, source, uses=(source,), defs=into)
@@ -455,6 +463,20 @@ class Selector:
                     self.emit(COPY, d, source, uses=(source,), defs=d)
         for d, v in late:
             self.make(v, d)
+
+
+def _in_a_frame(value: Value, depth: int = 4) -> bool:
+    """Whether a number may be a pointer to a stack.  `scalar += pointer` gives one to the stack of the outermost function to
+    the verifier (adjust_ptr_min_max_vals leaves the number of the frame), `pointer += scalar` one to the pointer's own."""
+    if value.op == "stack":
+        return True
+    if value.op == "param":
+        return value.hi == _POINTER[1]
+    if value.op == "load":
+        return (value.lo, value.hi) == _POINTER and value.aux[1] == 8
+    if value.op == "phi" and depth:
+        return any(_in_a_frame(arg, depth - 1) for arg in value.args)
+    return value.op == "add" and depth > 0 and _in_a_frame(value.args[0], depth - 1)
 
 
 def _needed(graph: Graph) -> set[Value]:

@@ -12,6 +12,7 @@ from ..objects.values import Const, Int
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..ssa.dominance import Facts
     from ..ssa.ir import Value
     from .compiler import Compiler
 
@@ -45,24 +46,46 @@ def seen(c: Compiler, value: Value, most: int) -> bool:
     lo, hi = c.b.range(value)
     if lo < 0 or hi > most:
         return False
-    _, told = c.state.facts.get(("vague", value)) or (lo, hi)
-    if told <= most and told < value.hi:
+    _, known = told(c, c.state.facts, value)
+    if known <= most and known < value.hi:
         return True
-    return value.hi <= most and not lost(c, value, set())
+    return value.hi <= most and not lost(c, value)
 
 
-def lost(c: Compiler, value: Value, met: set[Value]) -> bool:
+def told(c: Compiler, facts: Facts, value: Value) -> tuple[int, int]:
+    """The interval that branches have shown to the verifier: in a loop in which it widens numbers, those of the loop itself."""
+    known, block = facts.get(("told", value)) or (facts.get(value) or (value.lo, value.hi), c.widening)
+    return known if block >= c.widening else (value.lo, value.hi)
+
+
+def lost(c: Compiler, value: Value) -> bool:
     """Whether the verifier has lost the bounds of a number on its way here."""
-    if value in met or value.op == "const":
-        return False
-    met.add(value)
+    met: set[Value] = set()
+    todo = [value]
+    while todo:
+        value = todo.pop()
+        if value in met or value.op == "const":
+            continue
+        met.add(value)
+        if _loses(c, value):
+            return True
+        if value.op in PASSED_ON and not (value.op == "and" and _masks(value)):
+            todo += value.args
+    return False
+
+
+def _masks(value: Value) -> bool:
+    mask = value.args[1]
+    return mask.op == "const" and bool(mask.aux >= 0)
+
+
+def _loses(c: Compiler, value: Value) -> bool:
+    """Whether the verifier loses the bounds of a number where it is made."""
     if value.op in LOST:
         return True
     if value.block is not None and value.block.number < c.widening:
         return True  # made before a loop in which the verifier forgets what nothing depended on so far
-    if value.op not in PASSED_ON:
-        return False
-    if value.op == "and" and value.args[1].op == "const" and value.args[1].aux >= 0:
+    if value.op == "and" and _masks(value):
         return bool(value.args[1].aux > value.hi)
     if value.op == "sub" and (value.args[0].op == "const" or _of_context(value)):
         return True  # -x; a packet's length, which is the distance of two pointers
@@ -70,9 +93,9 @@ def lost(c: Compiler, value: Value, met: set[Value]) -> bool:
         return True  # is_safe_to_compute_dst_reg_range
     if value.op == "mul" and any(a.lo < 0 or a.hi >= 1 << 32 for a in value.args):
         return True
-    if value.op == "phi" and value.aux == "open":
-        return True  # of a loop that is being written: what comes back into it is not known yet
-    return any(lost(c, arg, met) for arg in value.args)
+    return (
+        value.op == "phi" and value.aux == "open"
+    )  # of a loop that is being written: what comes back is not known yet
 
 
 def _of_context(value: Value) -> bool:

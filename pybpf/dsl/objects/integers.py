@@ -12,7 +12,7 @@ What type does `a op b` have?
 from __future__ import annotations
 
 from ...types import Scalar
-from ..lower.bounds import lost
+from ..lower.bounds import lost, told
 from ..ssa.build import S64_MAX, S64_MIN, limits, wrap
 from . import scalars as types
 from .values import INT, Const, Front, Int, fits, native, span
@@ -344,24 +344,30 @@ def learn(c: Compiler, facts: Facts, test: str, a: Value, b: Value) -> None:
     for x, y, t in ((a, b, test), (b, a, MIRROR[test])):
         if x.op == "const":
             continue
-        lo, hi = facts.get(x) or (x.lo, x.hi)
-        ylo, yhi = (y.aux, y.aux) if y.op == "const" else facts.get(y) or (y.lo, y.hi)
-        if t == "==":
-            lo, hi = max(lo, ylo), min(hi, yhi)
-        elif t == "<":
-            hi = min(hi, yhi - 1)
-        elif t == "<=":
-            hi = min(hi, yhi)
-        elif t == ">":
-            lo = max(lo, ylo + 1)
-        elif t == ">=":
-            lo = max(lo, ylo)
-        elif ylo == yhi:
-            lo, hi = lo + (lo == ylo), hi - (hi == ylo)
+        other = (y.aux, y.aux) if y.op == "const" else facts.get(y) or (y.lo, y.hi)
+        lo, hi = narrowed(t, facts.get(x) or (x.lo, x.hi), other)
         if lo <= hi:
-            if y.op != "const" and hi < x.hi and lost(c, y, set()):
-                facts["vague", x] = facts.get(("vague", x)) or c.b.range(x)  # the verifier has not learnt this
+            known = told(c, facts, x)
+            if y.op == "const" or hi >= x.hi or not lost(c, y):
+                known = narrowed(t, known, other)
             facts[x] = (lo, hi)
+            facts["told", x] = (known, facts.point.block.number)
+
+
+def narrowed(test: str, own: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
+    """The interval of a number for which a test against one in `other` holds."""
+    (lo, hi), (ylo, yhi) = own, other
+    if test == "==":
+        return max(lo, ylo), min(hi, yhi)
+    if test == "<":
+        return lo, min(hi, yhi - 1)
+    if test == "<=":
+        return lo, min(hi, yhi)
+    if test == ">":
+        return max(lo, ylo + 1), hi
+    if test == ">=":
+        return max(lo, ylo), hi
+    return (lo + (lo == ylo), hi - (hi == ylo)) if ylo == yhi else (lo, hi)
 
 
 def join_types(a: Scalar, alo: int, ahi: int, b: Scalar, blo: int, bhi: int) -> Scalar | None:

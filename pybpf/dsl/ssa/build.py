@@ -92,6 +92,8 @@ class Builder:
         here = self.state.block
         if value is None or (value.block and value.block is not here and not dominates(value.block, here)):
             value = self.shared[key] = self.emit(op, args, aux, bits, lo, hi)
+        if (value.lo < 0 and hi > S64_MAX) or (lo < 0 and value.hi > S64_MAX):
+            return self.retype(value, lo, hi)  # the same bits, which one place reads with a sign and another without
         return value
 
     def range(self, value: Value) -> tuple[int, int]:

@@ -139,7 +139,9 @@ class Prefix(Struct):
 }
 """In an order in which each may use those before it."""
 
-_KINDS = {getattr(ctypes, f"c_{c}int{bits}"): f"{sign}{bits}" for c, sign in (("u", "u"), ("", "s")) for bits in (8, 16, 32, 64)}  # fmt: skip
+_KINDS = {
+    getattr(ctypes, f"c_{'u' * (sign == 'u')}int{bits}"): f"{sign}{bits}" for sign in "us" for bits in (8, 16, 32, 64)
+}
 
 
 def heading(text: str) -> str:
@@ -163,7 +165,8 @@ def heading(text: str) -> str:
 @cache
 def structures() -> dict[str, Any]:
     """The structures themselves."""
-    scope: dict[str, Any] = {**{name: getattr(pybpf, name) for name in pybpf.__all__}, "ctypes": ctypes, "__name__": "generated"}  # fmt: skip
+    scope: dict[str, Any] = {name: getattr(pybpf, name) for name, home in pybpf._HOME.items() if home != name}
+    scope |= {"ctypes": ctypes, "__name__": "generated"}
     for name in ("Input", "Tail", "Push", "Word", "Record", "Pair", "Key", "Event", "Bucket", "Alarm"):
         exec(DECLARATIONS[name], scope)
     return scope

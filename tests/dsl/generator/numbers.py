@@ -1,7 +1,7 @@
 """Expressions and conditions.
 
-Results are wrapped in a cast to their type, because Python's integers have no width; what the language computes exactly (`exact`) is
-written without casts on the way.
+Results are wrapped in a cast to their type, because Python's integers have no width; what the language computes exactly
+(`exact`) is written without casts on the way.
 """
 
 from __future__ import annotations
@@ -158,7 +158,9 @@ def global_(w: Writer, kind: str, depth: int) -> str:
 
 @EXPRESSIONS.row(2, lambda w, kind, depth: bool(w.context) and not w.inside)
 def length(w: Writer, kind: str, depth: int) -> str:
-    fields = (f"len({w.context})",) if w.kind == "xdp" else (f"len({w.context})", f"{w.context}.mark", f"{w.context}.cb[{w.random.randrange(5)}]")  # fmt: skip
+    fields = [f"len({w.context})"]
+    if w.kind == "sched_cls":
+        fields += [f"{w.context}.mark", f"{w.context}.cb[{w.random.randrange(5)}]"]
     return f"{kind}({w.random.choice(fields)})"
 
 

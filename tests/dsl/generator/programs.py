@@ -36,10 +36,11 @@ def write_main(w: Writer, decorator: str, size: int) -> None:
     w.context = "ctx"
     with w.block("def main(ctx):"):
         view(w, "p", "Input")
-        plain = [leaf for leaf in leaves("Input")]
-        for leaf in w.random.sample(plain, 5):
+        for leaf in w.random.sample(leaves("Input"), 5):
             name = leaf.path[1:]
-            w.add(f"{name} = {leaf.kind}(p.{name})" if leaf.bits > 8 else f"{name} = p.{name}")
+            w.add(
+                f"{name} = {leaf.kind}(p.{name})" if leaf.bits and leaf.kind in ("u32", "s32") else f"{name} = p.{name}"
+            )
             w.names[name] = leaf.kind
         w.places["seen.value"] = w.shared["seen.value"] = "u64"
         statements(w, size)

@@ -1,0 +1,122 @@
+"""What random programs found, made small: each runs in the kernel and gives what Python gives."""
+
+from __future__ import annotations
+
+import pytest
+
+import pybpf
+from pybpf import VM, HashMap, PerCpuArray, Struct, load, s64, u8, u32, u64
+from pybpf import helpers as bpf
+
+pytestmark = pytest.mark.kernel
+
+
+class Numbers(Struct):
+    small: u8
+    many: u8[4]
+    wide: u32
+    rest: u64
+
+
+counts = HashMap(u32, u64, max_entries=8)
+local = PerCpuArray(u64, max_entries=2)
+
+
+def least(ctx):
+    """The absolute of the least s8 is one more than the greatest."""
+    n = ctx.packet(Numbers)
+    if n is None:
+        return 0
+    return 1 if abs(pybpf.s8(n.small + 127)) == 128 and pybpf.s8(abs(pybpf.s8(n.small + 127))) == -128 else 2
+
+
+def index_in_a_frame(ctx):
+    """A number is added to the pointer to a stack, not the pointer to the number: the verifier then takes it for one to
+    the stack of the caller, where a pointer is kept."""
+    n = ctx.packet(Numbers)
+    if n is None:
+        return 0
+    counts[n.small] += 1
+    got = inner(1)
+    return u32(got) + n.small + u8(len(ctx) > 4)
+
+
+@pybpf.subprogram
+def inner(by: u32) -> u64:
+    n = Numbers()
+    found = n.many[n.small & 3]
+    if found != 0:
+        n.rest = by
+    return n.rest + by
+
+
+def first_round(ctx):
+    """A loop that is left in its first round divides by a number that is 0 by then."""
+    for i in range(u8(len(ctx)) & 7):
+        local[1] ^= u64(pybpf.smod(s64(5), s64(i)))
+        return 5
+    return 6
+
+
+def nothing(i, total):
+    return 0
+
+
+def no_rounds(ctx):
+    """What a call that is left out gives says nothing of other zeros."""
+    got = Numbers()
+    rounds = bpf.loop(0, nothing, got)
+    counts[7] += 3
+    return u32(counts[6]) + u32(rounds)
+
+
+def compared(ctx):
+    """A u32 is never equal to a negative number, wherever that comes from."""
+    n = u32(len(ctx))
+    if n == s64(-1) or n == s64(n) - (1 << 40):
+        return 1
+    return 2 if n != pybpf.s8(-1) else 3
+
+
+def wandering(ctx):
+    """An offset that was compared outside of an inner loop, in which the verifier forgets it."""
+    hits = u64(0)
+    for i in range(9):
+        left = u32(1)
+        while left > 0:
+            left = u32(left - 1)
+            view = ctx.packet(Numbers, at=i)
+            if view is not None:
+                hits += 1
+    return u32(hits)
+
+
+def read_twice(ctx):
+    """The same difference, once with a sign and once without."""
+    n = ctx.packet(Numbers)
+    if n is None:
+        return 0
+    exact = -n.small
+    wrapped = u64(0) - n.small
+    return 1 if exact <= 5 and wrapped > 5 else 2
+
+
+CASES = [
+    (read_twice, 1),
+    (least, 1),
+    (index_in_a_frame, 3),
+    (first_round, 5),
+    (no_rounds, 0),
+    (compared, 2),
+    (wandering, 9),
+]
+
+
+@pytest.mark.parametrize(("function", "expected"), CASES, ids=[f.__name__ for f, _ in CASES])
+@pytest.mark.parametrize("isa", [1, 3, 4])
+def test_what_was_found(function, expected, isa):
+    spec = pybpf.xdp(function, isa=isa)
+    packet = bytes([1]) + bytes(61)
+    assert VM(spec).run(data=packet).retval == expected
+    with load(spec) as prog:
+        assert prog.test_run(packet).retval == expected
