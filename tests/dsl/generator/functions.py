@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .numbers import EXPRESSIONS, expression, leaf
-from .statements import STATEMENTS, statements
+from .statements import STATEMENTS, made, statements
 from .storage import still
 from .writer import TYPES, Function, Writer
 
@@ -120,9 +120,13 @@ def _callbacks(w: Writer) -> list[Function]:
     return [f for f in w.functions if f.kinds and f.kinds[0] in ("loop", "table", "counts")]
 
 
-@STATEMENTS.row(2, lambda w: still(w) and bool(_callbacks(w)) and "Record" in w.structs.values(), since=(5, 13))
+@STATEMENTS.row(6, lambda w: still(w) and bool(_callbacks(w)), since=(5, 13))
 def call_back(w: Writer) -> None:
     f = w.random.choice(_callbacks(w))
+    if "Record" not in w.structs.values():
+        new = w.fresh("rec")
+        w.add(f"{new} = {made(w, 'Record')}")
+        w.know(new, "Record")
     record = w.random.choice(sorted(n for n, t in w.structs.items() if t == "Record"))
     got = w.fresh()
     rounds = w.choose("5", "0", f"{leaf(w, 'u8')} & 15")
