@@ -34,7 +34,9 @@ class Environment:
     forwards packets at all), `sockets` the socket look-ups, `devices` maps an
     ifindex to its MTU, `kallsyms` and `variables` map names of the kernel to addresses.  `sysctl` holds what the sysctl
     helpers read and write ("name", "current", "new"), `socket_options` options by (level, name) of sockets that are
-    not pseudo ones.  `tunnel_key` (a `bpf_tunnel_key`), `tunnel_options` and `xfrm_states` go with a packet; `counters` are
+    not pseudo ones.  `tcp_option_room` is how many bytes the
+    options of a TCP header may grow, `saved_syn` the SYN of a connection from its TCP header on.
+    `tunnel_key` (a `bpf_tunnel_key`), `tunnel_options` and `xfrm_states` go with a packet; `counters` are
     (count, time enabled, time running) of a perf event, `branches` the bytes of its branch records; `registers` are
     the fields of the current task's `pt_regs`; `paths` maps the
     address of a struct path to its text.
@@ -85,6 +87,8 @@ class Environment:
         self.devices: dict[int, int] = {}
         self.sysctl: dict[str, bytes] = {}
         self.socket_options: dict[tuple[int, int], bytes] = {}
+        self.tcp_option_room = 40
+        self.saved_syn = b""
         self.tunnel_key: Any = None
         self.tunnel_options = b""
         self.xfrm_states: list[Any] = []

@@ -17,6 +17,7 @@ from . import (  # noqa: F401 (each fills the table)
     messages,
     network,
     objects,
+    options,
     packet,
     routes,
     strings,
