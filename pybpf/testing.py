@@ -140,14 +140,14 @@ class KernelMachine:
     def __init__(self, *specs: ProgramSpec) -> None:
         from .loader import load_collection
 
-        self.specs = specs
+        self.programs = [spec for given in specs for spec in getattr(given, "programs", (given,))]
         self.collection = load_collection(*specs)
 
     def run(self, spec: ProgramSpec | str | None = None, *, trace: bool = False, **options: Any) -> Any:
         """`Program.test_run` of the program (the first one unless `spec` names another); takes all that it takes."""
         if trace:
             raise NotSupportedError(f"a trace of a run in the kernel: {_OFFLINE_ONLY}")
-        return self.collection[self.specs[0] if spec is None else spec].test_run(**options)
+        return self.collection[self.programs[0] if spec is None else spec].test_run(**options)
 
     def __getitem__(self, key: MapSpec | str) -> Any:
         return self.collection[key]

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..asm.insn import Insn
+    from ..elf import ObjectSpec
     from .capture import CaptureReport
     from .coverage import Coverage
     from .helpers.control import Timer
@@ -47,18 +48,16 @@ class VM:
         assert vm.run(data=packet).retval == 0
         assert vm[packets][17] == 1
 
-    Programs may be given as specs, or as anything that has `.insns` and is a spec; a `StructOps` stands for the
-    programs among its members.  Keyword arguments are the fields
+    Programs are given as specs, or as what `open_elf` gave; a `StructOps` stands for the programs among its members,
+    another map comes along.  Keyword arguments are the fields
     of its `Environment` (`time_ns`, `pid`, `comm`, `seed`, ...), which stay settable as `vm.env.pid = 7`.  `engine` is
     "auto", "interpreter" or "translator"; `budget` how many instructions a run may execute.  Maps, timers and the
     clock live as long as the machine.
     """
 
     def __init__(
-        self, *specs: ProgramSpec | MapSpec, engine: str = "auto", budget: int = BUDGET, **environment: Any
+        self, *specs: ProgramSpec | MapSpec | ObjectSpec, engine: str = "auto", budget: int = BUDGET, **environment: Any
     ) -> None:
-        if not specs:
-            raise SpecError("VM() needs a program")
         if engine not in ENGINES:
             raise SpecError(f"engine is {engine!r}: expected one of {', '.join(ENGINES)}")
         if not hasattr(budget, "__index__"):
@@ -77,8 +76,13 @@ class VM:
         self.globals: dict[str, Any] = {}  # what all translations for this machine have in common
         self.images: list[Image] = []
         for spec in specs:
-            for program in _programs(spec):
-                self._add(program)
+            for one in _wanted(spec):
+                if isinstance(one, MapSpec):
+                    self.mapset.of(one)
+                else:
+                    self._add(one)
+        if not self.images:
+            raise SpecError("VM() needs a program")
         self.mapset.fill()
 
     # --- the front door ---------------------------------------------------------------------------------
@@ -350,13 +354,17 @@ class VM:
             self.mem.purge()
 
 
-def _programs(spec: Any) -> list[Any]:
-    """What is to be run of what was given: of a struct_ops map its functions."""
-    if not isinstance(spec, MapSpec) or spec.map_type != MapType.STRUCT_OPS:
-        return [spec]
-    found = [member for _, members in spec.contents for member in members.values() if isinstance(member, ProgramSpec)]
+def _wanted(given: Any) -> list[Any]:
+    """The programs and maps that stand for what was given: of an object all that is loaded of it, of a struct_ops map
+    the functions among its members.
+    """
+    if hasattr(given, "to_load"):
+        return [one for part in given.to_load for one in _wanted(part)]
+    if not isinstance(given, MapSpec) or given.map_type != MapType.STRUCT_OPS:
+        return [given]
+    found = [member for _, members in given.contents for member in members.values() if isinstance(member, ProgramSpec)]
     if not found:
-        raise SpecError(f"map {spec.name} has no programs among its members")
+        raise SpecError(f"map {given.name} has no programs among its members")
     return found
 
 

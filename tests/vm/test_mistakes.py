@@ -8,12 +8,28 @@ import re
 
 import pytest
 
-from pybpf import VM, BpfError, ConversionError, HashMap, KindError, ProgramSpec, SpecError, asm, load, u32
+from pybpf import (
+    VM,
+    BpfError,
+    ConversionError,
+    HashMap,
+    KindError,
+    ProgramSpec,
+    SpecError,
+    asm,
+    load,
+    open_elf,
+    u32,
+    write_elf,
+)
 from pybpf.uapi import ProgType
 
 FRAME = bytes(60)
 CLOCK = ProgramSpec(asm.assemble("call bpf_ktime_get_ns\nexit"), ProgType.SOCKET_FILTER, name="clock")
 TABLE = HashMap(u32, u32, max_entries=1, name="table")
+EXECUTED = ProgramSpec(
+    asm.assemble("r0 = 0\nexit"), ProgType.TRACEPOINT, attach_to="syscalls/sys_enter_execve", license="GPL"
+)
 CONTEXTS = "a dict of fields, a ctypes structure or bytes"
 
 
@@ -95,6 +111,21 @@ MISTAKES = {
         ConversionError,
         "cb of struct __sk_buff holds 5 numbers: range(0, 6) does not fit",
     ),
+    "text for a pointer": (
+        lambda: VM(EXECUTED).run(ctx={"filename": "/bin/ls"}),
+        ConversionError,
+        (
+            "ctx: filename of syscalls/sys_enter_execve: '/bin/ls' is not an integer; expected u64; "
+            "for a pointer, vm.user_string('/bin/ls')"
+        ),
+    ),
+    "only a map": (lambda: VM(TABLE), SpecError, "VM() needs a program"),
+    "nothing": (lambda: VM(), SpecError, "VM() needs a program"),
+    "a list": (
+        lambda: VM([1]),
+        SpecError,
+        "[1] is not a program: expected a ProgramSpec (or a decorated function)",
+    ),
     "copy": (
         lambda: copy.copy(VM(CLOCK)),
         KindError,
@@ -151,3 +182,10 @@ def test_a_run_that_is_broken_off_leaves_the_machine_usable(raised):
     assert len(vm.mem.readable) == mapped
     vm.helper("ktime_get_ns", lambda: 5)
     assert vm.run(data=FRAME).retval == 5
+
+
+def test_maps_and_objects_come_along(tmp_path):
+    assert repr(VM(CLOCK, TABLE)) == "<VM of clock; maps table>"
+    write_elf(tmp_path / "o.o", CLOCK)
+    vm = VM(open_elf(tmp_path / "o.o"))
+    assert vm.run(data=FRAME).retval == vm.run("clock", data=FRAME).retval == 0

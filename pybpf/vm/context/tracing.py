@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from errno import EINVAL
 
-from ...errors import BpfError, InputError, SpecError
+from ...errors import BpfError, ConversionError, InputError, SpecError
 from ...kernel.run_context import MAX_WORDS
 from ...kernel.run_context import words as in_words
 from ...kernel.traced import arguments
@@ -52,7 +52,11 @@ def event(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: by
             continue
         kind = codec(type_)
         number = type_(value) if isinstance(value, int) and callable(type_) else value  # -1 fits an unsigned field too
-        record[offset : offset + kind.size] = kind.pack(number)
+        try:
+            record[offset : offset + kind.size] = kind.pack(number)
+        except ConversionError as error:
+            hint = f"; for a pointer, vm.user_string({value!r})" if isinstance(value, str) else ""
+            raise ConversionError(f"ctx: {name} of {target}: {error}{hint}") from None
     return Context(record, name=f"the event {target}")
 
 
