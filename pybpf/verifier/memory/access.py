@@ -79,6 +79,9 @@ _ALIGNED_AS = {
 }
 
 
+_LEAKS = {MAP_VALUE: "map", CTX: "ctx", FLOW_KEYS: "flow keys"}
+
+
 def access(
     run: Run,
     state: State,
@@ -108,20 +111,13 @@ def access(
             return None
         return stack.read(run, state, reg, regno, off, size, into)
     leaks = write and source >= 0 and value is not None and value.type != SCALAR
+    if leaks and type in _LEAKS:
+        run.privileged_only(f"R{source} leaks addr into {_LEAKS[type]}")
     if type == MAP_VALUE:
-        if leaks:
-            run.privileged_only(f"R{source} leaks addr into map")
         return _map_value(run, state, reg, regno, off, size, write, value, source, into)
     if type in PACKETS:
-        if write and "w" not in run.packet_access:
-            raise Reject("type", "cannot write into packet", hint="this program type may only read the packet")
-        if leaks:
-            run.privileged_only(f"R{source} leaks addr into packet")
-        check_packet(reg, regno, off, size)
-        return LOADED[size]
+        return _packet(run, reg, regno, off, size, write, source if leaks else -1)
     if type == CTX:
-        if leaks:
-            run.privileged_only(f"R{source} leaks addr into ctx")
         check_unmodified(reg, regno)
         return context(run, off, size, write)
     if type == MAP_KEY:
@@ -130,28 +126,13 @@ def access(
         check_region(reg, regno, off, size, reg.data.key_size)
         return LOADED[size]
     if kind == MEM and not (type & MAYBE_NULL):
-        if write and type & RDONLY:
-            raise Reject("type", f"R{regno} cannot write into {type_name(type)}", regs=(regno,))
-        if leaks:
-            run.privileged_only(f"R{source} leaks addr into mem")
-        if not (type & RDONLY and type & UNTRUSTED):
-            check_region(reg, regno, off, size, reg.data)
-        return LOADED[size]
+        return _memory(run, reg, regno, off, size, write, source if leaks else -1)
     if type == FLOW_KEYS:
-        if leaks:
-            run.privileged_only(f"R{source} leaks addr into flow keys")
         if off < 0 or off + size > sockets.FLOW_KEYS_SIZE:
             raise Reject("bounds-memory", f"invalid access to flow keys off={off} size={size}", regs=(regno,))
         return LOADED[size]
     if type in SOCKETS:
-        if write:
-            raise Reject("type", f"R{regno} cannot write into {type_name(type)}", regs=(regno,))
-        if reg.num.smin < 0:
-            raise negative(regno)
-        if not sockets.readable(type, off, size):
-            text = f"R{regno} invalid {type_name(type)} access off={off} size={size}"
-            raise Reject("bounds-memory", text, regs=(regno,))
-        return LOADED[size]
+        return _socket(reg, regno, off, size, write)
     if type == TP_BUFFER:
         fixed_buffer("tracepoint", reg, regno, off)
         return LOADED[size]
@@ -167,6 +148,38 @@ def access(
     if type == ARENA:
         return LOADED[size]
     raise bad_pointer(reg, regno)
+
+
+def _packet(run: Run, reg: Reg, regno: int, off: int, size: int, write: bool, leaks: int) -> Reg:
+    """`leaks` is the register whose address would be written; -1 for none."""
+    if write and "w" not in run.packet_access:
+        raise Reject("type", "cannot write into packet", hint="this program type may only read the packet")
+    if leaks >= 0:
+        run.privileged_only(f"R{leaks} leaks addr into packet")
+    check_packet(reg, regno, off, size)
+    return LOADED[size]
+
+
+def _memory(run: Run, reg: Reg, regno: int, off: int, size: int, write: bool, leaks: int) -> Reg:
+    type = reg.type
+    if write and type & RDONLY:
+        raise Reject("type", f"R{regno} cannot write into {type_name(type)}", regs=(regno,))
+    if leaks >= 0:
+        run.privileged_only(f"R{leaks} leaks addr into mem")
+    if not (type & RDONLY and type & UNTRUSTED):
+        check_region(reg, regno, off, size, reg.data)
+    return LOADED[size]
+
+
+def _socket(reg: Reg, regno: int, off: int, size: int, write: bool) -> Reg:
+    if write:
+        raise Reject("type", f"R{regno} cannot write into {type_name(reg.type)}", regs=(regno,))
+    if reg.num.smin < 0:
+        raise negative(regno)
+    if not sockets.readable(reg.type, off, size):
+        text = f"R{regno} invalid {type_name(reg.type)} access off={off} size={size}"
+        raise Reject("bounds-memory", text, regs=(regno,))
+    return LOADED[size]
 
 
 def bad_pointer(reg: Reg, regno: int) -> Reject:

@@ -163,28 +163,7 @@ def _step_back(
             if access is not None:
                 wanted.slots[access[0]] |= 1 << access[1]
     elif cls in (Class.ST, Class.STX):
-        atomic = cls == Class.STX and opcode & 0xE0 == Mode.ATOMIC
-        if atomic and imm == Atomic.LOAD_ACQ:
-            if mask & d:
-                regs[frame] = mask & ~d
-                if access is not None:
-                    wanted.slots[access[0]] |= 1 << access[1]
-            return
-        if atomic and imm & Atomic.FETCH:
-            result = 1 if imm == Atomic.CMPXCHG else s
-            if mask & result:  # what was fetched is traced to the slot, as a load would be
-                regs[frame] = mask & ~result
-                if access is None:
-                    raise _Lost
-                wanted.slots[access[0]] |= 1 << access[1]
-                return
-        if mask & d:
-            raise _Lost
-        if access is not None and wanted.slots[access[0]] >> access[1] & 1:
-            if not atomic:
-                wanted.slots[access[0]] &= ~(1 << access[1])
-            if cls == Class.STX:
-                regs[frame] |= s
+        _back_over_store(opcode, dst, src, imm, access, wanted)
     elif cls == Class.LD:
         if mask & d and opcode == LD_IMM64:
             regs[frame] = mask & ~d
@@ -206,6 +185,36 @@ def _step_back(
             regs[frame + 1] |= 1 if result else 0
         elif kind != Jmp.JA and opcode != MAY_GOTO and opcode & 8 and mask & (d | s):
             regs[frame] = mask | d | s
+
+
+def _back_over_store(opcode: int, dst: int, src: int, imm: int, access: tuple[int, int] | None, wanted: Wanted) -> None:
+    """Stores, and atomic operations, some of which load."""
+    regs, frame = wanted.regs, wanted.frame
+    mask = regs[frame]
+    d, s = 1 << dst, 1 << src
+    stx = opcode & 7 == Class.STX
+    atomic = stx and opcode & 0xE0 == Mode.ATOMIC
+    if atomic and imm == Atomic.LOAD_ACQ:
+        if mask & d:
+            regs[frame] = mask & ~d
+            if access is not None:
+                wanted.slots[access[0]] |= 1 << access[1]
+        return
+    if atomic and imm & Atomic.FETCH:
+        result = 1 if imm == Atomic.CMPXCHG else s
+        if mask & result:  # what was fetched is traced to the slot, as a load would be
+            regs[frame] = mask & ~result
+            if access is None:
+                raise _Lost
+            wanted.slots[access[0]] |= 1 << access[1]
+            return
+    if mask & d:
+        raise _Lost
+    if access is not None and wanted.slots[access[0]] >> access[1] & 1:
+        if not atomic:
+            wanted.slots[access[0]] &= ~(1 << access[1])
+        if stx:
+            regs[frame] |= s
 
 
 def _back_over_call(program: Program, callbacks: set[int], slot: int, after: int, src: int, wanted: Wanted) -> None:
