@@ -16,6 +16,7 @@ from ...declared import (
     PerCpuArray,
     PerCpuCgroupStorage,
     PerCpuHashMap,
+    ResizableHashMap,
     XskMap,
 )
 from ...fields import kernel_fields
@@ -41,7 +42,7 @@ def types_of(*declared: type[Any]) -> frozenset[int]:
 
 
 ARRAYS = types_of(Array, PerCpuArray)
-KEYED = ARRAYS | types_of(HashMap, PerCpuHashMap, LruHashMap, LruPerCpuHashMap, LpmTrie)
+KEYED = ARRAYS | types_of(HashMap, PerCpuHashMap, LruHashMap, LruPerCpuHashMap, LpmTrie, ResizableHashMap)
 PERCPU = types_of(PerCpuHashMap, PerCpuArray, LruPerCpuHashMap, PerCpuCgroupStorage)
 TARGETS = types_of(DevMap, DevMapHash, CpuMap, XskMap)
 """What frames are redirected to: programs find entries and do not change them."""
