@@ -873,3 +873,34 @@ def chained_test(ctx):
         if not i & 7:
             i += 5
     return u32(i + t)
+
+
+def vague_on_one_way(ctx):
+    """The bound of an index, which the verifier has seen on one of two ways only."""
+    n = u64(len(ctx)) * 7 & 7
+    n = n * n
+    m = u64(len(ctx)) % 9
+    row = u64[8]()
+    for i in range(600):
+        if len(ctx) & 1:
+            if n >= m:
+                n = u64(2)
+                continue
+        elif n > 7:
+            n = u64(3)
+            continue
+        row[n] += i
+        n = row[n] & 15
+    return u32(row[2] + row[3])
+
+
+def bound_unknown(ctx):
+    """Before 6.8 the verifier learns nothing from comparing two numbers that it does not know."""
+    n = u64(len(ctx)) * 5 & 31
+    m = u64(len(ctx)) & 7
+    row = u64[8]()
+    for i in range(40):
+        if n < m:
+            row[n] += i
+        n = (n * 3 + i) & 31
+    return u32(row[0] + row[1] * 7 + row[2])

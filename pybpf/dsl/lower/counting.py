@@ -7,7 +7,7 @@ from ..objects.integers import compare, value_of
 from ..objects.values import INT, Const, Front, Int, span
 from ..ssa.build import S64_MAX, S64_MIN, U64, State, limits
 from ..ssa.ir import Value
-from .bounds import bounded
+from .bounds import COMPARES, bounded
 from .conditions import jump
 from .gates import MAX_ROUNDS
 from .gates import gate as gate_of
@@ -27,7 +27,6 @@ VERIFIED = 1_000_000  # instructions that the verifier walks before it gives up 
 PENDING = 8192  # ways not taken yet that it keeps (BPF_COMPLEXITY_LIMIT_JMP_SEQ)
 HEAVY = 1 << 19  # likewise for rounds times the AST nodes of the body
 SINCE_LOOP = (5, 17)  # bpf_loop
-COMPARES = (6, 8)  # comparisons of two unknown numbers teach the verifier something; before, rounds are counted
 
 
 def too_long(rounds: int, body: list[Any]) -> bool:

@@ -12,7 +12,7 @@ What type does `a op b` have?
 from __future__ import annotations
 
 from ...types import Scalar
-from ..lower.bounds import lost, told
+from ..lower.bounds import COMPARES, lost, told
 from ..ssa.build import S64_MAX, S64_MIN, limits, wrap
 from . import scalars as types
 from .values import INT, Const, Front, Int, fits, native, span
@@ -348,7 +348,7 @@ def learn(c: Compiler, facts: Facts, test: str, a: Value, b: Value) -> None:
         lo, hi = narrowed(t, facts.get(x) or (x.lo, x.hi), other)
         if lo <= hi:
             known = told(c, facts, x)
-            if y.op == "const" or hi >= x.hi or not lost(c, y):
+            if y.op == "const" or hi >= x.hi or not (c.unit.kernel < COMPARES or lost(c, y)):
                 known = narrowed(t, known, other)
             facts[x] = (lo, hi)
             facts["told", x] = (known, facts.point.block.number)

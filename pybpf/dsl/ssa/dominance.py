@@ -104,4 +104,14 @@ def meet(states: list[Any], into: Facts) -> None:
     for key, fact in first.items():
         facts = [fact, *(other.get(key) for other in others)]
         if None not in facts:
-            into[key] = True if fact is True else (min(f[0] for f in facts), max(f[1] for f in facts))
+            into[key] = joined(facts)
+
+
+def joined(facts: list[Any]) -> Any:
+    """What is known where facts of one kind meet: that something holds, an interval, or one with the number of a block."""
+    first = facts[0]
+    if first is True:
+        return True
+    if first[0].__class__ is tuple:
+        return joined([interval for interval, _ in facts]), min(number for _, number in facts)
+    return min(f[0] for f in facts), max(f[1] for f in facts)
