@@ -29,11 +29,11 @@ HEAVY = 1 << 19  # likewise for rounds times the AST nodes of the body
 SINCE_LOOP = (5, 17)  # bpf_loop
 
 
-def too_long(rounds: int, body: list[Any]) -> bool:
-    """Whether the verifier should not walk all rounds of a loop."""
+def too_long(c: Compiler, rounds: int, body: list[Any]) -> bool:
+    """Whether the verifier should not walk all rounds of a loop; in another loop it does so again and again."""
     return (
         rounds > PLAIN_STEPS
-        or (rounds > 2 and rounds << min(count_tests(body), 20) > PLAIN_PATHS)
+        or (rounds > 2 and rounds << min(count_tests(body), 20) > PLAIN_PATHS // min(c.around, 64))
         or rounds * weight(body) > HEAVY
     )
 
@@ -85,7 +85,7 @@ def counted(c: Compiler, node: Any, start: Front, stop: Front, step: int, elemen
     hidden = f"$counter{node.lineno}_{node.col_offset}_{len(c.frame.path)}"
     test = "<" if step > 0 else ">"
     n = value_of(c, first)
-    guard = too_long(steps, node.body)
+    guard = too_long(c, steps, node.body)
     entry, started = c.state, len(c.b.graph.blocks)
     key = ("$widened", node, c.frame.path)
     gate = gate_of(c, entry) if guard or key in c.assumed else None

@@ -128,7 +128,8 @@ def call(c: Compiler, function: FunctionType, args: list[Front], kw: dict[str, F
     graph, result = made
     if result is None:
         c.fail(f"{function.__name__} calls itself: programs have no recursion", node)
-    value = c.b.call("local", graph, graph.name, [s.value for s in passed.values()])
+    values = [s.value for s in passed.values()]
+    value = c.b.call("local", graph, graph.name, [*values, *apart(c, graph, len(values))])
     c.b.clobber("packet_ends")
     if graph.moves:
         c.b.clobber("place")
@@ -139,6 +140,22 @@ def call(c: Compiler, function: FunctionType, args: list[Front], kw: dict[str, F
         return Int(c.b.retype(value, 0, (1 << 64) - 1), result)
     # The caller's verifier does not know what the callee returned: what is narrower is cut here.
     return Int(value if result.bits == 64 else c.b.extend(value, result.bits, result.signed), result)
+
+
+def apart(c: Compiler, graph: Graph, given: int) -> list[Value]:
+    """The round of the loop around a call of a function with a loop, in the last register for arguments, which nobody reads.
+
+    Before Linux 6.7 the verifier looked for endless loops by the registers of the function alone, and took the same
+    round of another call for one.
+    """
+    counters = [name for name in c.state.env if name.startswith("$counter")]
+    if c.unit.kernel >= (6, 7) or given == 5 or not counters or not any(map(comes_back, graph.blocks)):
+        return []
+    return [c.b.const(0)] * (4 - given) + [value_of(c, c.state.env[counters[-1]])]
+
+
+def comes_back(block: Any) -> bool:
+    return any(succ.number <= block.number for succ in block.successors())
 
 
 S64 = (-(1 << 63), (1 << 63) - 1)

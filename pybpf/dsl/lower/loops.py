@@ -51,7 +51,7 @@ def while_(c: Compiler, node: Any) -> None:
 
         rounds = rounds_of_while(c, node, c.unit.kernel >= SINCE_LOOP)
         fixed = frozenset(name for name in deciding(node) if isinstance(c.state.env.get(name), Const))
-        guard = too_long(rounds, node.body)
+        guard = too_long(c, rounds, node.body)
         gate = gate_of(c, c.state) if guard else None
         if c.unit.kernel < SINCE_LOOP:
             walkable(c, node, rounds, fixed, named(node.test) <= c.known | fixed)
