@@ -240,7 +240,8 @@ def converging(
             c.b.state.env[name] = Int(value, INT)
         return c.b.state, None
 
-    outs, breaks = repeat(c, node, names, first_types, top, bottom, gate)
+    with c.within(MAX_ROUNDS):
+        outs, breaks = repeat(c, node, names, first_types, top, bottom, gate)
     finish(c, node, outs, breaks)
     if c.b.state is not None:
         c.b.state.env.pop(hidden, None)
