@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from errno import EINVAL
 
+from ...uapi import sk_msg_md
 from .packet import packet_of
 from .table import model
 
@@ -19,29 +20,41 @@ def msg_pull_data(run: Run, msg: int, start: int, end: int, flags: int) -> int:
     if flags or start >= end or end > len(packet):
         return -EINVAL
     packet.replace(packet.raw())
+    # What was pulled is what the program sees from now on.
+    run.ctx.pointers[sk_msg_md.data.offset] = packet.address + start
+    run.ctx.pointers[sk_msg_md.data_end.offset] = packet.address + end
+    return 0
+
+
+def _become(run: Run, data: bytes) -> int:
+    """Give the message other bytes."""
+    packet_of(run).replace(data)
+    at = sk_msg_md.size.offset
+    run.ctx.data[at : at + 4] = len(data).to_bytes(4, "little")
     return 0
 
 
 @model
 def msg_push_data(run: Run, msg: int, start: int, length: int, flags: int) -> int:
-    packet = packet_of(run)
+    """Room for the program to fill: zeros here, in the kernel whatever lay there."""
     start, size = start & 0xFFFFFFFF, length & 0xFFFFFFFF
-    data = packet.raw()
-    if flags or start > len(data):
+    data = packet_of(run).raw()
+    if flags or (size and start > len(data)):
         return -EINVAL
-    packet.replace(data[:start] + bytes(size) + data[start:])
-    return 0
+    if not size:
+        return 0
+    return _become(run, data[:start] + bytes(size) + data[start:])
 
 
 @model
 def msg_pop_data(run: Run, msg: int, start: int, length: int, flags: int) -> int:
-    packet = packet_of(run)
     start, size = start & 0xFFFFFFFF, length & 0xFFFFFFFF
-    data = packet.raw()
-    if flags or start + size > len(data):
+    data = packet_of(run).raw()
+    if flags or (size and start + size > len(data)):
         return -EINVAL
-    packet.replace(data[:start] + data[start + size :])
-    return 0
+    if not size:
+        return 0
+    return _become(run, data[:start] + data[start + size :])
 
 
 @model
