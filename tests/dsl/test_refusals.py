@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import enum
+import functools
 import linecache
 import sys
 
 import pytest
 
 from pybpf import (
+    VM,
     Array,
     CompileError,
     DevMap,
@@ -16,10 +19,12 @@ from pybpf import (
     RingBuf,
     StackTrace,
     Struct,
+    XdpAction,
     kfunc,
     printk,
     sched_cls,
     socket_filter,
+    tp_btf,
     tracepoint,
     types,
     u32,
@@ -365,3 +370,60 @@ def test_helpers_between_two_tables():
     assert build("return u32(bpf.ktime_get_tai_ns())", kernel="6.2").insns
     with pytest.raises(CompileError, match=r"these may on Linux 5\.16: KPROBE"):
         build("bpf.get_func_ip()\nreturn 0", kernel="5.16").insns  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (
+            "x = ctx.packet(dict)\nreturn 1",
+            "a type is wanted here, such as a Struct, u32 or u8[6], and not <class 'dict'>",
+        ),
+        ("return XdpAction.DORP", "XdpAction has no DORP; it has ABORTED, DROP, PASS, TX, REDIRECT"),
+        ("return Color.RED", "<Color.RED: 3> is not a number: make its class an enum.IntEnum, or use its .value"),
+        ("x = [1, 2]\nx.append(3)\nreturn 1", "a list does not change inside a program, so it has no append"),
+        ("return other(ctx)", "f is a program, which is called by ProgArray.tail_call"),
+        ("counts += 1\nreturn 1", "counts is assigned in this function, so it is not the map of that name"),
+        (
+            "return bpf.sk_lookup_tcp(Pair(), 12, 0, 0) is None",
+            "ctx of sk_lookup_tcp is the program's context, and not a refer",
+        ),
+    ],
+)
+def test_mistakes_of_beginners(body, told, monkeypatch):
+    monkeypatch.setitem(SCOPE, "XdpAction", XdpAction)
+    monkeypatch.setitem(SCOPE, "Color", enum.Enum("Color", {"RED": 3}))
+    monkeypatch.setitem(SCOPE, "other", build("return 1"))
+    with pytest.raises(CompileError) as caught:
+        build(body).insns  # noqa: B018
+    assert told in str(caught.value)
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize(
+    ("name", "given", "told"),
+    [
+        ("bpf_task_acquired", "task", "did you mean bpf_task_acquire?"),
+        ("bpf_task_acquire", "task.mm", "p of bpf_task_acquire is struct task_struct, and this is struct mm_struct"),
+    ],
+)
+def test_kernel_functions_are_given_what_they_take(name, given, told):
+    text = f"def f(ctx, task, flags):\n    call({given})\n"
+    scope: dict = {"call": kfunc(name)}
+    exec(compile(text, "<snippet>", "exec"), scope)
+    with pytest.raises(CompileError) as caught:
+        tp_btf("task_newtask", source=text)(scope["f"]).insns  # noqa: B018
+    assert told in str(caught.value)
+
+
+def test_what_functools_keeps_of_a_call():
+    def add(a, b, *, c=0):
+        return a + b + c
+
+    five = functools.partial(add, 5, c=1)
+
+    @xdp
+    def f(ctx):
+        return five(7)
+
+    assert VM(f).run(data=bytes(64)).retval == 13

@@ -6,6 +6,7 @@ import builtins
 import ctypes
 from types import FunctionType, MethodType, ModuleType
 
+from ...spec import ProgramSpec
 from ...types import Array, Scalar
 from .. import lang
 from ..objects.integers import cast, compare, divide_signed, interval, rank, result, value_of
@@ -108,6 +109,11 @@ def apply(c: Compiler, target: Any, args: list[Front], kw: dict[str, Front], nod
     if all(isinstance(a, Const) for a in (*args, *kw.values())) and pure(target):
         return evaluate(c, target, args, kw, node)
     shown = getattr(target, "__name__", repr(target))
+    if isinstance(target, ProgramSpec):
+        c.fail(
+            f"{shown} is a program, which is called by ProgArray.tail_call: what both share stands in a plain function",
+            node,
+        )
     if isinstance(target, ModuleType):
         c.fail(f"{shown} is a module: call a function of it", node)
     if pure(target):

@@ -60,6 +60,11 @@ def attribute(c: Compiler, node: Any) -> Front:
         try:
             return known(c, getattr(owner.obj, node.attr), node.attr)
         except AttributeError as error:
+            members = getattr(owner.obj, "_member_map_", None)
+            if members is not None and isinstance(owner.obj, type):
+                from ..refused import names
+
+                c.fail(f"{owner.obj.__name__} has no {node.attr}; {names(node.attr, members)}", node)
             c.fail(str(error), node)
     return owner.attribute(c, node.attr, node)
 

@@ -306,7 +306,14 @@ def call_kernel(c: Compiler, name: str, args: list[Front], kw: dict[str, Front],
     try:
         function: Any = Btf.kernel().find(name, 12)
     except (BtfError, OSError) as error:
-        c.fail(f"the kernel function {name} is not known here: {error}", node)
+        from difflib import get_close_matches
+
+        from ...kernel import rules as table
+
+        near = get_close_matches(name, table(c.unit.table).kfuncs(), 1)
+        c.fail(
+            f"the kernel function {name} is not known here: {error}{f'; did you mean {near[0]}?' if near else ''}", node
+        )
     rules = rules_of(name)
     params = [p for p in function.params if not p[0].endswith("__ign")]
     if kw or len(args) not in (len(params), len(function.params)):
@@ -321,6 +328,7 @@ def call_kernel(c: Compiler, name: str, args: list[Front], kw: dict[str, Front],
         elif isinstance(front, Const) and front.obj in (None, 0):
             values.append(c.b.const(0))
         else:
+            check_struct(c, type_, front, f"{parameter} of {name}", node)
             values.append(pointer_of(c, front, node))
     values += [c.b.const(0)] * (len(function.params) - len(params))
     for front, (kind, _) in zip(args, rules.args if rules else (), strict=False):
@@ -346,6 +354,21 @@ def call_kernel(c: Compiler, name: str, args: list[Front], kw: dict[str, Front],
             found.owner = value
             c.state.owned[value] = f"what {name} gave at line {c.source(node).line}"
     return found  # type: ignore[no-any-return]
+
+
+def check_struct(c: Compiler, type_: Any, front: Front, where: str, node: Any) -> None:
+    """A structure of the kernel is handed on as what it is, or as what its first member is."""
+    pointed = getattr(type_.stripped, "type", None)
+    wanted = pointed.stripped.name.removesuffix("___init") if pointed is not None else ""
+    given = getattr(front, "struct", None)
+    if not wanted or given is None or isinstance(given, str):
+        return
+    one = given
+    while one is not None and one.name != wanted:
+        first = next(iter(getattr(one, "members", ())), None)
+        one = first.type.stripped if first is not None and first.offset == 0 else None
+    if one is None:
+        c.fail(f"{where} is struct {wanted}, and this is struct {given.name}", node)
 
 
 def check_kfunc(c: Compiler, name: str, node: Any) -> None:
@@ -513,7 +536,7 @@ class DynptrArgument(Front):
         return self.value
 
     def method(self, c: Compiler, name: str, args: list[Front], kw: dict[str, Front], node: Any) -> Front:
-        from ..objects.layout import normal, sizeof
+        from ..objects.layout import sizeof, type_given
 
         at = kw.pop("at", Const(0))
         if name != "data" or len(args) != 1 or kw or not isinstance(args[0], Const):
@@ -521,7 +544,9 @@ class DynptrArgument(Front):
         offset = convert(c, at, types.u32, node, "at")
         found = c.b.call("helper", 203, "dynptr_data", [self.value, offset, c.b.const(sizeof(args[0].obj))])
         found.lo, found.hi = limits(64, False)
-        return Ref(found, 0, normal(args[0].obj), "mem", check=("null", found), writable=False, label="the record")
+        return Ref(
+            found, 0, type_given(c, args[0], node), "mem", check=("null", found), writable=False, label="the record"
+        )
 
 
 __all__ = ["Kfunc", "Subprogram", "callback", "kfunc", "subprogram", "value_of"]

@@ -9,7 +9,7 @@ from ..lower.bounds import seen
 from ..ssa.build import limits
 from . import scalars as types
 from .integers import convert, value_of
-from .layout import normal, sizeof
+from .layout import sizeof, type_given
 from .refs import Ref, swap
 from .values import Const, Front, Int, span
 
@@ -152,7 +152,7 @@ class Context(Front):
         """`ctx.packet(T, after=header, at=offset)`: a view of the packet's bytes as T, or None where it is too short."""
         if len(args) != 1 or not isinstance(args[0], Const) or set(kw) - {"after", "at"}:
             c.fail("write ctx.packet(Header), ctx.packet(Header, after=view) or ctx.packet(Header, at=offset)", node)
-        type_ = normal(args[0].obj)
+        type_ = type_given(c, args[0], node)
         size = sizeof(type_)
         if not c.unit.rules().packet:
             return self.copied(c, type_, kw, node)
@@ -165,7 +165,7 @@ class Context(Front):
     def view(self, c: Compiler, args: list[Front], kw: dict[str, Front], node: Any) -> Front:
         """A view whose offset is known to lie within any packet."""
         assert isinstance(args[0], Const)
-        type_ = normal(args[0].obj)
+        type_ = type_given(c, args[0], node)
         size = sizeof(type_)
         start, end = self.ends(c, node)
         base = start
@@ -193,7 +193,7 @@ class Context(Front):
             c.fail(
                 f"{c.unit.kind.name} programs have nothing in front of their packets; XDP and tc programs have", node
             )
-        type_ = normal(args[0].obj)
+        type_ = type_given(c, args[0], node)
         start, end = self.ends(c, node, ("pkt_meta", "pkt"))
         check = ("end", c.b.arith("add", start, c.b.const(sizeof(type_))), end)
         return Ref(start, 0, type_, "packet", check=check, epoch=c.state.memory.get("place", 0), writable=rules.packet == "rw",
@@ -218,7 +218,7 @@ class Context(Front):
         if len(args) != 1 or not isinstance(args[0], Const) or kw:
             c.fail("write ctx.buffer(T), with the type of what the tracepoint hands out", node)
         value = c.b.load(self.value, 0, 8, False, "ctx")
-        return Ref(value, 0, normal(args[0].obj), "mem", label="the buffer")
+        return Ref(value, 0, type_given(c, args[0], node), "mem", label="the buffer")
 
     def offset(self, c: Compiler, base: Value, at: Front, size: int, node: Any) -> Value:
         n = at.number(c, node)

@@ -97,6 +97,17 @@ def normal(type_: Any) -> Any:
     return scalar_of(type_) or as_array(type_)
 
 
+def type_given(c: Any, front: Any, node: Any) -> Any:
+    """The type that a program names as an argument, `ctx.packet(Ethernet)`."""
+    from ...errors import SpecError
+
+    try:
+        ctype_of(front.obj)
+    except (AttributeError, SpecError):
+        c.fail(f"a type is wanted here, such as a Struct, u32 or u8[6], and not {front.what()}", node)
+    return normal(front.obj)
+
+
 def sizeof(type_: Any) -> int:
     if isinstance(type_, Scalar):
         return type_.size
