@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from hashlib import sha256
-
 from ..asm.opcodes import Class, Jmp
 
 TYPE_CHECKING = False
@@ -74,6 +72,8 @@ class Coverage:
 
     def of(self, image: Image) -> Program:
         """The entry of a program, made when it is new: a program that never ran counts too."""
+        from hashlib import sha256
+
         key = (image.name, sha256(repr([tuple(insn) for insn in image.insns]).encode()).hexdigest())
         found = self.programs.get(key)
         if found is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from difflib import get_close_matches
 
 from ..errors import KindError, SpecError
 
@@ -112,6 +111,8 @@ class Environment:
     def __setattr__(self, name: str, value: Any) -> None:
         """Set a field.  KindError for one that there is not, and for what is no number where one belongs."""
         if self._complete and not hasattr(self, name):
+            from difflib import get_close_matches
+
             near = get_close_matches(name, vars(self), 1)
             raise KindError(f"the environment has no field {name!r}{f': did you mean {near[0]!r}?' if near else ''}")
         if name in _NUMBERS and not hasattr(value, "__index__"):

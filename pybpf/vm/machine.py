@@ -118,8 +118,9 @@ class VM:
         if not hasattr(repeat, "__index__"):
             raise KindError(f"repeat is {repeat!r}: expected a whole number")
         times = max(repeat, 1)  # 0 counts as 1, as in TEST_RUN
-        if times > 1 or flags or cpu or batch_size:
-            testrun.check(kind, self.env, repeat, flags, cpu, batch_size)
+        if times == 1 and not (flags or cpu or batch_size):
+            return self._run(image, given, ctx, trace, 1, 0)
+        testrun.check(kind, self.env, repeat, flags, cpu, batch_size)
         if testrun.is_live(kind, flags):
             return merged([self._run(image, given, ctx, trace, 1, flags) for _ in range(times)])
         if not testrun.on_cpu(kind, flags):
@@ -282,8 +283,8 @@ class VM:
     def _run(self, image: Image, data: bytes | None, ctx: Any, trace: bool, times: int, flags: int) -> Result:
         """Run so many times on one packet and context, and unmap what was made for it."""
         made = context.make(image.spec, ctx, self.mem, self.env, data)
-        summed = made.packet_output() if flags & RunFlags.SKB_CHECKSUM_COMPLETE else None
-        if testrun.is_live(image.spec.prog_type, flags):
+        summed = made.packet_output() if flags and flags & RunFlags.SKB_CHECKSUM_COMPLETE else None
+        if flags and testrun.is_live(image.spec.prog_type, flags):
             testrun.check_live(made)
         lines: list[TraceLine] = []
         run = Run(self, image, made, self.budget)
