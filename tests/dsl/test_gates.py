@@ -7,9 +7,12 @@ import pytest
 from pybpf import (
     VM,
     Array,
+    CompileError,
     HashMap,
+    ProgArray,
     Struct,
     char,
+    kernel_iter,
     load,
     sched_cls,
     socket_filter,
@@ -254,3 +257,40 @@ def test_an_object_file_holds_the_iterator(tmp_path):
     write_elf(path, xdp(short, kernel="6.6"))
     with load(open_elf(path).programs[0]) as prog:
         assert prog.test_run(PACKET).retval == 77
+
+
+jumps = ProgArray(max_entries=2)
+
+
+def with_tail_call(skb):
+    for i in range(100000):
+        if i == skb.len:
+            jumps.tail_call(skb, 1)
+    return 1
+
+
+def with_iterator(skb):
+    for i in kernel_iter("num")(0, 9):
+        if i == skb.len:
+            jumps.tail_call(skb, 1)
+    return 1
+
+
+@pytest.mark.parametrize(
+    ("function", "kernel", "why"),
+    [
+        (with_tail_call, "6.3", "the body of this loop is a callback before Linux 6.9"),
+        (with_tail_call, "6.6", "has an iterator of the kernel to end (from Linux 6.9 it needs none)"),
+        (with_iterator, "6.12", "has an iterator of the kernel to end"),
+    ],
+)
+def test_a_tail_call_must_not_leave_a_loop_that_wants_an_end(function, kernel, why):
+    with pytest.raises(CompileError) as caught:
+        _ = sched_cls(function, kernel=kernel).insns
+    assert why in caught.value.message
+
+
+@pytest.mark.kernel
+def test_a_tail_call_may_leave_a_loop_with_may_goto():
+    with load(sched_cls(with_tail_call, kernel="6.12")) as prog:
+        assert prog.test_run(PACKET).retval == 1

@@ -147,6 +147,7 @@ class Compiler:
         self.speculating = 0
         self.suppressed = False
         self.widening = 0  # the number of the first block of the innermost loop in which the verifier widens numbers
+        self.stays = ""  # why the program cannot be left here by a tail call
         self.around = 1  # the product of the rounds of the plain loops around what is being lowered
         self.known: frozenset[str] = (
             frozenset()

@@ -26,6 +26,7 @@ class MayGoto:
     """The kernel counts the rounds of all loops in one call of a function, and then leaves."""
 
     name = "may_goto"
+    stays = ""  # why a tail call cannot be made in the loop
     ends = False  # whether the loop has ended by itself where the gate does not open, so that its `else` runs
 
     def begin(self, c: Compiler) -> None: ...
@@ -45,6 +46,7 @@ class Numbers:
     """An iterator over as many numbers as there may be rounds; nobody looks at them."""
 
     name = "an iterator over numbers"
+    stays = "this loop has an iterator of the kernel to end (from Linux 6.9 it needs none)"
     ends = False
 
     def __init__(self) -> None:

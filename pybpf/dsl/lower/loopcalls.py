@@ -213,6 +213,7 @@ def lower(
     c.unit.graphs.append(graph)
     inner = Fresh(c.unit, graph)
     inner.speculating = c.speculating
+    inner.stays = "the body of this loop is a callback before Linux 6.9"
     inner.b.walked_once = walked_once(c) or c.b.walked_once
     inner.frame = Frame(c.frame.fn, parsed, (*c.frame.path, id(node)))
     inner.b.at = node

@@ -69,9 +69,10 @@ def repeat(
     for attempt in range(12):
         blocks = len(c.b.graph.blocks)
         start = entry.fork(entry.block)
-        widening = c.widening
+        widening, stays = c.widening, c.stays
         if gate:
             c.widening = blocks
+            c.stays = stays or gate.stays
         slots = list(c.free_slots)
         depth, suppressed = c.speculating, c.suppressed
         strict = attempt > 0 and memo.get("$strict")
@@ -86,7 +87,7 @@ def repeat(
         except Unstable:
             found, doubt = None, False
         finally:
-            c.speculating, c.widening = depth, widening
+            c.speculating, c.widening, c.stays = depth, widening, stays
             c.frame.loops.pop()
             c.suppressed = suppressed or c.suppressed if depth else suppressed
         better = None

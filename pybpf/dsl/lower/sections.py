@@ -114,6 +114,7 @@ class Items:
     """A gate (see `gates`) that gives something in each round, until there is nothing more."""
 
     ends = True
+    stays = "this loop has an iterator of the kernel to end"
 
     def __init__(self, name: str, args: list[Front], node: Any) -> None:
         self.name = name
