@@ -120,3 +120,26 @@ def test_what_was_found(function, expected, isa):
     assert VM(spec).run(data=packet).retval == expected
     with load(spec) as prog:
         assert prog.test_run(packet).retval == expected
+
+
+waiting = pybpf.Queue(u64, max_entries=2)
+
+
+def errors(ctx):
+    """Before Linux 6.4 the functions of maps gave an int, whose sign the upper half of the register lacks."""
+    if (
+        counts.update(6, 1, 2) < 0
+        and counts.delete(6) < 0
+        and waiting.push(4) == 0
+        and bpf.map_delete_elem(counts, 6) < 0
+    ):
+        return 1
+    return 2
+
+
+def test_errors_of_maps_have_a_sign():
+    spec = pybpf.xdp(errors, kernel="5.10")
+    assert "s>>=" in spec.disassemble()
+    assert VM(spec).run(data=bytes(64)).retval == 1
+    with load(spec) as prog:
+        assert prog.test_run(bytes(64)).retval == 1

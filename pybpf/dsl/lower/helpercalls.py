@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..objects import scalars as types
-from ..objects.integers import convert, value_of
+from ..objects.integers import OF_MAPS, convert, status, value_of
 from ..objects.kernelfields import LOCK, Held
 from ..objects.layout import sizeof, type_name
 from ..objects.refs import Ref
@@ -125,6 +125,8 @@ def result_of(c: Compiler, rules: Any, value: Value, given: list[Front], node: A
         held.base = given[0].ref.base  # type: ignore[attr-defined]
     if rules.returns == "void":
         return Const(None)
+    if rules.id in OF_MAPS and value.op == "call":
+        return status(c, value)
     if rules.returns == "int":
         lo, hi, kind = _RESULTS.get("s64" if rules.name in _ERRNO else rules.return_type, _RESULTS["s64"])
         value.lo, value.hi = _BEYOND.get(rules.name, (lo, hi))

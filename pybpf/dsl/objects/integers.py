@@ -56,10 +56,18 @@ def word(c: Compiler, front: Front, node: Any) -> Value:
     return value_of(c, front.number(c, node))
 
 
-def status(value: Value) -> Int:
-    """What a helper says of its success: 0 (or an id, or a length), or a negative errno."""
+def status(c: Compiler, value: Value) -> Int:
+    """What a helper says of its success: 0 (or an id), or a negative errno."""
+    if c.unit.kernel < LONG_RESULTS and value.aux.target in OF_MAPS:
+        return Int(c.b.extend(value, 32, True), types.s64)
     value.lo, value.hi = -(1 << 31), (1 << 31) - 1
-    return Int(value, s64)
+    return Int(value, types.s64)
+
+
+LONG_RESULTS = (6, 4)
+OF_MAPS = frozenset((2, 3, 51, 87, 88, 89, 164))
+"""Helpers that the kernel replaces by calls of a map's own functions, which gave an int until Linux 6.4 (d7ba4cc900bf): the upper
+half of their result is not its sign."""
 
 
 def rank(type_: Scalar) -> Scalar:

@@ -126,11 +126,11 @@ def get_target(c: Compiler, m: MapRef, node: Any, key: Front) -> Front:
 
 
 def update(c: Compiler, m: MapRef, node: Any, key: Front, value: Front, flags: Front = ZERO) -> Front:
-    return status(m.put(c, key, value, word(c, flags, node), node))
+    return status(c, m.put(c, key, value, word(c, flags, node), node))
 
 
 def delete(c: Compiler, m: MapRef, node: Any, key: Front) -> Front:
-    return status(m.remove(c, key, node))
+    return status(c, m.remove(c, key, node))
 
 
 def update_socket(c: Compiler, m: MapRef, node: Any, key: Front, socket: Front, flags: Front = ZERO) -> Front:
@@ -143,17 +143,17 @@ def update_socket(c: Compiler, m: MapRef, node: Any, key: Front, socket: Front, 
     if is_ctx(socket):
         name, number = ("sock_map_update", 53) if m.spec.map_type == SockMap.TYPE else ("sock_hash_update", 70)
         args = [socket.value, m.pointer_value(c), place, extra]  # type: ignore[attr-defined]
-        return status(m.call(c, name, number, args, temporary))
+        return status(c, m.call(c, name, number, args, temporary))
     if not isinstance(socket, Object):
         c.fail(f"{m.what()} takes the context of a sock_ops program, or a socket, and not {socket.what()}", node)
     args = [m.pointer_value(c), place, socket.pointer_value(c), extra]
-    return status(m.call(c, "map_update_elem", UPDATE, args, temporary))
+    return status(c, m.call(c, "map_update_elem", UPDATE, args, temporary))
 
 
 def delete_socket(c: Compiler, m: MapRef, node: Any, key: Front) -> Front:
     temporary: list[Value] = []
     place = m.key(c, key, temporary, node)
-    return status(m.call(c, "map_delete_elem", DELETE, [m.pointer_value(c), place], temporary))
+    return status(c, m.call(c, "map_delete_elem", DELETE, [m.pointer_value(c), place], temporary))
 
 
 def for_each(
@@ -182,7 +182,7 @@ def get_storage(c: Compiler, m: MapRef, node: Any, owner: Front, create: Front =
 
 def delete_storage(c: Compiler, m: MapRef, node: Any, owner: Front) -> Front:
     name, _, number = STORAGES[m.spec.map_type]
-    return status(m.call(c, f"{name}_delete", number, [m.pointer_value(c), pointer_of(c, owner, node)]))
+    return status(c, m.call(c, f"{name}_delete", number, [m.pointer_value(c), pointer_of(c, owner, node)]))
 
 
 def pointer_of(c: Compiler, front: Front, node: Any) -> Value:
@@ -208,7 +208,7 @@ def local(c: Compiler, m: MapRef, node: Any) -> Front:
 def push(c: Compiler, m: MapRef, node: Any, value: Front, flags: Front = ZERO) -> Front:
     temporary: list[Value] = []
     place = value_pointer(c, value, m.spec.value, "value", temporary, node)
-    return status(m.call(c, "map_push_elem", PUSH, [m.pointer_value(c), place, word(c, flags, node)], temporary))
+    return status(c, m.call(c, "map_push_elem", PUSH, [m.pointer_value(c), place, word(c, flags, node)], temporary))
 
 
 def _taker(name: str, number: int) -> Lower:
@@ -235,7 +235,7 @@ def drain(c: Compiler, m: MapRef, node: Any, callback: Front, context: Front = N
 def stack_id(c: Compiler, m: MapRef, node: Any, flags: Front = ZERO) -> Front:
     """The id of the current stack trace, or a negative errno; flags 256 (BPF_F_USER_STACK) for user space."""
     args = [c.context().value, m.pointer_value(c), word(c, flags, node)]
-    return status(m.call(c, "get_stackid", GET_STACKID, args))
+    return status(c, m.call(c, "get_stackid", GET_STACKID, args))
 
 
 # -- tables of kernel objects
@@ -253,13 +253,13 @@ def tail_call(c: Compiler, m: MapRef, node: Any, index: Front) -> Front:
 def contains_current(c: Compiler, m: MapRef, node: Any, index: Front) -> Front:
     """Whether the current task is in the cgroup at an index."""
     args = [m.pointer_value(c), word(c, index, node)]
-    return status(m.call(c, "current_task_under_cgroup", CURRENT_TASK_UNDER_CGROUP, args))
+    return status(c, m.call(c, "current_task_under_cgroup", CURRENT_TASK_UNDER_CGROUP, args))
 
 
 def redirect(c: Compiler, m: MapRef, node: Any, key: Front, flags: Front = ZERO) -> Front:
     extra = word(c, flags, node)
     place = convert(c, key, types.u32, node, "the key of a target")
-    return status(m.call(c, "redirect_map", REDIRECT_MAP, [m.pointer_value(c), place, extra]))
+    return status(c, m.call(c, "redirect_map", REDIRECT_MAP, [m.pointer_value(c), place, extra]))
 
 
 def redirect_to_socket(c: Compiler, m: MapRef, node: Any, key: Front, flags: Front = ZERO) -> Front:
@@ -270,7 +270,7 @@ def redirect_to_socket(c: Compiler, m: MapRef, node: Any, key: Front, flags: Fro
         place = convert(c, key, types.u32, node, "the key of a socket")
     else:
         place = m.key(c, key, temporary, node)
-    return status(m.call(c, name, number, [c.context().value, m.pointer_value(c), place, extra], temporary))
+    return status(c, m.call(c, name, number, [c.context().value, m.pointer_value(c), place, extra], temporary))
 
 
 SOCKETS = types_of(SockMap, SockHash)

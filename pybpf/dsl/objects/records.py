@@ -66,14 +66,14 @@ def reserve(c: Compiler, m: MapRef, node: Any, type_: Front | None = None) -> Fr
 def output(c: Compiler, m: MapRef, node: Any, value: Front, flags: Front = ZERO) -> Front:
     address, size, temporary = _whole(c, m, value, node)
     args = [m.pointer_value(c), address, c.b.const(size), word(c, flags, node)]
-    return status(m.call(c, "ringbuf_output", RINGBUF_OUTPUT, args, temporary))
+    return status(c, m.call(c, "ringbuf_output", RINGBUF_OUTPUT, args, temporary))
 
 
 def perf_output(c: Compiler, m: MapRef, node: Any, value: Front, flags: Front = ZERO) -> Front:
     address, size, temporary = _whole(c, m, value, node)
     where = c.b.const(CURRENT_CPU) if isinstance(flags, Const) and flags.obj == 0 else word(c, flags, node)
     args = [c.context().value, m.pointer_value(c), where, address, c.b.const(size)]
-    return status(m.call(c, "perf_event_output", PERF_EVENT_OUTPUT, args, temporary))
+    return status(c, m.call(c, "perf_event_output", PERF_EVENT_OUTPUT, args, temporary))
 
 
 def _whole(c: Compiler, m: MapRef, value: Front, node: Any) -> tuple[Value, int, list[Value]]:

@@ -65,7 +65,7 @@ def write_callback(w: Writer) -> None:
         if what == "counts":
             w.add(f"total.x += {expression(w, 'u64', 2)}")
             w.add(f"total.v ^= {expression(w, 'u32', 2)}")
-            if w.isa >= 3 and w.chance(0.5):
+            if w.fetches and w.chance(0.5):
                 w.add(f"value ^= {expression(w, 'u64', 1)}")
             w.add("return 0")
         else:

@@ -25,7 +25,7 @@ def entry(w: Writer) -> None:
     name = w.choose("counts", *NUMBERS)
     place, kind = f"{name}[{key(w)}]", NUMBERS[name]
     if w.chance(0.6):
-        op = w.choose(*"++-|&^") if w.isa >= 3 or name in PER_CPU else w.choose(*"+-")
+        op = w.choose(*"++-|&^") if w.fetches or name in PER_CPU else w.choose(*"+-")
         w.add(f"{place} {op}= {expression(w, kind, 1)}")
     elif w.chance(0.7):
         w.add(f"{place} = {expression(w, kind, 2)}")
@@ -65,7 +65,7 @@ def reference(w: Writer) -> None:
         got = w.fresh()
         w.add(f"{got} = {NUMBERS[name]}({w.choose(ref, f'{ref}.value')})")
         w.names[got] = NUMBERS[name]
-        op = w.choose(*"+-|&^") if w.isa >= 3 or name in PER_CPU else w.choose(*"+-")
+        op = w.choose(*"+-|&^") if w.fetches or name in PER_CPU else w.choose(*"+-")
         w.add(f"{ref} {op}= {expression(w, NUMBERS[name], 1)}")
         statements(w, 1)
     if w.chance(0.5):

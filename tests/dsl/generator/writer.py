@@ -56,6 +56,7 @@ class Writer:
         self.random = random.Random(seed)
         self.isa = isa
         self.kernel = kernel
+        self.fetches = isa >= 3 and kernel >= (5, 12)  # whether |, & and ^ have atomic forms
         self.lines: list[str] = []
         self.depth = 0
         self.counter = 0
