@@ -83,7 +83,7 @@ def execute(run: Run, image: Image, pc: int, regs: Registers, stay: bool = False
             elif opcode & 0xE0 == _ATOMIC:
                 _atomic(run, insn, regs)
             else:
-                value = insn.imm & MASK64 if cls == _ST else _read(regs, insn.src)
+                value = insn.imm if cls == _ST else _read(regs, insn.src)
                 run.store((_read(regs, insn.dst) + insn.off) & MASK64, _SIZES[opcode & 0x18], value)
             pc += 1 if insn[5] is None else 2
     except VmFault as fault:

@@ -7,7 +7,7 @@ import itertools
 
 import pytest
 
-from pybpf import VM, Array, BpfError, ProgramSpec, SpecError, SyscallError, VerifierError, load, u64, verify
+from pybpf import VM, Array, BpfError, ProgramSpec, SpecError, SyscallError, VerifierError, asm, load, u64, verify
 from pybpf.asm import Insn
 from pybpf.uapi import AttachType, ProgType, bpf_sk_lookup, xdp_md
 from pybpf.uapi import __sk_buff as sk_buff
@@ -301,3 +301,17 @@ def test_wrong_contexts(ctx):
     spec = ProgramSpec([Insn(0xB7, 0), Insn(0x95)], ProgType.SCHED_CLS)
     with pytest.raises((BpfError, TypeError)):
         VM(spec).run(data=bytes(64), ctx=ctx)
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("number", [0, 5, 65534, 65535, 65536, -1, -2, 0x7FFFFFFF])
+@pytest.mark.parametrize(
+    "form", ["*(u32 *)(r1 + 12) = {}", "r2 = {}\n*(u32 *)(r1 + 12) = r2", "w2 = {}\n*(u32 *)(r1 + 12) = w2"]
+)
+def test_numbers_of_queues(form, number):
+    code = asm.assemble(form.format(number) + "\nr0 = *(u32 *)(r1 + 12)\nexit")
+    spec = ProgramSpec(code, ProgType.SCHED_CLS)
+    with load(spec) as prog:
+        expected = prog.test_run(data=bytes(64)).retval
+    for engine in ("interpreter", "translator"):
+        assert VM(spec, engine=engine).run(data=bytes(64)).retval == expected

@@ -89,8 +89,11 @@ class SkbContext(Context):
         self.given = given
 
     def store(self, offset: int, size: int, value: int) -> None:
-        if offset != _QUEUE or value < _NO_QUEUE:  # no such queue: the kernel leaves the field as it is
+        if offset != _QUEUE:
             super().store(offset, size, value)
+        elif value < _NO_QUEUE:  # else there is no such queue: the kernel leaves the field as it is
+            # It compares an immediate with its sign, so that a negative one is stored, its lower half.
+            super().store(offset, size, value & 0xFFFF)
 
     def refresh(self) -> None:
         """Let `len` follow the packet after a helper changed its size."""
