@@ -42,6 +42,28 @@ class Environment:
     """
 
     _complete = False
+    tai_offset = 0
+    numa_node = 0
+    cgroup_ancestors: tuple[int, ...] = ()
+    cgroup_classid = 0
+    route_realm = 0
+    socket_cookie = 1
+    netns_cookie = 1
+    under_cgroup: frozenset[int] = frozenset()
+    stack: Iterable[int] = ()
+    user_stack: Iterable[int] = ()
+    forwarding = True
+    tcp_option_room = 40
+    saved_syn = b""
+    tunnel_key: Any = None
+    tunnel_options = b""
+    counters = (0, 0, 0)
+    branches = b""
+    attach_cookie = 0
+    func_ip = 0
+    return_value = 0
+    jiffies_hz = 250
+    may_goto_limit = 1 << 23
 
     def __init__(
         self,
@@ -59,7 +81,6 @@ class Environment:
         **fields: Any,
     ) -> None:
         self.time_ns = time_ns
-        self.tai_offset = 0
         self.pid = pid
         self.tgid = pid if tgid is None else tgid
         self.uid = uid
@@ -67,41 +88,20 @@ class Environment:
         self.comm = comm
         self.cpus = cpus
         self.cpu = cpu
-        self.numa_node = 0
         if not hasattr(seed, "__index__"):
             raise KindError(f"seed is {seed!r}: expected a whole number")
         self.random = random.Random(seed)
         self.cgroup_id = cgroup_id
-        self.cgroup_ancestors: tuple[int, ...] = ()
-        self.cgroup_classid = 0
-        self.route_realm = 0
-        self.socket_cookie = 1
-        self.netns_cookie = 1
-        self.under_cgroup: frozenset[int] = frozenset()
-        self.stack: Iterable[int] = ()
-        self.user_stack: Iterable[int] = ()
         self.routes: list[Route] = []
-        self.forwarding = True
         self.sockets: list[PseudoSocket] = []
         self.devices: dict[int, int] = {}
         self.sysctl: dict[str, bytes] = {}
         self.socket_options: dict[tuple[int, int], bytes] = {}
-        self.tcp_option_room = 40
-        self.saved_syn = b""
-        self.tunnel_key: Any = None
-        self.tunnel_options = b""
         self.xfrm_states: list[Any] = []
-        self.counters = (0, 0, 0)
-        self.branches = b""
         self.registers: dict[str, int] = {}
         self.paths: dict[int, str] = {}
         self.variables: dict[str, int] = {}
         self.kallsyms: Mapping[str, int] = {}
-        self.attach_cookie = 0
-        self.func_ip = 0
-        self.return_value = 0
-        self.jiffies_hz = 250
-        self.may_goto_limit = 1 << 23
         for name, value in fields.items():
             if not hasattr(self, name):
                 raise KindError(f"VM() has no argument and the environment no field {name!r}")
@@ -113,7 +113,7 @@ class Environment:
         if self._complete and not hasattr(self, name):
             from difflib import get_close_matches
 
-            near = get_close_matches(name, vars(self), 1)
+            near = get_close_matches(name, dir(self), 1)
             raise KindError(f"the environment has no field {name!r}{f': did you mean {near[0]!r}?' if near else ''}")
         if name in _NUMBERS and not hasattr(value, "__index__"):
             raise KindError(f"{name} is {value!r}: expected a whole number")
