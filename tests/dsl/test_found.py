@@ -137,6 +137,24 @@ def errors(ctx):
     return 2
 
 
+jumps = pybpf.ProgArray(max_entries=2)
+
+
+def behind_a_jump(ctx):
+    n = ctx.packet(Numbers)
+    if n is None:
+        return 0
+    jumps.tail_call(ctx, 1)
+    return n.small
+
+
+def test_views_behind_a_tail_call():
+    with load(pybpf.xdp(behind_a_jump)) as prog:
+        assert prog.test_run(bytes([3]) + bytes(63)).retval == 3
+    with pytest.raises(pybpf.CompileError, match="may have moved"):
+        _ = pybpf.xdp(behind_a_jump, kernel="6.12").insns
+
+
 def test_errors_of_maps_have_a_sign():
     spec = pybpf.xdp(errors, kernel="5.10")
     assert "s>>=" in spec.disassemble()

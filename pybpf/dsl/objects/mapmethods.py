@@ -247,6 +247,10 @@ def tail_call(c: Compiler, m: MapRef, node: Any, index: Front) -> Front:
     if c.stays:
         c.fail(f"a tail call leaves the program, and {c.stays}: take fewer rounds, or make it behind the loop", node)
     m.call(c, "tail_call", TAIL_CALL, [c.context().value, m.pointer_value(c), place])
+    from ..lower.helpercalls import forgets_views
+
+    if forgets_views(c):
+        c.b.clobber("place")
     return NOTHING
 
 

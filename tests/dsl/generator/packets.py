@@ -64,4 +64,11 @@ def mark(w: Writer) -> None:
 @STATEMENTS.row(0.3, lambda w: bool(w.context) and not w.pinned and not w.owing)
 def jump(w: Writer) -> None:
     """Another program goes on, where there is one."""
+    forgets = (6, 6) <= w.kernel < (6, 18)  # views are asked for anew
+    if forgets and not _top(w):
+        return
     w.add(f"jumps.tail_call({w.context}, {leaf(w, 'u8')} & 7)")
+    if forgets:
+        for name in ("p", "q", "t"):
+            w.forget(name)
+        view(w, "p", "Input")
