@@ -86,7 +86,8 @@ def _lines(fn: FunctionType, file: str) -> tuple[str, ...]:
         cache = sys.modules.get("linecache")
         if cache is not None:
             kept = cache.cache.get(file)
-            if kept and len(kept) > 2:
+            # Python 3.13 keeps the text of `python -c` here, under the name that all that `exec` runs has as well.
+            if kept and len(kept) > 2 and (file != "<string>" or _made_of(tuple(kept[2]), fn.__code__)):
                 return tuple(kept[2])
             if file.startswith("<doctest "):
                 return tuple(cache.getlines(file))  # which doctest replaces while its examples run
@@ -117,8 +118,12 @@ def _command(code: CodeType) -> tuple[str, ...]:
     args = sys.orig_argv
     at = next((i for i, arg in enumerate(args) if arg[:1] == "-" and arg[-1:] == "c"), len(args))
     lines = tuple("".join(args[at + 1 : at + 2]).splitlines(keepends=True))
+    return lines if _made_of(lines, code) else ()
+
+
+def _made_of(lines: tuple[str, ...], code: CodeType) -> bool:
     found = _block(lines, code.co_firstlineno, code.co_name)
-    return lines if found and same(code, found[0], code.co_filename) else ()
+    return found is not None and same(code, found[0], code.co_filename)
 
 
 def _block(lines: tuple[str, ...], first: int, name: str) -> tuple[Any, int] | None:
