@@ -296,9 +296,6 @@ def jump(e: Emitter, insn: Insn) -> str:
         return "S.may_goto_ends()"
     is_64 = opcode & 7 == _JMP
     register = opcode & X
-    e.use(d)
-    if register:
-        e.use(s)
     if is_64:
         (_, a_high), a = e.clean(d), e.text(d)
         top, sign = MASK64, S64

@@ -6,7 +6,7 @@ masks: a translation must not cost more than a few microseconds an instruction.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from itertools import pairwise
 
 from ..asm.opcodes import LD_IMM64, Alu, Atomic, Call, Class, Jmp, Mode
 from .helpers.table import KFUNCS, VARIADIC, arity_of, name_of
@@ -58,6 +58,7 @@ def blocks_of(image: Image, start: int, end: int, entry: int) -> dict[int, Block
             if target is not None and start <= target < end and code[target] is not None:
                 leaders.add(target)
     bounds = sorted(leaders)
+    ends = dict(pairwise(bounds))
     blocks: dict[int, Block] = {}
     todo = [entry]
     while todo:
@@ -68,16 +69,21 @@ def blocks_of(image: Image, start: int, end: int, entry: int) -> dict[int, Block
         if not start <= first < end or code[first] is None:
             block.broken = first
             continue
-        behind = bounds[bisect_right(bounds, first)]
+        behind = ends[first]
         block.code = code[first:behind]
         if behind - 1 not in targets:
             block.fall = behind
+            block.next = (behind,)
+            todo.append(behind)
         elif (target := targets[behind - 1]) is not None:
             block.jump = target
-            if code[behind - 1][0] not in (_JA, _JAL):  # type: ignore[index]
+            todo.append(target)
+            if code[behind - 1][0] in (_JA, _JAL):  # type: ignore[index]
+                block.next = (target,)
+            else:
                 block.fall = behind
-        block.next = tuple(s for s in (block.fall, block.jump) if s is not None)
-        todo.extend(reversed(block.next))
+                block.next = (behind, target)
+                todo.append(behind)
     return blocks
 
 

@@ -41,6 +41,8 @@ def refined(insn: Insn, state: State, taken: bool) -> State:
         return state
     if not taken:
         op = _OPPOSITE[op]
+    if op == _JNE and (b[0] != b[1] or a[0] < b[0] < a[1]):
+        return state
     new_a, new_b = _narrow(op, a, b)
     if new_a == a and new_b == b:
         return state

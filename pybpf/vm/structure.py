@@ -378,6 +378,8 @@ class Writer:
 
 
 def _negated(condition: str) -> str:
+    if " == " in condition:
+        return condition.replace(" == ", " != ")
     return condition[4:] if condition.startswith("not ") else f"not {condition}"
 
 
