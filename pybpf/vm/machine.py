@@ -288,6 +288,7 @@ class VM:
             testrun.check_live(made)
         lines: list[TraceLine] = []
         run = Run(self, image, made, self.budget)
+        run.summed = summed is not None
         if trace:
             run.visit = _tracer(lines, self.coverage)
         elif self.coverage is not None:

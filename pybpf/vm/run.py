@@ -41,6 +41,7 @@ class Run:
         self.ctx = ctx
         self.budget = budget
         self.insns = 0
+        self.summed = False  # whether the packet has the sum of its bytes with it (SKB_CHECKSUM_COMPLETE)
         self.depths: list[int] = []
         self.frame = vm.frames[0]
         self.tail_calls = 0

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from pybpf import VM, Array, InputError, KindError, ProgramSpec, SpecError, SyscallError, VerifierError, asm, load, u64
+from pybpf import (
+    VM,
+    Array,
+    InputError,
+    KindError,
+    NotSupportedError,
+    ProgramSpec,
+    SpecError,
+    SyscallError,
+    VerifierError,
+    asm,
+    load,
+    u64,
+)
 from pybpf.asm import Insn
 from pybpf.btf import Btf
 from pybpf.kernel.run_context import nf_hook_state
@@ -226,6 +239,14 @@ def test_options(kind):
         for options in OPTIONS:
             for also in (given, {}):
                 assert outcome(vm.run, **options, **also) == outcome(prog.test_run, **options, **also), (options, also)
+
+
+def test_sums_of_packets_are_not_modelled():
+    """What the flag asks for is refused by name where the answer would depend on it."""
+    vm = VM(ProgramSpec(asm.assemble("r2 = 0\ncall bpf_csum_update\nexit"), ProgType.SCHED_CLS, license="GPL"))
+    assert vm.run(data=FRAMES["IPv4 of 60"]).r0 == 2**64 - 524
+    with pytest.raises(NotSupportedError, match="bpf_csum_update offline, of a packet with SKB_CHECKSUM_COMPLETE"):
+        vm.run(data=FRAMES["IPv4 of 60"], flags=4)
 
 
 @pytest.mark.kernel
