@@ -24,6 +24,7 @@ from pybpf import (
 )
 from pybpf import helpers as bpf
 from pybpf.elf import open_elf
+from pybpf.net import Ethernet
 
 PACKET = bytes(range(64))
 cells = Array(u64, max_entries=8)
@@ -294,3 +295,36 @@ def test_a_tail_call_must_not_leave_a_loop_that_wants_an_end(function, kernel, w
 def test_a_tail_call_may_leave_a_loop_with_may_goto():
     with load(sched_cls(with_tail_call, kernel="6.12")) as prog:
         assert prog.test_run(PACKET).retval == 1
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("kernel", ["6.3", "6.6", "6.12", None])
+def test_packets_change_in_long_loops(kernel):
+    """A round may move the packet: views are asked for anew in each, and those from before it are refused behind."""
+
+    def grow(skb):
+        for i in range(100000):
+            if i % 30000 == 7:
+                bpf.skb_change_head(skb, 16, 0)
+            eth = skb.packet(Ethernet)
+            if eth is not None and i == 70000:
+                return eth.src[5] + skb.len
+        return 1
+
+    spec = sched_cls(grow, kernel=kernel)
+    with load(spec) as prog:
+        assert prog.test_run(PACKET).retval == VM(spec, budget=1 << 24).run(data=PACKET).retval
+
+    def stale(skb):
+        eth = skb.packet(Ethernet)
+        if eth is None:
+            return 0
+        for i in range(100000):
+            if i % 30000 == 7:
+                bpf.skb_change_head(skb, 16, 0)
+            if eth.src[5] == i:
+                return 2
+        return 1
+
+    with pytest.raises(CompileError, match=r"moved|anew|again"):
+        _ = sched_cls(stale, kernel=kernel).insns

@@ -173,8 +173,8 @@ def _attempt(c: Compiler, node: Any, names: set[str], memo: dict[str, Any], top:
             outs.append(out)
         if again is not None:
             c.b.state = again
-            if again.memory.get("place") != place:
-                memo["$place"] = True
+            if again.memory.get("place") != place and not memo.get("$place"):
+                memo["$place"] = True  # a round begins with no view of the packet then, whatever the last one left
                 raise Unstable
             if again.owned.keys() != before.owned.keys():
                 odd = next(iter(again.owned.keys() ^ before.owned.keys()))
