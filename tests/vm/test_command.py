@@ -80,11 +80,16 @@ def test_no_such_program(place):
 
 def test_interrupted(place):
     arguments = [*COMMAND, "loop.s", "--type", "xdp", "--data", DATA, "--budget", str(1 << 40)]
-    with subprocess.Popen(arguments, cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        while "run" not in _commands(process.pid) or _seconds(process.pid) < 1:  # of CPU: then it is in the loop
-            time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+    # Processes in the background of a shell may ignore the signal, and hand that on.
+    heeds = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    with subprocess.Popen(arguments, cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **heeds) as process:
+        try:
+            while "run" not in _commands(process.pid) or _seconds(process.pid) < 1:  # of CPU: then it is in the loop
+                time.sleep(0.05)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert (process.returncode, out, err) == (130, b"", b"\npybpf run: interrupted\n")
 
 
