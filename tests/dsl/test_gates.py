@@ -270,6 +270,13 @@ def with_tail_call(skb):
     return 1
 
 
+def with_helper(skb):
+    for i in range(100000):
+        if i == skb.len:
+            bpf.tail_call(skb, jumps, 1)
+    return 1
+
+
 def with_iterator(skb):
     for i in kernel_iter("num")(0, 9):
         if i == skb.len:
@@ -281,6 +288,7 @@ def with_iterator(skb):
     ("function", "kernel", "why"),
     [
         (with_tail_call, "6.3", "the body of this loop is a callback before Linux 6.9"),
+        (with_helper, "6.3", "the body of this loop is a callback before Linux 6.9"),
         (with_tail_call, "6.6", "has an iterator of the kernel to end (from Linux 6.9 it needs none)"),
         (with_iterator, "6.12", "has an iterator of the kernel to end"),
     ],

@@ -94,9 +94,8 @@ def _loses(c: Compiler, value: Value) -> bool:
         return True  # is_safe_to_compute_dst_reg_range
     if value.op == "mul" and any(a.lo < 0 or a.hi >= 1 << 32 for a in value.args):
         return True
-    return (
-        value.op == "phi" and value.aux == "open"
-    )  # of a loop that is being written: what comes back is not known yet
+    # Of a loop that is being written: what comes back is not known yet.
+    return value.op == "phi" and value.aux == "open"
 
 
 def _of_context(value: Value) -> bool:

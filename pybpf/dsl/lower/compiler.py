@@ -149,9 +149,8 @@ class Compiler:
         self.widening = 0  # the number of the first block of the innermost loop in which the verifier widens numbers
         self.stays = ""  # why the program cannot be left here by a tail call
         self.around = 1  # the product of the rounds of the plain loops around what is being lowered
-        self.known: frozenset[str] = (
-            frozenset()
-        )  # the variables of these whose numbers the verifier knows in each round
+        # The variables of these whose numbers the verifier knows in each round.
+        self.known: frozenset[str] = frozenset()
         self.assumed: dict[Any, Any] = {}
         self.free_slots: list[Slot] = []
         self.entry_context: Any = None

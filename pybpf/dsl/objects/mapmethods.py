@@ -243,14 +243,10 @@ def stack_id(c: Compiler, m: MapRef, node: Any, flags: Front = ZERO) -> Front:
 
 def tail_call(c: Compiler, m: MapRef, node: Any, index: Front) -> Front:
     """Go on in another program; returns only when there is none at that index."""
-    place = convert(c, index, types.u32, node, "the index of a program")
-    if c.stays:
-        c.fail(f"a tail call leaves the program, and {c.stays}: take fewer rounds, or make it behind the loop", node)
-    m.call(c, "tail_call", TAIL_CALL, [c.context().value, m.pointer_value(c), place])
-    from ..lower.helpercalls import forgets_views
+    from ..lower.helpercalls import leave
 
-    if forgets_views(c):
-        c.b.clobber("place")
+    place = convert(c, index, types.u32, node, "the index of a program")
+    leave(c, TAIL_CALL, [c.context().value, m.pointer_value(c), place], node)
     return NOTHING
 
 
