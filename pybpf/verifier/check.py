@@ -51,9 +51,8 @@ def check(spec: ProgramSpec, rules: Rules, capabilities: frozenset[str], env: En
         cfg = Cfg(program)
         run = Run(program, cfg, setting)
         _check_early_ends(run)
-        exception_callback = run.exception_callback()
-        if exception_callback is not None:
-            run.called_globals.append(exception_callback)
+        if run.exception_callback is not None:
+            run.called_globals.append(run.exception_callback)
         if record:
             run.visits = {}
         run.explore(0)

@@ -64,7 +64,7 @@ def _walk(run: Run, subprog: int, above: list[int], depth: int, private: bool, u
         target = program.subprog_at(slot + 1 + imm)
         if target is None or (callback and (target not in run.callback_subprogs or target in run.async_callbacks)):
             continue
-        if called and target == run.exception_callback():
+        if called and target == run.exception_callback:
             raise Reject("cfg", f"insn {slot} cannot call exception cb directly", insn=slot)
         if target == subprog or target in above:
             raise Reject("stack-depth", "recursive call: the call stack of 9 frames is too deep !", insn=slot)

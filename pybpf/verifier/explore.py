@@ -1,7 +1,7 @@
-"""`Run`: the simulation of all paths, one instruction at a time, and where paths end because nothing new can follow.
+"""`Run`: the simulation of all paths, one instruction at a time.
 
-Each instruction is compiled to a step when it is first reached.  Conditional jumps put the other way on a stack of states; where
-many paths meet, states are kept as checkpoints, and a path that reaches a covered checkpoint ends there.
+Each instruction is compiled to a step when it is first reached.  Conditional jumps put the other way on a stack of states; a path
+also ends where nothing new can follow (see `pruning/explored`).
 """
 
 from __future__ import annotations
@@ -10,15 +10,11 @@ from functools import cached_property, lru_cache
 
 from ..btf.fields import Special, fields_of_type
 from ..kernel import helper
-from .attach import target_returns_void
-from .calls.functions import Function, describe
-from .calls.subprograms import check_resources
+from .calls.functions import Function, describe, exception_callback
 from .cfg import Cfg
-from .numbers.tnum import U32
-from .program import CALL, MAX_INSNS, TAIL_CALL
-from .pruning import checkpoint as checkpoints
+from .program import MAX_INSNS
 from .pruning import precision
-from .pruning.checkpoint import Checkpoint
+from .pruning.explored import Explored
 from .pruning.liveness import Registers, Stack
 from .reject import Reject
 from .state import Frame, State
@@ -29,12 +25,8 @@ from .values import ANY, CTX, SCALAR, STACK, UNINIT, Reg
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ..btf import Btf
-    from ..kernel import HelperRules
     from .context import Setting
-    from .numbers.num import Num
     from .program import Program
     from .state import Access, Linked
     from .steps.alu import Step
@@ -42,8 +34,6 @@ if TYPE_CHECKING:
 MAX_DEPTH = 8192
 """Paths that may wait to be explored."""
 _NOTHING = (None, None)
-MANY_NOTES = 40
-"""So many jumps and uses of spilled registers are traced back at most, before a checkpoint is made."""
 
 
 class Run:
@@ -55,9 +45,7 @@ class Run:
         self.setting = setting
         self.uninit_stack = setting.perfmon and setting.at_least("6.1")  # of 6.3, and of 6.1's stable releases
         self.links_spills = setting.at_least("6.9")  # 8ecfc371d829 ("bpf: Assign ID to scalars on spill")
-        self.links_live_only = setting.at_least(
-            "6.18"
-        )  # of its stable releases: registers that nothing reads do not count
+        self.links_live_only = setting.at_least("6.18")  # of its stable releases: what nothing reads does not count
         self.tracks_swaps = setting.at_least("6.18")
         self.tracks_early_ends = setting.at_least("6.12")  # of 7.0, and of the stable releases since 6.12
         self.packet_access = setting.program_rules.packet
@@ -70,11 +58,9 @@ class Run:
         """Instructions that are unsafe only after a wrong guess of the processor: such paths end there."""
         self.masking: dict[int, tuple[int, int]] = {}
         """How additions to pointers are made safe: one way each, on all paths (see `speculation`)."""
-        self._how = checkpoints.LOOSE if setting.bpf else checkpoints.WITHIN
         self.lost = ANY if setting.perfmon else UNINIT
         """What is left of a pointer to something that is gone: for whoever may see addresses, a number."""
         self.processed = 0
-        self.peak_states = 0
         self.visits: dict[int, list[State]] | None = None
         """With a dict here, a copy of the state before each visited instruction is kept, by slot (for reports)."""
         self._note: tuple[Access | None, Linked | None] | None = None  # what the step under way wants in the history
@@ -87,13 +73,9 @@ class Run:
         self._steps: list[Step | None] = [None] * len(program.ops)
         self._ids = 0
         self._waiting: list[State] = []
-        self._explored: dict[int, list[Checkpoint]] = {}
-        self._loops_seen: set[checkpoints.Loop] = set()
-        self._jumps = 0
-        self._jumps_before = 0
-        self._insns_before = 0
         self.registers = Registers(program, cfg, _parameters(setting.program_rules.helpers, setting.prog_type))
         self.stack = Stack(program, cfg)
+        self.explored = Explored(program, cfg, self.registers, self.stack)
         self.state: State | None = None
         self._object_fields: dict[str, tuple[Special, ...]] = {}
         self._functions: dict[int, Function] = {}
@@ -104,22 +86,6 @@ class Run:
     def new_id(self) -> int:
         self._ids += 1
         return self._ids
-
-    def compare_all_numbers(self) -> None:
-        """From here on paths are only equal when all numbers are: a difference may change how additions are masked."""
-        self._how = checkpoints.SAME
-
-    def count_jump(self) -> None:
-        self._jumps += 1
-
-    def links(self, before: Num, kind: int, wide: bool, distance: int) -> bool:
-        """Whether a number that moved by a constant stays linked with those that it equalled.
-
-        Linux 6.10 follows additions on x registers; 6.18.y also subtractions, and w registers that hold all of the number.
-        """
-        if wide and kind == 0 and distance >= 0:
-            return self.setting.at_least("6.10")
-        return self.setting.at_least("6.18") and (wide or before.umax <= U32)
 
     def frame_of(self, reg: Reg) -> Frame:
         """The frame that a stack pointer points into."""
@@ -144,10 +110,17 @@ class Run:
 
     def mark_precise(self, state: State, reg: int) -> None:
         """The number in a register decides something: trace where it came from."""
-        if state.parent is None or not self.setting.bpf:
-            return
-        wanted = precision.want(state, reg)
-        if wanted is not None:
+        if state.parent is not None:
+            self._mark(state, precision.want(state, reg))
+
+    def mark_precise_slot(self, state: State, frame: int, index: int) -> None:
+        """The number in a stack slot decides something."""
+        wanted = precision.Wanted(len(state.frames) - 1)
+        wanted.slots[frame] = 1 << index
+        self._mark(state, wanted)
+
+    def _mark(self, state: State, wanted: precision.Wanted | None) -> None:
+        if wanted is not None and state.parent is not None and self.setting.bpf:
             self._trail.mark(state, wanted)
 
     def remember_stack(self, state: State, frame: int, index: int) -> None:
@@ -206,19 +179,6 @@ class Run:
             self._object_fields[name] = known
         return known
 
-    def check_resources(self, state: State, what: str, *, locks: bool) -> None:
-        check_resources(state, what, locks=locks)
-
-    def wanted_slot(self, state: State, frame: int, index: int) -> precision.Wanted:
-        """A stack slot whose number decides something."""
-        wanted = precision.Wanted(len(state.frames) - 1)
-        wanted.slots[frame] = 1 << index
-        return wanted
-
-    def mark_wanted(self, state: State, wanted: precision.Wanted) -> None:
-        if state.parent is not None:
-            self._trail.mark(state, wanted)
-
     # -- functions
 
     def function(self, subprog: int) -> Function:
@@ -229,62 +189,9 @@ class Run:
         return found
 
     @cached_property
-    def _exception_callback(self) -> int | None:
-        btf, info = self.program_btf(), self.setting.spec.func_info
-        if btf is None or not info:
-            return None
-        named = [
-            tag.name.partition(":")[2]
-            for tag in btf.own_types()
-            if tag.kind == 17 and tag.name.startswith("exception_callback:") and tag.type_id == int(info[0][1])
-        ]
-        if not named:
-            return None
-        if len(named) > 1:
-            raise Reject("btf", "multiple exception callback tags for main subprog")
-        found = next((i for i in range(len(info)) if self.function(i).name == named[0]), None)
-        if found is None:
-            raise Reject("btf", "exception callback type id not found in func_info")
-        return found
-
     def exception_callback(self) -> int | None:
         """The function that bpf_throw runs, which a tag of the program names; nothing else may call it."""
-        return self._exception_callback
-
-    def changes_packet(self, subprog: int) -> bool:
-        """Whether a function, or one that it calls, may move the packet."""
-        return any(call.changes_packet or call.id == TAIL_CALL for call in self._helpers_of(subprog))
-
-    def may_sleep(self, subprog: int) -> bool:
-        """Whether a function, or one that it calls, may sleep."""
-        return any(call.may_sleep for call in self._helpers_of(subprog))
-
-    def _helpers_of(self, subprog: int) -> Iterator[HelperRules]:
-        """The helpers that a function calls, itself or through others."""
-        seen: set[int] = set()
-        waiting = [subprog]
-        while waiting:
-            one = waiting.pop()
-            if one in seen:
-                continue
-            seen.add(one)
-            for slot in range(self.program.starts[one], self.program.end(one)):
-                opcode, _, src, _, imm = self.program.ops[slot]
-                if opcode != CALL:
-                    continue
-                if src == 0 and imm in self.setting.program_rules.helpers:
-                    yield helper(imm, self.setting.prog_type)
-                elif src == 1:
-                    callee = self.program.subprog_at(slot + 1 + imm)
-                    if callee is not None:
-                        waiting.append(callee)
-
-    def returns_void(self, frame: Frame) -> bool:
-        return self.function(frame.subprog).returns_void if frame.subprog else target_returns_void(self.setting)
-
-    def return_range(self) -> tuple[int, int] | None:
-        """What the program may return; None for anything."""
-        return self.setting.program_rules.returns
+        return exception_callback(self)
 
     # -- paths
 
@@ -301,8 +208,7 @@ class Run:
         first.began = start
         first.lost = self.lost
         first.sleepable = self.setting.sleepable
-        self._explored.clear()
-        self._loops_seen.clear()
+        self.explored.clear()
         self._waiting.append(first)
         while self._waiting:
             state = self._waiting.pop()
@@ -334,6 +240,7 @@ class Run:
         """Take one path to its end."""
         steps = self._steps
         prune = self.cfg.prune
+        covering = self.explored.covering
         slot = state.insn
         processed = self.processed
         self._note = None
@@ -341,7 +248,6 @@ class Run:
             while True:
                 processed += 1
                 if processed > MAX_INSNS:
-                    self.processed = processed
                     raise Reject(
                         "complexity",
                         f"BPF program is too large. Processed {processed} insn",
@@ -349,8 +255,9 @@ class Run:
                         "or put repeated work into a function or a bpf_loop callback",
                     )
                 if slot in prune:
-                    self.processed = processed
-                    if self._covered(state, slot):
+                    old = covering(state, slot, processed)
+                    if old is not None:
+                        self._mark(state, old.wanted())
                         return
                 step = steps[slot]
                 if step is None:
@@ -407,137 +314,6 @@ class Run:
             if old.branches:
                 return
             checkpoint = old.parent
-
-    # -- pruning
-
-    def _covered(self, state: State, slot: int) -> bool:
-        """Compare with the checkpoints at this instruction; keep a new one where it is worth it.  True when the path may end."""
-        since_jumps = self._jumps - self._jumps_before
-        since_insns = self.processed - self._insns_before
-        state.noted += 1
-        forced = self.setting.checkpoint_always or slot in self.cfg.forced or state.noted > MANY_NOTES
-        add = forced or (since_jumps >= 2 and since_insns >= 8)
-        known = self._explored.get(slot)
-        if known:
-            live = self.registers.before
-            kept: list[Checkpoint] | None = None
-            for i, old in enumerate(known):
-                if old.state.branches:
-                    hit, add = self._compare_on_path(old, state, slot, forced, add, since_jumps, since_insns)
-                    loop = hit
-                else:
-                    if old.live is None:
-                        self._settle(old)
-                    loop = self._in_open_loop(old.state)
-                    hit = checkpoints.equal(
-                        old, state, live, checkpoints.WITHIN if loop and self._how == checkpoints.LOOSE else self._how
-                    )
-                if hit:
-                    old.hits += 1
-                    wanted = old.wanted() if self.setting.bpf else None
-                    if wanted is not None:
-                        self._trail.mark(state, wanted)
-                    if loop:
-                        self._remember_loop(old.state)
-                    if kept is not None:
-                        self._explored[slot] = kept + known[i:]
-                    return True
-                if add:
-                    old.misses += 1
-                patience = 64 if slot in self.cfg.forced and old.state.branches else 3
-                if old.misses > old.hits * patience + patience:
-                    if kept is None:
-                        kept = known[:i]
-                elif kept is not None:
-                    kept.append(old)
-            if kept is not None:
-                known = self._explored[slot] = kept
-        if not add:
-            return False
-        self._jumps_before = self._jumps
-        self._insns_before = self.processed
-        new = Checkpoint(state.copy())
-        self._explored.setdefault(slot, []).insert(0, new)
-        state.parent = new
-        state.hist = []
-        state.began = slot
-        state.noted = 0
-        state.depth += 1
-        self.peak_states += 1
-        return False
-
-    def _compare_on_path(
-        self, old: Checkpoint, state: State, slot: int, forced: bool, add: bool, since_jumps: int, since_insns: int
-    ) -> tuple[bool, bool]:
-        """A checkpoint whose paths are not all done: is this the same path again, in a loop?  (hit, add a checkpoint)."""
-        live = self.registers.before
-        op = self.program.ops[slot]
-        check_loop = True
-        if self._is_iterator(slot):
-            if checkpoints.equal(old, state, live, checkpoints.WITHIN) and self._iterating(state):
-                return True, add
-            check_loop = False
-        elif op[0] == 0xE5:
-            if old.state.may_goto != state.may_goto and checkpoints.equal(old, state, live, checkpoints.WITHIN):
-                return True, add
-        elif slot in self.cfg.callbacks:
-            if checkpoints.equal(old, state, live, checkpoints.WITHIN):
-                return True, add
-            check_loop = False
-        if (
-            check_loop
-            and checkpoints.looping(old, state)
-            and old.state.may_goto == state.may_goto
-            and old.state.callback_depth == state.callback_depth
-            and _same_frames(old.state, state)
-            and checkpoints.equal(old, state, live, checkpoints.EXACT)
-        ):
-            raise Reject(
-                "complexity",
-                f"infinite loop detected at insn {slot}",
-                hint="nothing changes from one iteration to the next: the loop needs a counter that is compared with a bound",
-            )
-        if not forced and since_jumps < 20 and since_insns < 100:
-            add = False
-        return False, add
-
-    def _is_iterator(self, slot: int) -> bool:
-        return slot in self.program.kfuncs and self.program.kfuncs[slot].endswith("_next") and slot in self.cfg.forced
-
-    def _iterating(self, state: State) -> bool:
-        """Whether the iterator that this call advances has not run out."""
-        reg = state.frames[-1].regs[1]
-        if reg.type != STACK:
-            return False
-        slot = state.frames[reg.extra].slot((-reg.off - 1) >> 3)
-        return slot.reg is not None and slot.reg.data is not None and slot.reg.data[1] == "active"
-
-    def _settle(self, old: Checkpoint) -> None:
-        """All paths from a checkpoint are done: forget what nothing can read any more."""
-        old.live = [self.stack.alive(old.state, i) for i in range(len(old.state.frames))]
-
-    def _loop_of(self, state: State) -> checkpoints.Loop | None:
-        frames = state.frames
-        for i, frame in enumerate(frames):
-            at = frames[i + 1].callsite if i + 1 < len(frames) else state.insn
-            number = self.cfg.loops[at]
-            if number:
-                return checkpoints.Loop(frame.chain, number)
-        return None
-
-    def _in_open_loop(self, state: State) -> bool:
-        if not self._loops_seen:
-            return False
-        return self._loop_of(state) in self._loops_seen
-
-    def _remember_loop(self, state: State) -> None:
-        loop = self._loop_of(state)
-        if loop is not None:
-            self._loops_seen.add(loop)
-
-
-def _same_frames(old: State, new: State) -> bool:
-    return all(a.callsite == b.callsite for a, b in zip(old.frames, new.frames, strict=True))
 
 
 @lru_cache(maxsize=256)

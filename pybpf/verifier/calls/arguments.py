@@ -190,8 +190,7 @@ def _constant_key(run: Run, state: State, reg: Reg, size: int) -> int:
         return -1
     if len(spilled) - len(spilled.lstrip(bytes([SPILL]))) != size:
         return -1  # as in the kernel, the spilled bytes must end with the key
-    wanted = run.wanted_slot(state, reg.extra, index)
-    run.mark_wanted(state, wanted)
+    run.mark_precise_slot(state, reg.extra, index)
     return held.reg.num.value
 
 

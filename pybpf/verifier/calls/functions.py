@@ -99,6 +99,26 @@ def describe(run: Run, subprog: int) -> Function:
     return function
 
 
+def exception_callback(run: Run) -> int | None:
+    """The subprogram that a tag of the program's BTF names to run when it throws."""
+    btf, info = run.program_btf(), run.setting.spec.func_info
+    if btf is None or not info:
+        return None
+    named = [
+        tag.name.partition(":")[2]
+        for tag in btf.own_types()
+        if tag.kind == Kind.DECL_TAG and tag.name.startswith("exception_callback:") and tag.type_id == int(info[0][1])
+    ]
+    if not named:
+        return None
+    if len(named) > 1:
+        raise Reject("btf", "multiple exception callback tags for main subprog")
+    found = next((i for i in range(len(info)) if run.function(i).name == named[0]), None)
+    if found is None:
+        raise Reject("btf", "exception callback type id not found in func_info")
+    return found
+
+
 def _read_prototype(run: Run, function: Function, reader: _Reader) -> None:
     if not function.returns_number and not (function.returns_void and run.setting.at_least("7.2")):
         function.problem = f"Global function {function.name}() doesn't return scalar. Only those are supported."

@@ -32,7 +32,7 @@ from ..values import (
 from .arguments import Meta, check_argument
 from .mapfits import check_map_fits
 from .results import give_result
-from .subprograms import clobber, end_early, forget_packets, push_callback
+from .subprograms import check_resources, clobber, end_early, forget_packets, push_callback
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def _apply(run: Run, state: State, slot: int, helper: HelperRules, meta: Meta, r
     if meta.release:
         release(run, state, meta, regs[meta.release])
     if name == "tail_call":
-        run.check_resources(state, "tail_call", locks=True)
+        check_resources(state, "tail_call", locks=True)
     elif name == "get_local_storage":
         if not regs[2].null:
             raise Reject("argument", "get_local_storage() doesn't support non-zero flags", regs=(2,))

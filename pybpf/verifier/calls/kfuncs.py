@@ -29,7 +29,7 @@ from . import iterators, objects
 from .critical import EFFECTS
 from .kfuncargs import CHECKS, Call, not_known
 from .results import acquire
-from .subprograms import check_program_result, clobber, push_callback
+from .subprograms import check_program_result, check_resources, clobber, push_callback
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -112,9 +112,9 @@ def _apply(run: Run, state: State, slot: int, call: Call) -> int:
 
 def _throw(run: Run, state: State) -> int:
     """The program ends here, wherever that is; without a callback of its own, it returns the cookie."""
-    if run.exception_callback() is None:
+    if run.exception_callback is None:
         check_program_result(run, state, 1)
-    run.check_resources(state, "bpf_throw", locks=True)
+    check_resources(state, "bpf_throw", locks=True)
     return -1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...uapi.prog import ProgType
+from ..attach import target_returns_void
 from ..numbers.num import Num
 from ..pruning.convergence import previous_entry, widen
 from ..reject import Reject
@@ -24,6 +25,7 @@ from ..values import (
     type_name,
 )
 from .functions import check_arguments
+from .reach import changes_packet, may_sleep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,14 +61,14 @@ def call_function(run: Run, state: State, slot: int, target: int) -> int:
                 "lock", "global function calls are not allowed while holding a lock, use static function instead"
             )
         strict = not run.setting.at_least("6.15")
-        if state.preempt and (strict or run.may_sleep(subprog)):
+        if state.preempt and (strict or may_sleep(run.program, subprog)):
             raise Reject("lock", "global function calls are not allowed with preemption disabled")
-        if state.irq and (strict or run.may_sleep(subprog)):
+        if state.irq and (strict or may_sleep(run.program, subprog)):
             raise Reject("lock", "global function calls are not allowed with IRQs disabled")
-        if state.rcu and run.may_sleep(subprog):
+        if state.rcu and may_sleep(run.program, subprog):
             raise Reject("lock", "global functions that may sleep are not allowed in an RCU section")
         check_arguments(run, state, function)
-        if run.changes_packet(subprog):
+        if changes_packet(run.program, subprog):
             forget_packets(state)
         if subprog not in run.called_globals:
             run.called_globals.append(subprog)
@@ -231,7 +233,8 @@ def _check_return(run: Run, state: State, frame: Frame) -> None:
     """What the program, a global function or an asynchronous callback returns."""
     result = frame.regs[0]
     if not result.type:
-        if run.returns_void(frame):
+        function = run.function(frame.subprog)
+        if function.returns_void if frame.subprog else target_returns_void(run.setting):
             return
         raise Reject(
             "uninitialised",
@@ -246,7 +249,7 @@ def _check_return(run: Run, state: State, frame: Frame) -> None:
         assert frame.return_range is not None
         _check_range(result.num, frame.return_range, "At async callback return")
         return
-    if frame.subprog and frame.subprog != run.exception_callback():
+    if frame.subprog and frame.subprog != run.exception_callback:
         if result.type != SCALAR:
             name = type_name(result.type)
             raise Reject(
@@ -263,7 +266,7 @@ def check_program_result(run: Run, state: State, regno: int) -> None:
         from ..steps.alu import unread
 
         raise unread(regno)
-    allowed = run.return_range()
+    allowed = run.setting.program_rules.returns
     if allowed is None:
         return
     _check_number(result, "At program exit")

@@ -275,6 +275,16 @@ def _distance(kind: int, wide: bool, constant: Num) -> tuple[int, bool] | None:
     return (value, wide) if -(1 << 31) <= value < 1 << 31 and not (kind == SUB and value == 1 << 31) else None
 
 
+def _stays_linked(run: Run, before: Num, kind: int, wide: bool, distance: int) -> bool:
+    """Whether a number that moved by a constant stays linked with those that it equalled.
+
+    Linux 6.10 follows additions on x registers; 6.18.y also subtractions, and w registers that hold all of the number.
+    """
+    if wide and kind == ADD and distance >= 0:
+        return run.setting.at_least("6.10")
+    return run.setting.at_least("6.18") and (wide or before.umax <= U32)
+
+
 def _binary_constant(slot: int, kind: int, wide: bool, dst: int, constant: Num) -> Step:
     after = slot + 1
     distance = _distance(kind, wide, constant)
@@ -283,7 +293,7 @@ def _binary_constant(slot: int, kind: int, wide: bool, dst: int, constant: Num) 
         regs = state.frames[-1].regs
         a = regs[dst]
         if a.type == SCALAR:
-            if distance is not None and a.id and a.data is None and run.links(a.num, kind, wide, distance[0]):
+            if distance is not None and a.id and a.data is None and _stays_linked(run, a.num, kind, wide, distance[0]):
                 regs[dst] = Reg(SCALAR, apply(kind, wide, a.num, constant), 0, a.id, 0, distance)
             else:
                 regs[dst] = Reg(SCALAR, apply(kind, wide, a.num, constant))
@@ -313,7 +323,7 @@ def _binary(slot: int, kind: int, wide: bool, dst: int, src: int, masked: bool) 
                 data: tuple[int, bool] | None = None
                 if a.id and a.data is None and not (b.num[1] if wide else b.num[1] & U32):
                     data = _distance(kind, wide, b.num)
-                    if data is not None and run.links(a.num, kind, wide, data[0]):
+                    if data is not None and _stays_linked(run, a.num, kind, wide, data[0]):
                         id = a.id
                     else:
                         data = None

@@ -8,7 +8,7 @@ from ...uapi.map import MapType
 from ...uapi.prog import ProgType
 from ..calls.helpers import call_helper
 from ..calls.kfuncs import call_kfunc
-from ..calls.subprograms import call_function, end_early, leave
+from ..calls.subprograms import call_function, check_resources, end_early, leave
 from ..memory import stack
 from ..memory.access import access, context_refused
 from ..memory.pointers import check_unmodified
@@ -311,7 +311,7 @@ def _load_packet(run: Run, slot: int, op: Op) -> Step:
         context = regs[6]
         if not context.type:
             raise unread(6)
-        run.check_resources(state, "BPF_LD_[ABS|IND]", locks=True)
+        check_resources(state, "BPF_LD_[ABS|IND]", locks=True)
         if context.type != CTX:
             raise Reject(
                 "type",
@@ -348,7 +348,7 @@ def _call(slot: int, op: Op) -> Step:
     allowed_locked = src == Call.LOCAL or (src == Call.HELPER and imm == 94)
 
     def step(run: Run, state: State) -> int:
-        run.count_jump()
+        run.explored.jumps += 1
         if not allowed_locked and state.lock() is not None and src == Call.HELPER:
             raise Reject(
                 "lock",

@@ -83,7 +83,7 @@ def _may_goto(slot: int, target: int) -> Step:
     """Jumps when the budget of the loop is used up; going on is explored later, one iteration deeper, and widened."""
 
     def step(run: Run, state: State) -> int:
-        run.count_jump()
+        run.explored.jumps += 1
         other = state.copy()
         other.insn = slot + 1
         other.may_goto += 1
@@ -109,7 +109,7 @@ def _conditional(slot: int, target: int, kind: int, wide: bool, dst: int, src: i
 
     def step(run: Run, state: State) -> int:
         regs = state.frames[-1].regs
-        run.count_jump()
+        run.explored.jumps += 1
         a = regs[dst]
         if not a.type:
             raise unread(dst)

@@ -86,7 +86,7 @@ class Masking:
             self.limit = self._limit(pointer)
             self.how = negative | known << 1 | self.pointer_first << 2
             if not known:
-                self.run.compare_all_numbers()
+                self.run.explored.compare_all_numbers()
         if not known:
             regs = self.state.frames[-1].regs
             kept, regs[self.dst] = regs[self.dst], pointer
