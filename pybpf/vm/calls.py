@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..asm.opcodes import Call
+from .effects import helper_arity
 from .emit import NO_PACKET, SIGNED_RESULT, SURPRISE
-from .flow import helper_arity
 from .helpers.table import KFUNCS, MODELS, QUIET, VARIADIC, name_of
 from .memory import FRAME_SIZE
 from .ranges import FULL, SLOTS

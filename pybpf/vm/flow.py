@@ -8,28 +8,24 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from ..asm.opcodes import LD_IMM64, Alu, Atomic, Call, Class, Jmp, Mode
-from .helpers.table import KFUNCS, VARIADIC, arity_of, name_of
-from .image import CALL, EXIT
+from ..asm.opcodes import Class, Jmp
+from .effects import ALL, PLAIN, special
+from .image import EXIT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..asm.insn import Insn
     from .image import Image
 
-_JA, _JAL, _MAY_GOTO = Class.JMP | Jmp.JA, Class.JMP32 | Jmp.JA, Class.JMP | Jmp.JCOND
-_CLOBBERED = 0b111110
-_ALL = 0b11111111111
-_ARITY: dict[int, int] = {}
+_JA, _JAL = Class.JMP | Jmp.JA, Class.JMP32 | Jmp.JA
 
 
 class Block:
     """Instructions that run one after another: `first` slot, `code` from there on, and where it goes.
 
     `fall` and `jump` are the first slots of the next blocks, None for none.  `broken` marks a block whose end runs
-    out of the function: whoever gets there is sent to the interpreter, which raises the fault.  `live` are the registers
-    that are read behind the block; `behind`, for each slot, those that the rest of the block writes, and 16 bits above
-    them those that it reads before.
+    out of the function: whoever gets there is sent to the interpreter, which raises the fault.  `needs` are the registers
+    that are read from the block's beginning on, `live` those behind its end, `behind` those behind each slot.
     """
 
     __slots__ = ("behind", "broken", "code", "fall", "first", "jump", "live", "needs", "next")
@@ -139,101 +135,33 @@ def dominators(
     return idom
 
 
-def helper_arity(number: int) -> int:
-    found = _ARITY.get(number)
-    if found is None:
-        found = _ARITY[number] = arity_of(number) if name_of(number) else 0
-    return found
-
-
-# opcode -> what it does with dst and src: 1 reads dst, 2 reads src, 4 writes dst.
-def _roles() -> dict[int, int]:
-    roles = {}
-    for opcode in range(256):
-        cls, high = opcode & 7, opcode & 0xF0
-        if cls in (Class.ALU, Class.ALU64):
-            roles[opcode] = 4 | (high != Alu.MOV) | (2 if opcode & 8 and high != Alu.END else 0)
-        elif cls in (Class.JMP, Class.JMP32):
-            roles[opcode] = 1 | (2 if opcode & 8 else 0)
-        elif cls == Class.LDX:
-            roles[opcode] = 6
-        elif cls == Class.ST:
-            roles[opcode] = 1
-        elif cls == Class.STX:
-            roles[opcode] = 3
-    roles[LD_IMM64] = 4
-    for opcode in (_JA, _JAL, _MAY_GOTO):
-        roles[opcode] = 0
-    return roles
-
-
-_ROLES = _roles()
-_SPECIAL = {CALL, EXIT, *(o for o in range(256) if o & 0xE7 == Class.STX | Mode.ATOMIC)}
-_PLAIN = [None if opcode in _SPECIAL else _ROLES.get(opcode) for opcode in range(256)]
-
-
-def effect(insn: Insn) -> tuple[int, int]:
-    """(registers written, registers read) as bit masks."""
-    opcode = insn[0]
-    if opcode == CALL:
-        if insn[2] == Call.HELPER:
-            arity = helper_arity(insn[4])
-        else:
-            arity = KFUNCS[insn.symbol][0] if insn[2] == Call.KFUNC and insn.symbol in KFUNCS else VARIADIC
-        return 0b111111, _CLOBBERED if arity == VARIADIC else ((2 << arity) - 1) & ~1
-    if opcode == EXIT:
-        return 0, 1
-    if opcode & 7 == Class.LD and opcode != LD_IMM64:
-        return 0b111111, 1 << 6 | (1 << insn[2] if opcode & 0xE0 == Mode.IND else 0)
-    role = _ROLES.get(opcode, 0)
-    writes = 1 << insn[1] if role & 4 else 0
-    reads = (1 << insn[1] if role & 1 else 0) | (1 << insn[2] if role & 2 else 0)
-    if opcode & 0xE7 == Class.STX | Mode.ATOMIC:
-        imm = insn[4]
-        if imm == Atomic.CMPXCHG:
-            writes, reads = 1, reads | 1
-        elif imm == Atomic.LOAD_ACQ:
-            writes, reads = 1 << insn[1], 1 << insn[2]
-        elif imm & Atomic.FETCH:
-            writes = 1 << insn[2]
-    return writes, reads
-
-
 def liveness(blocks: dict[int, Block], sequence: list[int]) -> int:
-    """Set `live` and `behind` of each block; gives the registers that are read from the first block on."""
-    summary = {}
-    for first in sequence:
-        block = blocks[first]
-        written = read = 0
-        behind = block.behind
-        for insn in reversed(block.code):
-            behind.append(read << 16 | written)
-            if insn is None:
-                continue
-            role = _PLAIN[insn[0]]
-            if role is None:
-                writes, reads = effect(insn)
-            else:
-                dst = 1 << insn[1]
-                writes = dst if role & 4 else 0
-                reads = (dst if role & 1 else 0) | (1 << insn[2] if role & 2 else 0)
-            written |= writes
-            read = read & ~writes | reads
-        behind.reverse()
-        summary[first] = (written, read)
-    entry = dict.fromkeys(sequence, 0)
-    changed = True
+    """Set `live`, `behind` and `needs` of each block; gives the registers that are read from the first block on."""
+    needs: dict[int, int] = {}
+    looks_back, changed = False, True
     while changed:
         changed = False
         for first in reversed(sequence):
             block = blocks[first]
-            live = 0 if block.broken is None else _ALL  # the interpreter may go on anywhere
+            live = 0 if block.broken is None else ALL  # the interpreter may go on anywhere
             for target in block.next:
-                live |= entry[target]
+                if target in needs:
+                    live |= needs[target]
+                else:
+                    looks_back = True
+            if live == block.live and first in needs:
+                continue
             block.live = live
-            written, read = summary[first]
-            new = live & ~written | read
-            if new != entry[first]:
-                entry[first] = block.needs = new
-                changed = True
-    return entry[sequence[0]]
+            behind = []
+            for insn in reversed(block.code):
+                behind.append(live)
+                if insn is None:
+                    continue
+                kept, reads = PLAIN[insn[:3]] or special(insn)
+                live = live & kept | reads
+            behind.reverse()
+            block.behind = behind
+            if live != needs.get(first):
+                needs[first] = block.needs = live
+                changed = looks_back  # without loops, what a block leads to was known before it
+    return needs[sequence[0]]

@@ -8,7 +8,7 @@ from .emit import TOP, Emitter
 from .flow import blocks_of, liveness, order
 from .loops import guess, heads
 from .memory import FRAME_SIZE
-from .ranges import join, refined, widen
+from .ranges import join, outcomes, widen
 from .structure import Text, TooDeepError, Writer
 from .text import write_block
 
@@ -159,13 +159,14 @@ def _flow(emitter: Emitter, blocks: dict[int, Block], sequence: list[int], entry
                 emitter.begin(state.copy(), first in inside)
                 texts[first] = Written(emitter, block)
             text = texts[first]
-            last = block.code[-1] if text.condition else None
-            for target, taken in ((block.fall, False), (block.jump, True)):
+            fallen = taken = text.state
+            if text.condition:
+                fallen, taken = outcomes(block.code[-1], text.state)  # type: ignore[arg-type]
+            for target, behind in ((block.fall, fallen), (block.jump, taken)):
                 if target is None:
                     continue
                 if not blocks[target].needs and target in incoming:  # whatever is known there, it is not asked for
                     continue
-                behind = refined(last, text.state, taken) if last is not None else text.state
                 if number[target] > number[first]:
                     known = incoming.get(target)
                     incoming[target] = behind if known is None else join(known, behind)

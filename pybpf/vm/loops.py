@@ -6,7 +6,7 @@ The guess need not be right. What comes back to the beginning is compared with i
 from __future__ import annotations
 
 from ..asm.opcodes import LD_IMM64, SIZE_BYTES, Alu, Class, Mode, Size
-from .flow import effect
+from .effects import effect
 from .image import CALL
 from .memory import MASK32, MASK64
 from .ranges import FULL, SLOTS
@@ -54,9 +54,9 @@ class Changes:
             elif opcode & 0xE0 == _MEM and cls in (_ST, _STX) and insn[1] == 10:
                 self.stored.add((insn[3], _SIZES[opcode & 0x18]))
             else:
-                written, _ = effect(insn)
+                kept, _ = effect(insn)
                 for reg in range(10):
-                    if written >> reg & 1:
+                    if not kept >> reg & 1:
                         registers[reg] = registers.get(reg, 0) | _WIDE
                 if cls in (_ST, _STX) or opcode == CALL or (cls == _LD and opcode != LD_IMM64):
                     self.wild = True

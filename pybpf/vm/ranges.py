@@ -21,26 +21,32 @@ _OPPOSITE = {_JEQ: _JNE, _JNE: _JEQ, _JGT: _JLE, _JLE: _JGT, _JGE: _JLT, _JLT: _
 _TO_UNSIGNED = {int(Jmp.JSGT): _JGT, int(Jmp.JSGE): _JGE, int(Jmp.JSLT): _JLT, int(Jmp.JSLE): _JLE}
 
 
-def refined(insn: Insn, state: State, taken: bool) -> State:
-    """`state` with what a jump's outcome says about the ranges of its operands; a copy when something is new."""
+def outcomes(insn: Insn, state: State) -> tuple[State, State]:
+    """`state` where a jump falls through, and where it is taken: with what that says about the ranges of its operands.
+
+    A copy where something is new.
+    """
     opcode, d, s, _, imm, _ = insn
     op = opcode & 0xF0
     is_64 = opcode & 7 == _JMP
-    sign = 1 << (63 if is_64 else 31)
+    top = MASK64 if is_64 else MASK32
     a = state[d]
-    b = state[s] if opcode & _X else (imm & (MASK64 if is_64 else MASK32),) * 2
+    b = state[s] if opcode & _X else (imm & top, imm & top)
     if a is None or b is None or type(a[0]) is str or type(b[0]) is str:
-        return state
+        return state, state
     if not is_64 and (a[1] > MASK32 or b[1] > MASK32):
-        return state
+        return state, state
     if op in SIGNED_JUMPS:
-        if a[1] >= sign or b[1] >= sign:
-            return state
+        if a[1] > top >> 1 or b[1] > top >> 1:
+            return state, state
         op = _TO_UNSIGNED[op]
     if op not in _OPPOSITE:
-        return state
-    if not taken:
-        op = _OPPOSITE[op]
+        return state, state
+    register = s if opcode & _X else None
+    return _refined(_OPPOSITE[op], state, d, register, a, b), _refined(op, state, d, register, a, b)
+
+
+def _refined(op: int, state: State, d: int, s: int | None, a: tuple[int, int], b: tuple[int, int]) -> State:
     if op == _JNE and (b[0] != b[1] or a[0] < b[0] < a[1]):
         return state
     new_a, new_b = _narrow(op, a, b)
@@ -49,7 +55,7 @@ def refined(insn: Insn, state: State, taken: bool) -> State:
     out = state.copy()
     if new_a[0] <= new_a[1]:
         out[d] = new_a
-    if opcode & _X and new_b[0] <= new_b[1]:
+    if s is not None and new_b[0] <= new_b[1]:
         out[s] = new_b
     return out
 

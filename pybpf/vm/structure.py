@@ -150,7 +150,8 @@ class Writer:
             for first in self.sequence[1:]:
                 if forward[first] > 1:
                     self.joins[idom[first]].append(first)
-            self.ifs = {first for first in self.merges if forward[first] <= _FEW} - self.jumped_over()
+            if few := {first for first in self.merges if forward[first] <= _FEW}:
+                self.ifs = few - self.jumped_over()
         if self.loops:
             self.uses.add("B")
         self.begin(bool(self.merges or self.loops or "n" in self.uses))

@@ -51,12 +51,11 @@ def write_block(e: Emitter, block: Block) -> str:
     The text is in `lines` afterwards, and what is known behind it in `state`.
     """
     condition = ""
-    live = block.live
     count = 0
-    for slot, (insn, behind) in enumerate(zip(block.code, block.behind, strict=True), block.first):
+    for slot, (insn, live) in enumerate(zip(block.code, block.behind, strict=True), block.first):
         if insn is None:
             continue
-        e.slot, e.count, e.live = slot, count, live & ~behind | behind >> 16
+        e.slot, e.count, e.live = slot, count, live
         count += 1
         if insn not in _SOUND and not _sound(insn):
             e.put(SURPRISE)
@@ -68,6 +67,6 @@ def write_block(e: Emitter, block: Block) -> str:
         e.slot, e.count = block.broken, count
         e.put(SURPRISE)
     e.count = count
-    e.live = live
-    e.settle(live)
+    e.live = block.live
+    e.settle(block.live)
     return condition

@@ -7,6 +7,7 @@ interpreter goes on from that very instruction: it either raises the fault or do
 
 from __future__ import annotations
 
+import gc
 import struct
 
 from ..asm.opcodes import Call
@@ -76,12 +77,21 @@ def translate(image: Image, shape: Shape, at: Entered | None = None) -> Module:
     if module is None:
         if len(_CACHE) >= _CACHE_SIZE:
             del _CACHE[next(iter(_CACHE))]
-        text = Text()
-        functions = _written(image, shape, text) if at is None else _resumed(image, shape, text, at)
-        source = "\n".join(text.lines) + "\n"
-        code = compile(source, f"<translation of {image.name}>", "exec")
-        module = _CACHE[key] = Module(code, source, text, functions)
+        collects = gc.isenabled()
+        gc.disable()  # nothing of what is made here is rubbish yet; looking for some takes a quarter of a long translation
+        try:
+            module = _CACHE[key] = _made(image, shape, at)
+        finally:
+            if collects:
+                gc.enable()
     return module
+
+
+def _made(image: Image, shape: Shape, at: Entered | None) -> Module:
+    text = Text()
+    functions = _written(image, shape, text) if at is None else _resumed(image, shape, text, at)
+    source = "\n".join(text.lines) + "\n"
+    return Module(compile(source, f"<translation of {image.name}>", "exec"), source, text, functions)
 
 
 def _resumed(image: Image, shape: Shape, text: Text, at: Entered) -> dict[int, Function]:
