@@ -74,6 +74,7 @@ class Declared(Typed[K, V]):
     """Base of the declared maps; `TYPE` is the kernel's `MapType`."""
 
     TYPE = 0
+    _options = ("name", "flags", "contents", "frozen", "pinning", "numa_node", "map_extra", "ifindex")
 
     def _declare(
         self, key: Any, value: Any, max_entries: int, options: Options, *, inner: MapSpec | None = None, **fields: Any
@@ -295,6 +296,8 @@ class _Indexed(Declared[K, V]):
         def __init__(self, *types, max_entries=None, **options):
             if len(types) == 3 and max_entries is None:
                 *types, max_entries = types
+            if not options.keys() <= set(self._options):
+                raise TypeError  # the constructor's class tells which
             if len(types) not in (1, 2) or max_entries is None:
                 raise SpecError(
                     f"{type(self).__name__} takes (value, max_entries=n) or (key, value, max_entries=n); "
@@ -333,6 +336,8 @@ class Global(Array[K, V]):
         value: V
 
     def __init__(self, type_: type[V], value: Any = 0, *, const: bool = False, **options: Unpack[Options]) -> None:
+        if value:
+            codec(type_).pack(value)  # what does not fit is told here, not when the map is made
         options.setdefault("contents", [(0, value)] if value else [])
         if const:
             options["flags"] = options.get("flags", 0) | RDONLY_PROG

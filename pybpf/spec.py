@@ -6,7 +6,7 @@ A decorated function, an ELF section and assembled text are all a `ProgramSpec`.
 
 from __future__ import annotations
 
-from .errors import SpecError
+from .errors import BpfError, KindError, SpecError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,10 +21,29 @@ GPL_COMPATIBLE = ("GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", 
 """Licences with which the kernel lets programs call every helper (license_is_gpl_compatible)."""
 
 
-class Spec:
+class _Made(type):
+    """A constructor called in a way that it has not is told in words of the caller, and by an error of our tree."""
+
+    def __call__(cls, *args: Any, **kw: Any) -> Any:
+        try:
+            return super().__call__(*args, **kw)
+        except TypeError as error:
+            if isinstance(error, BpfError):
+                raise
+            raise KindError(cls._misuse(args, kw) or f"{cls.__name__}: {error}") from None
+
+    def _misuse(cls, args: tuple[Any, ...], kw: dict[str, Any]) -> str:
+        from .misuse import explain
+
+        init: Any = cls.__init__  # type: ignore[misc]
+        return explain(cls.__name__, init.__code__, len(init.__defaults__ or ()), args, kw, cls._options)  # type: ignore[attr-defined]
+
+
+class Spec(metaclass=_Made):
     """A value: its fields are given once, compared by value, and copied with changes by `replace`."""
 
     _fields: tuple[str, ...] = ()
+    _options: tuple[str, ...] = ()  # what a constructor takes by name and hands on
 
     def _set(self, **fields: Any) -> None:
         self.__dict__.update(fields)
@@ -172,10 +191,20 @@ class MapSpec(Spec):
     __hash__ = Spec.__hash__
 
     def _check(self) -> None:
+        what = f"map {self.name or '(unnamed)'}"
         for field in ("key_size", "value_size", "max_entries", "flags"):
             value = getattr(self, field)
             if not isinstance(value, int) or not 0 <= value < 1 << 32:
-                raise SpecError(f"map {self.name or '(unnamed)'}: {field} is {value!r}, expected 0..{(1 << 32) - 1}")
+                raise SpecError(f"{what}: {field} is {value!r}, expected 0..{(1 << 32) - 1}")
+        if not isinstance(self.name, str):
+            raise KindError(f"{what}: name is {self.name!r}, expected a text")
+        if self.inner is not None and not isinstance(self.inner, MapSpec):
+            raise KindError(
+                f"{what}: inner is {self.inner!r}, expected the declaration of a map, which the maps inside are like"
+            )
+        for pair in self.contents:
+            if not isinstance(pair, tuple | list) or len(pair) != 2:
+                raise SpecError(f"{what}: {pair!r} among its contents is no pair (key, value)")
 
     @property
     def key_codec(self) -> Codec:
@@ -414,6 +443,8 @@ def _size(which: str, type_: Any, size: int | None) -> int:
     from .types import codec
 
     natural = codec(type_).size
+    if natural == 0 and not isinstance(type_, int):
+        raise SpecError(f"{which} {type_!r} has no bytes: give it fields")
     if size is not None and size != natural:
         raise SpecError(f"{which}_size is {size}, but {type_!r} has {natural} bytes")
     return natural

@@ -205,7 +205,22 @@ def _annotations(namespace: dict[str, Any], module: str) -> dict[str, Any]:
     while frame.f_globals.get("__name__") == __name__ and frame.f_back:
         frame = frame.f_back
     scope = {**scope, **frame.f_globals, **frame.f_locals}
-    return {k: eval(v, scope) if isinstance(v, str) else v for k, v in found.items()}
+    return {k: _evaluated(v, scope) if isinstance(v, str) else v for k, v in found.items()}
+
+
+def _evaluated(text: str, scope: dict[str, Any]) -> Any:
+    try:
+        found = eval(text, scope)
+        return (
+            _evaluated(found, scope) if isinstance(found, str) else found
+        )  # quoted, and a text for the future as well
+    except NameError as error:
+        from .misuse import near
+
+        name = error.name or text
+        raise SpecError(f"{name} is not defined{near(name, [n for n in scope if n[:1] != '_'])}") from None
+    except (SyntaxError, TypeError, AttributeError) as error:
+        raise SpecError(f"{text!r} is not a type: {error}") from None
 
 
 def _plain(type_: Any) -> Any:
@@ -226,6 +241,12 @@ class _StructMeta(type(ctypes.Structure)):  # type: ignore[misc]
         types = {} if "_fields_" in namespace else _annotations(namespace, namespace.get("__module__", ""))
         if types:
             types = {field: _plain(t) for field, t in types.items()}
+            given = next((field for field in types if field in namespace), None)
+            if given is not None:
+                raise SpecError(
+                    f"{name}.{given} = {namespace[given]!r}: a field has no default, and begins as zero: give the value where "
+                    f"one is made, {name}({given}={namespace[given]!r})"
+                )
             namespace = {
                 **namespace,
                 "_fields_": [(field, ctype_of(t)) for field, t in types.items()],
@@ -256,6 +277,14 @@ class Struct(_Structure):
 
         def __init__(self, *args: Any, **fields: Any) -> None: ...
 
+    else:
+
+        def __init__(self, *args, **fields):
+            try:
+                super().__init__(*args, **fields)
+            except (TypeError, ValueError, AttributeError, OverflowError) as error:
+                raise _unfit(type(self), args, fields, error) from None
+
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and bytes(self) == bytes(other)
 
@@ -265,6 +294,25 @@ class Struct(_Structure):
     def __repr__(self) -> str:
         fields = ", ".join(f"{name}={getattr(self, name)!r}" for name, *_ in getattr(self, "_fields_", ()))
         return f"{type(self).__name__}({fields})"
+
+
+class _NoField(ConversionError, AttributeError):
+    """A structure was given a field that it has not."""
+
+
+def _unfit(type_: Any, args: tuple[Any, ...], fields: dict[str, Any], error: Exception) -> ConversionError:
+    """Which of the values for a new structure does not fit, and why."""
+    known = [name for name, *_ in getattr(type_, "_fields_", ())]
+    if len(args) > len(known):
+        return ConversionError(f"{type_.__name__} has {len(known)} fields, {len(args)} values given")
+    for name, value in (*zip(known, args, strict=False), *fields.items()):
+        if name not in known:
+            return _NoField(f"{type_.__name__} has no field {name!r}; it has {', '.join(known)}")
+        try:
+            setattr(type_(), name, value)
+        except (TypeError, ValueError, OverflowError) as wrong:
+            return ConversionError(f"{name} of {type_.__name__} does not take {value!r}: {wrong}")
+    return ConversionError(f"{type_.__name__}: {error}")
 
 
 class Codec:
@@ -306,7 +354,7 @@ def codec(type_: Any) -> Codec:
         if type_.__module__ == "ipaddress" and type_.__name__ in ("IPv4Address", "IPv6Address"):
             size = 4 if type_.__name__ == "IPv4Address" else 16
             return Codec(type_, size, _checked(type_, lambda value: type_(value).packed), lambda raw: type_(bytes(raw)))
-        if issubclass(type_, int):
+        if issubclass(type_, int) and hasattr(type_, "__members__"):
             return _enum_codec(type_)
     return _ctypes_codec(type_, ctype_of(type_))
 

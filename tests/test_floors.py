@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent / "pybpf"
 
 # Top-level module or package of pybpf -> floor.  `asm` and `syscall` share a floor and never meet.
 FLOORS = {
-    **dict.fromkeys(("errors", "source", "lazy", "uapi"), 0),
+    **dict.fromkeys(("errors", "source", "lazy", "misuse", "uapi"), 0),
     **dict.fromkeys(("asm", "syscall"), 1),
     **dict.fromkeys(("spec", "declared", "types", "fields", "net", "mapview", "records", "btf", "kernel"), 2),
     **dict.fromkeys(("dsl", "helpers", "verifier", "vm", "elf", "cbpf"), 3),

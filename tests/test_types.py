@@ -30,7 +30,7 @@ class Hits(Struct):
         (u32[2], (1, -1), "-1 does not fit u32 (0..4294967295)"),
         (8, b"1", "1 bytes given, 8 expected"),
         (Hits, 5, "5 is not a Hits"),
-        (Hits, {"hist": 1}, "{'hist': 1} does not convert to Hits: 'Hits' object has no attribute 'hist'"),
+        (Hits, {"hist": 1}, "Hits has no field 'hist'; it has hits, name"),
         (Hits, {"name": b"123456789"}, "bytes too long (9, maximum length 8)"),
         (ipaddress.IPv4Address, "1.2.3", "'1.2.3' does not convert to IPv4Address: Expected 4 octets in '1.2.3'"),
     ],
@@ -45,6 +45,6 @@ def test_refused(type_, value, text):
 def test_misspelt_fields():
     event = Hits(hits=1)
     for attempt in (lambda: Hits(hist=1), lambda: setattr(event, "hist", 1)):
-        with pytest.raises(AttributeError, match="'Hits' object has no attribute 'hist'"):
+        with pytest.raises(AttributeError, match=r"Hits('| has| object)+ no (field|attribute) 'hist'"):
             attempt()
     assert not hasattr(event, "__dict__")

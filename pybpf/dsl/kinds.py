@@ -9,6 +9,8 @@ function's text, where no file has it) and `attach_to`; those of hooks with a ta
 
 from __future__ import annotations
 
+from ..errors import KindError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -247,6 +249,8 @@ def make(kind: Kind) -> Callable[..., Any]:
         from .program import Function
 
         if function is not None and not callable(function):
+            if target is not None:
+                raise KindError(f"{kind!r} takes one target, and was given {function!r} and {target!r}")
             function, target = None, function
         if target is not None:
             options["attach_to"] = target
@@ -266,6 +270,11 @@ def program(prog_type: int, attach_type: int | None = None, /, **options: Any) -
     """The decorator of any program type: `@program(ProgType.XDP)`, `@program(ProgType.TRACING, AttachType.TRACE_FENTRY)`."""
     from .program import Function
 
+    for given in (prog_type, attach_type):
+        if not isinstance(given, int | None):
+            raise KindError(
+                f"@program takes a ProgType and an AttachType, not {given!r}: from pybpf.uapi import ProgType"
+            )
     flags = options.pop("flags", 0)
     name = getattr(prog_type, "name", str(prog_type)).lower()
     kind = Kind(name, int(prog_type), None if attach_type is None else int(attach_type), flags=flags)

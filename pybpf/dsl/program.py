@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from time import time
 
-from ..errors import CompileError, SpecError
+from ..errors import CompileError, KindError, SpecError
 from ..spec import ProgramSpec
 
 TYPE_CHECKING = False
@@ -20,6 +20,7 @@ STARTED = time()
 DEFAULT_KERNEL = "6.18"
 DEFAULT_ISA = 3
 ISA_V4 = (6, 6)
+_A = {str: "a text", int: "a number"}
 _DESCRIPTION = ("btf", "func_info", "line_info", "core_relos")
 _LAZY = frozenset(("insns", "maps", "btf", "func_info", "line_info", "core_relos", "ir"))
 
@@ -28,11 +29,21 @@ def version(kernel: str | None) -> tuple[int, int]:
     try:
         major, minor = (kernel or DEFAULT_KERNEL).split(".")[:2]
         return int(major), int(minor)
-    except ValueError:
+    except (AttributeError, ValueError):  # 6.1, a number, might be meant for 6.10
         raise SpecError(f"kernel={kernel!r}: expected a version such as '6.1'") from None
 
 
-class Function(ProgramSpec):
+class _Made(type(ProgramSpec)):  # type: ignore[misc]
+    """Errors of a decorator's options speak of the decorator."""
+
+    def _misuse(cls, args: tuple[Any, ...], kw: dict[str, Any]) -> str:
+        from ..misuse import explain
+
+        options: Any = cls.__init__.__kwdefaults__  # type: ignore[misc]
+        return explain(repr(args[1]), (lambda self, **known: None).__code__, 0, (), kw, options)
+
+
+class Function(ProgramSpec, metaclass=_Made):
     """A program written as a Python function.
 
     It is a `ProgramSpec`; beside the fields of one it has `function` (what was decorated), `ir` (the intermediate form as text,
@@ -69,9 +80,12 @@ class Function(ProgramSpec):
                 f"{function.__name__} is wrapped by another decorator, whose function would run in its place: "
                 "a program is compiled from its own text, so leave the other decorator out"
             )
+        for option, given, wanted in (("name", name, str), ("license", license, str), ("flags", flags, int)):
+            if not isinstance(given, wanted):
+                raise KindError(f"{kind!r}: {option} is {given!r}, expected {_A[wanted]}")
         if isa not in (1, 2, 3, 4):
             raise SpecError(f"isa={isa!r}: the instruction set has the levels 1, 2, 3 and 4")
-        if isa == 4 and version(kernel) < ISA_V4:
+        if version(kernel) < ISA_V4 and isa == 4:
             raise SpecError(f"isa=4: Linux {kernel} does not know these instructions, which came with 6.6; use isa=3")
         self._set(
             function=function,
