@@ -151,45 +151,33 @@ class Writer:
                 if forward[first] > 1:
                     self.joins[idom[first]].append(first)
             if few := {first for first in self.merges if forward[first] <= _FEW}:
-                self.ifs = few - self.jumped_over()
+                self.ifs = few - self.jumped_over(idom)
         if self.loops:
             self.uses.add("B")
         self.begin(bool(self.merges or self.loops or "n" in self.uses))
         self.write()
 
-    def jumped_over(self) -> set[int]:
+    def jumped_over(self, idom: dict[int, int]) -> set[int]:
         """The joins that are reached from inside the frame of another one, or of a loop: `if` and `else` do not end
         there.
         """
         found: set[int] = set()
-        frames: list[tuple[int, bool]] = []
-        # Each entry: a block to enter, or the number of frames to go back to.
-        todo: list[tuple[int, int]] = [(self.sequence[0], -1)]
-        while todo:
-            node, depth = todo.pop()
-            if depth >= 0:
-                del frames[depth:]
-            if node < 0:
-                continue
+        # The frames in which each block begins and ends, by the block behind them (None for a loop, or for no frame).
+        begins: dict[int, int | None] = {}
+        ends: dict[int, int | None] = {}
+        for node in self.sequence:
+            above = idom[node]
+            if node in self.merges:
+                behind = self.joins[above]
+                later = behind.index(node) + 1
+                frame = behind[later] if later < len(behind) else begins[above]
+            else:
+                frame = ends.get(above)
+            begins[node] = frame = None if node in self.loops else frame
             joins = self.joins[node]
-            depth = len(frames)
-            todo.append((-1, depth))
-            if node in self.loops:
-                frames.append((node, True))
-            # The join that comes first is written first, with the frames of the others still open.
-            for i in range(len(joins) - 1, -1, -1):
-                todo.append((joins[i], len(frames)))
-                frames.append((joins[i], False))
-            inner = frames[-1] if frames else None
-            here = self.number[node]
+            ends[node] = frame = joins[0] if joins else frame
             for target in self.blocks[node].next:
-                if target in self.short:
-                    continue
-                if self.number[target] <= here:
-                    continue
-                if target not in self.merges:
-                    todo.append((target, len(frames)))
-                elif inner != (target, False):
+                if target in self.merges and target != frame and self.number[target] > self.number[node]:
                     found.add(target)
         return found
 

@@ -17,6 +17,7 @@ from pybpf.asm.opcodes import Alu, Class, Jmp, Mode, Size
 from pybpf.uapi import MapType, ProgType
 from pybpf.verifier import explore
 from pybpf.verifier.numbers.num import const
+from pybpf.verifier.pruning.explored import Explored
 from pybpf.verifier.steps import alu
 from pybpf.verifier.values import CTX, MAP_PTR, MAP_VALUE, MAYBE_NULL, NOT_INIT, PKT, PKT_END, SCALAR, STACK
 from pybpf.vm import memory
@@ -104,7 +105,7 @@ def every_path(monkeypatch):
             raise TooMany
 
     monkeypatch.setattr(explore.Run, "_record", record)
-    monkeypatch.setattr(explore.Run, "_covered", lambda run, state, slot: False)
+    monkeypatch.setattr(Explored, "covering", lambda explored, state, slot, processed: None)
 
 
 def states_of(spec: ProgramSpec):
