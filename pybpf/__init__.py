@@ -178,12 +178,12 @@ if TYPE_CHECKING:
     from .links.found import links as links
     from .links.seccomp import install_seccomp as install_seccomp
     from .links.socket import attach_classic as attach_classic
+    from .live import Program as Program
+    from .live import enable_stats as enable_stats
+    from .live import programs as programs
     from .loader import Collection as Collection
-    from .loader import Program as Program
-    from .loader import enable_stats as enable_stats
     from .loader import load as load
     from .loader import load_collection as load_collection
-    from .loader import programs as programs
     from .maps.btf import btfs as btfs
     from .maps.found import maps as maps
     from .maps.live import Map as Map
@@ -250,7 +250,8 @@ _MODULES = {
         AsmError BpfError BtfError CompileError ConversionError ElfError FilterError KindError NotSupportedError
         InputError SpecError SyscallError VerifierError VmFault
     """,
-    "loader": "Collection Program enable_stats load load_collection programs",
+    "loader": "Collection load load_collection",
+    "live": "Program enable_stats programs",
     "maps.live": "Map",
     "maps.btf": "btfs",
     "links.base": "Link",

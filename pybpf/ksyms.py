@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from .errors import BtfError, NotSupportedError, SpecError
 from .maps.btf import BtfObject
+from .syscall.fd import close_all
 from .syscall.objects import each
 
 TYPE_CHECKING = False
@@ -193,5 +194,4 @@ class References:
         return self.modules[name]
 
     def close(self) -> None:
-        for module in self.modules.values():
-            module.close()
+        close_all(self.modules.values())

@@ -16,7 +16,7 @@ FLOORS = {
     **dict.fromkeys(("spec", "declared", "types", "fields", "net", "mapview", "records", "btf", "kernel"), 2),
     **dict.fromkeys(("dsl", "helpers", "verifier", "vm", "elf", "cbpf"), 3),
     **dict.fromkeys(("maps", "events", "links", "features", "ksyms", "token", "xsk"), 4),
-    "loader": 5,
+    **dict.fromkeys(("loader", "live"), 5),
     **dict.fromkeys(("cli", "testing", "__main__"), 6),
 }
 # Siblings of one floor that may read each other; everything else on a floor stands alone.
@@ -39,6 +39,7 @@ NEIGHBOURS = {
     "maps": {"features", "events"},
     "ksyms": {"maps"},
     "xsk": {"links"},
+    "loader": {"live"},
     "__main__": {"cli"},
 }
 

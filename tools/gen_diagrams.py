@@ -136,7 +136,7 @@ def tracing() -> str:
 def architecture() -> str:
     floors = [
         ("F6", ["cli, testing", "the command; the pytest plugin"]),
-        ("F5", ["loader", "live programs and collections: load, test run, attach"]),
+        ("F5", ["loader, live", "live programs and collections: load, test run, attach"]),
         ("F4", ["maps, events, links, features", "live maps, readers, attachments, probes"]),
         ("F3", ["dsl, verifier, vm, elf, cbpf", "pure: specs in, specs and reports out"]),
         ("F2", ["spec, declared, types, mapview, net, btf, kernel", "descriptions, types, the kernel's rules as data"]),

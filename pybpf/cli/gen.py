@@ -69,15 +69,21 @@ def _own_btf(raw: bytes) -> Btf | None:
 
 
 def _imports(types: _Types, body: str) -> str:
-    used = sorted(types.used, key=lambda name: (name[0].islower(), name))
     lines = ["from __future__ import annotations\n"]
     standard = [*(["import ctypes"] if types.needs_ctypes else []), "import os"]
     standard += ["from enum import IntEnum"] if types.needs_enum else []
     standard += ["from typing import TYPE_CHECKING, Any" if types.needs_checking else "from typing import Any"]
     lines += ["\n".join(standard) + "\n"]
-    lines += [f"from pybpf import {', '.join(['MapSpec', 'ProgramSpec', *used, 'load_collection', 'open_elf'])}"]
-    lines += ["from pybpf.elf import ObjectSpec", "from pybpf.loader import Collection, Program\n\n\n"]
+    names = sorted(
+        {"Collection", "MapSpec", "Program", "ProgramSpec", "load_collection", "open_elf", *types.used}, key=_order
+    )
+    lines += [f"from pybpf import {', '.join(names)}", "from pybpf.elf import ObjectSpec\n\n\n"]
     return "\n".join(lines)
+
+
+def _order(name: str) -> tuple[bool, str]:
+    """Names of an import as linters sort them: classes, then functions."""
+    return name[0].islower(), name
 
 
 class _Types:

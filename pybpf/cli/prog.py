@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from ctypes import addressof, create_string_buffer, sizeof
 
-from ..loader import Program, programs
+from ..live import Program, programs
 from ..syscall.objects import obj_info
 from ..uapi import ProgInfo, ProgType
 from . import table

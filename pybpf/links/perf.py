@@ -6,7 +6,7 @@ from errno import E2BIG, EINVAL, ENOENT
 from struct import Struct, pack
 
 from ..errors import NotSupportedError, SpecError, SyscallError
-from ..syscall.fd import Fd
+from ..syscall.fd import Fd, close_all
 from ..syscall.objects import link_create, obj_info
 from ..syscall.perf import ENABLE, SET_BPF, perf_event_open, perf_ioctl
 from .base import BpfLink, Link
@@ -88,8 +88,7 @@ class LinkGroup(Link):
             link.pin(f"{path}/{number}")
 
     def _release(self) -> None:
-        for link in self.links:
-            link.close()
+        close_all(self.links)
 
 
 def group(target: str, links: Iterable[Link]) -> Link:
@@ -99,8 +98,7 @@ def group(target: str, links: Iterable[Link]) -> Link:
         for link in links:
             made.append(link)
     except BaseException:
-        for link in made:
-            link.close()
+        close_all(made)
         raise
     return made[0] if len(made) == 1 else LinkGroup(target, made)
 

@@ -10,8 +10,8 @@ from ..errors import SyscallError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Self
+    from collections.abc import Callable, Iterable
+    from typing import Any, Self
 
 
 class ClosedError(SyscallError, ValueError):
@@ -132,3 +132,15 @@ class Object(Fd):
             path, self._pinned = self._pinned, None
             if os.path.lexists(path):
                 os.unlink(path)
+
+
+def close_all(live: Iterable[Any]) -> None:
+    """Close each; an error leaves none of the others open, and is raised at the end (the first one)."""
+    first: Exception | None = None
+    for one in live:
+        try:
+            one.close()
+        except Exception as error:
+            first = first or error
+    if first is not None:
+        raise first

@@ -12,7 +12,7 @@ import pytest
 from pybpf import NotSupportedError, SpecError, SyscallError, asm, features, load
 from pybpf.btf import BtfBuilder
 from pybpf.links.tracing import attach_multi
-from pybpf.loader import enable_stats
+from pybpf.live import enable_stats
 from pybpf.spec import ProgramSpec
 from pybpf.uapi import AttachType as A
 from pybpf.uapi import LinkType

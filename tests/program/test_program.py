@@ -27,7 +27,7 @@ from pybpf import (
     u64,
 )
 from pybpf.btf import BtfBuilder
-from pybpf.loader import enable_stats
+from pybpf.live import enable_stats
 from pybpf.source import Source
 from pybpf.syscall import ClosedError, Fd, fd_by_id, next_id, obj_info
 from pybpf.uapi import MapInfo, ProgInfo, xdp_md
@@ -86,7 +86,7 @@ def test_run(programs):
         assert result.duration > 0
         assert prog[packets][17] == 10
         assert prog["packets"] is prog[packets]
-        with pytest.raises(KeyError):
+        with pytest.raises(KeyError, match="'other' is not in this program, which has packets"):
             prog["other"]
         with pytest.raises(KeyError):
             prog[HashMap(u32, u64, max_entries=1)]
@@ -184,7 +184,9 @@ def test_collection_shares_maps(programs):
         assert objs["packets"] is objs[packets] is objs[second][packets]
         assert objs["second"] is objs[second]
         assert [prog.name for prog in objs] == ["first", "second", "third"]
-        with pytest.raises(KeyError):
+        with pytest.raises(
+            KeyError, match="'fourth' is not in this collection, which has first, second, third, packets"
+        ):
             objs["fourth"]
 
 

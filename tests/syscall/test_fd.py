@@ -8,6 +8,7 @@ import pytest
 
 from pybpf import SyscallError
 from pybpf.syscall import ClosedError, Fd
+from pybpf.syscall.fd import close_all
 
 
 def new():
@@ -116,3 +117,15 @@ def test_without_a_descriptor():
     with Bare() as bare:
         assert bare.fileno() == -1
     assert released == [1]
+
+
+def test_close_all_leaves_none_open():
+    class Stuck(Fd):
+        def _release(self):
+            raise SyscallError(errno.EBUSY, "detach", "a link")
+
+    live = [new(), Stuck(os.dup(0)), new(), Stuck(os.dup(0))]
+    numbers = [fd.fileno() for fd in live]
+    with pytest.raises(SyscallError, match="a link"):
+        close_all(live)
+    assert not any(map(is_open, numbers))
