@@ -101,7 +101,28 @@ def read_twice(ctx):
     return 1 if exact <= 5 and wrapped > 5 else 2
 
 
+def unseen_rounds(ctx):
+    """Numbers that end loops, and whose bounds the verifier does not follow: what is shifted by one, and what is divided."""
+    n = ctx.packet(Numbers)
+    if n is None:
+        return 0
+    left, hits = u32(u32(2) >> (n.small & 31)), 0
+    while left > 0:
+        left = u32(left - 1)
+        if n.many[left & 3] == 0:
+            counts[left] += 1
+            hits += 1
+    rest = u32(u32(n.small & 7) % 10)
+    while rest > 0:
+        rest = u32(rest - 1)
+        counts[4] += 1
+        if n.many[rest & 3] == 0:
+            hits += 1
+    return u32(hits)
+
+
 CASES = [
+    (unseen_rounds, 2),
     (read_twice, 1),
     (least, 1),
     (index_in_a_frame, 3),

@@ -8,10 +8,13 @@ before it meets a pointer.
 from __future__ import annotations
 
 from ..objects import scalars as types
-from ..objects.values import Const, Int
+from ..objects.values import Const, Int, span
+from ..ssa.build import S64_MIN, U64
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ..ssa.dominance import Facts
     from ..ssa.ir import Value
     from .compiler import Compiler
@@ -51,6 +54,25 @@ def seen(c: Compiler, value: Value, most: int) -> bool:
     if known <= most and known < value.hi:
         return True
     return value.hi <= most and not lost(c, value)
+
+
+def sight(c: Compiler, number: Const | Int) -> tuple[int, int]:
+    """The interval in which the verifier sees a number."""
+    if isinstance(number, Const):
+        return span(c, number)
+    value = number.value
+    lo, hi = told(c, c.state.facts, value)
+    if not lost(c, value):
+        return lo, hi
+    return (lo if lo > value.lo else S64_MIN), (hi if hi < value.hi else U64)
+
+
+def in_sight(c: Compiler, number: Any, most: int) -> Any:
+    """A number whose bounds decide how many rounds the verifier walks, in a form of which it sees them, where it is `most`."""
+    lo, hi = span(c, number)
+    if isinstance(number, Const) or lo < 0 or hi > most:
+        return number
+    return Int(bounded(c, number.value, hi), number.type)
 
 
 def told(c: Compiler, facts: Facts, value: Value) -> tuple[int, int]:
@@ -102,4 +124,4 @@ def _of_context(value: Value) -> bool:
     return all(arg.op == "load" and arg.args[0].op == "param" for arg in value.args)
 
 
-__all__ = ["COMPARES", "bounded", "seen"]
+__all__ = ["COMPARES", "bounded", "in_sight", "seen", "sight"]

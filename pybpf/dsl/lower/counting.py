@@ -7,7 +7,7 @@ from ..objects.integers import compare, value_of
 from ..objects.values import INT, Const, Front, Int, span
 from ..ssa.build import S64_MAX, S64_MIN, U64, State, limits
 from ..ssa.ir import Value
-from .bounds import COMPARES, bounded
+from .bounds import COMPARES, in_sight
 from .conditions import jump
 from .gates import MAX_ROUNDS
 from .gates import gate as gate_of
@@ -104,7 +104,7 @@ def counted(c: Compiler, node: Any, start: Front, stop: Front, step: int, elemen
     if c.unit.kernel < SINCE_LOOP or (known and steps * (2 + len(node.body)) > VERIFIED):
         walkable(c, node, steps, fixed, decided)
     if most is None:
-        first, last = in_sight(c, first), in_sight(c, last)
+        first, last = in_sight(c, first, PLAIN_STEPS), in_sight(c, last, PLAIN_STEPS)
         n = value_of(c, first)
         if c.unit.kernel < COMPARES and not isinstance(first, Const) and not isinstance(last, Const):
             most = reach
@@ -277,14 +277,6 @@ def test_of(c: Compiler, test: str, a: Any, b: Any, node: Any) -> tuple[State | 
     if isinstance(outcome, bool):
         return (c.b.state, None) if outcome else (None, c.b.state)
     return jump(c, *outcome)
-
-
-def in_sight(c: Compiler, number: Any) -> Any:
-    """Where a plain loop begins or ends, with bounds that the verifier sees: it walks each round."""
-    lo, hi = span(c, number)
-    if isinstance(number, Const) or lo < 0 or hi > PLAIN_STEPS:
-        return number
-    return Int(bounded(c, number.value, hi), number.type)
 
 
 def unseen(c: Compiler, value: Value, lo: int) -> Value:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from ..objects.refs import Ref
 from ..objects.values import Const, Front, Int
 from ..ssa.build import State
+from .bounds import in_sight
 from .conditions import cond
-from .counting import SINCE_LOOP, counted, too_long, unknown, walkable
+from .counting import PLAIN_STEPS, SINCE_LOOP, counted, too_long, unknown, walkable
 from .gates import MAX_ROUNDS
 from .gates import gate as gate_of
 from .joins import merge
@@ -37,6 +38,10 @@ def continue_(c: Compiler, node: Any) -> None:
 
 def while_(c: Compiler, node: Any) -> None:
     endless = node.test.__class__.__name__ == "Constant" and bool(node.test.value)
+    for name in sorted(deciding(node)):
+        front = c.state.env.get(name)
+        if isinstance(front, Int):
+            c.state.env[name] = in_sight(c, front, PLAIN_STEPS)
     yes, no = cond(c, node.test)
     leaving = [no] if no is not None else []
     after: list[State] = []

@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
-from ..objects.values import Const, Int, span
+from ..objects.values import Const, Int
 from ..parse import children
+from .bounds import sight
 from .gates import MAX_ROUNDS
 from .joins import is_number
 from .survey import assigned, counters, named
@@ -24,7 +25,7 @@ MIRRORED = {"Lt": "Gt", "LtE": "GtE", "Gt": "Lt", "GtE": "LtE", "Eq": "Eq", "Not
 
 
 def rounds_of_while(c: Compiler, node: Any, constant: bool) -> int:
-    """The most rounds of a while loop, from where its names stand now; MAX_ROUNDS where nothing shows it.
+    """The most rounds of a while loop, from where its names stand now; MAX_ROUNDS where nothing shows it to the verifier.
 
     `constant`: only by comparisons with what is known at compile time.
     """
@@ -170,7 +171,7 @@ def rounds(c: Compiler, front: Any, op: str, bound: Any, step: int, constant: bo
     known = c.expr(bound)
     if not isinstance(known, (Const, Int)) or not is_number(known) or (constant and not isinstance(known, Const)):
         return MAX_ROUNDS
-    (lo, hi), (blo, bhi) = span(c, front), span(c, known)
+    (lo, hi), (blo, bhi) = sight(c, front), sight(c, known)
     ends = ("Lt", "LtE") if step > 0 else ("Gt", "GtE")
     way = bhi - lo if step > 0 else hi - blo
     if op in ends:

@@ -133,7 +133,7 @@ def begin(c: Compiler, node: Any, names: set[str], gate: Any) -> None:
         front = c.state.env.get(name)
         if isinstance(front, Ref) and front.region == "stack":
             blur(c, front)
-    hide(c, [name for name in sorted(names - set(to_hide(node, names, True))) if name[0] != "$"])
+    hide(c, [name for name in sorted(names.difference(to_hide(node, names, True))) if name[0] != "$"])
     gate.begin(c)
 
 
@@ -195,7 +195,9 @@ def to_hide(node: Any, names: set[str], gated: bool) -> list[str]:
     """
     if not count_tests(node.body):
         return []
-    kept = deciding(node) if node.__class__.__name__ == "While" and not gated else set()
+    if gated:
+        return sorted(names)
+    kept = deciding(node) if node.__class__.__name__ == "While" else set()
     return sorted(name for name in names - kept if name[0] != "$")
 
 
