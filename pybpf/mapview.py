@@ -330,7 +330,7 @@ class BloomView(View):
 # Keyed by `MapType`; what is not here has no entries to read (rings, arenas) or is a hash to user space.
 PER_CPU = frozenset((5, 6, 10, 21))
 VIEWS: dict[int, type[View]] = {
-    **dict.fromkeys((1, 3, 5, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 24, 25, 28, 29, 32), HashView),
+    **dict.fromkeys((1, 3, 5, *range(7, 22), 24, 25, 28, 29, 32, 35), HashView),
     **dict.fromkeys((2, 6, 34), ArrayView),
     **dict.fromkeys((22, 23), QueueView),
     30: BloomView,

@@ -146,5 +146,10 @@ def shared_values(live: Map) -> Any:
     step = -(-spec.value_size // 8) * 8
     size = -(-step * spec.max_entries // mmap.PAGESIZE) * mmap.PAGESIZE
     writable = not (spec.frozen or spec.flags & _RDONLY)
-    access = mmap.PROT_READ | mmap.PROT_WRITE if writable else mmap.PROT_READ
-    return array_memory(spec, mmap.mmap(live.fileno(), size, mmap.MAP_SHARED, access), writable)
+    try:
+        access = mmap.PROT_READ | mmap.PROT_WRITE if writable else mmap.PROT_READ
+        mapping = mmap.mmap(live.fileno(), size, mmap.MAP_SHARED, access)
+    except PermissionError:  # it was frozen since
+        writable = False
+        mapping = mmap.mmap(live.fileno(), size, mmap.MAP_SHARED, mmap.PROT_READ)
+    return array_memory(spec, mapping, writable)

@@ -5,7 +5,7 @@ What needs a descriptor (`fileno()`, `pin()`) raises NotSupportedError and says 
 
 from __future__ import annotations
 
-from errno import EPERM
+from errno import EBUSY, EPERM
 
 from ..errors import NotSupportedError, SyscallError
 
@@ -84,7 +84,8 @@ class Handle:
     def freeze(self) -> None:
         """Forbid writes from user space from now on; refused as the kernel does (`map_freeze`)."""
         found = self._offline
-        code = _ENOTSUPP if found.specials else EPERM if found.frozen or self.spec.flags & _RDONLY else 0
+        refused = EPERM if found.frozen or self.spec.flags & _RDONLY else EBUSY if found.mapped else 0
+        code = _ENOTSUPP if found.specials else refused
         if code:
             raise SyscallError(code, "BPF_MAP_FREEZE", f"map {self.name!r}")
         found.frozen = True

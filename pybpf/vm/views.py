@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections import deque
 from errno import ENOENT, ENOSPC, EPERM
 
@@ -120,7 +121,11 @@ class OfflineArray(Handle, ArrayView["Any", "Any"]):
         shared = isinstance(found, Array) and found.shared
         if not shared:
             raise SpecError(f"{self!r} is not shared memory: declare it with flags=1 << 10 (MMAPABLE, Linux 5.5)")
-        return array_memory(self.spec, found.shared, not found.frozen and not self.spec.flags & _RDONLY)
+        writable = not found.frozen and not self.spec.flags & _RDONLY
+        made = array_memory(self.spec, found.shared, writable)
+        if writable:
+            found.mappings.append(weakref.ref(made))
+        return made
 
 
 class OfflineQueue(Handle, QueueView):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import inspect
+from errno import EBUSY, EPERM
 
 import pytest
 
@@ -34,6 +35,7 @@ SIZES = {
     MapType.USER_RINGBUF: (0, 0, 4096, 0),
     MapType.ARENA: (0, 0, 1, 1 << 10),
     MapType.LPM_TRIE: (8, 8, 4, 1),
+    MapType.RHASH: (4, 8, 4, 1),
     MapType.CGROUP_STORAGE: (16, 8, 0, 0),
     MapType.PERCPU_CGROUP_STORAGE: (16, 8, 0, 0),
     **dict.fromkeys(
@@ -159,6 +161,31 @@ def test_memory_of_an_array(value):
     for engine in ("interpreter", "translator"):
         vm = VM(spec, engine=engine)
         assert answers(vm["m"], lambda vm=vm: vm.run(data=bytes(64))) == expected
+
+
+@pytest.mark.kernel
+def test_frozen_while_its_memory_is_held():
+    spec = ProgramSpec(
+        asm.assemble("r1 = m ll\nr0 = 0\nexit"),
+        ProgType.SCHED_CLS,
+        maps={"m": Array(u64, max_entries=4, flags=MMAPABLE, name="m")},
+    )
+
+    def rights(view) -> list[int]:
+        memory, out = view.memory, []
+        memory[0] = 3
+        for _ in range(3):
+            try:
+                view.freeze()
+                out.append(0)
+            except SyscallError as error:
+                out.append(error.errno)
+            memory = None
+        return [*out, view.memory[0], view.memory.readonly]
+
+    with load(spec) as prog:
+        expected = rights(prog["m"])
+    assert rights(VM(spec)["m"]) == expected == [EBUSY, 0, EPERM, 3, True]
 
 
 def test_memory_of_other_arrays():

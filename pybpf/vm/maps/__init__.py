@@ -7,7 +7,7 @@ from ...uapi import MapType, named
 from .arena import Arena
 from .array import Array, ArrayOfMaps, CpuMap, HashedTable, HashOfMaps, PerCpuArray, References, Table
 from .base import OfflineMap
-from .hash import Hash, LpmTrie, LruHash, LruPerCpuHash, PerCpuHash
+from .hash import Hash, LpmTrie, LruHash, LruPerCpuHash, PerCpuHash, ResizableHash
 from .objects import (
     CgroupStorage,
     PerCpuCgroupStorage,
@@ -59,6 +59,7 @@ KINDS: dict[int, type[OfflineMap]] = {
     MapType.USER_RINGBUF: UserRingBuffer,
     MapType.CGRP_STORAGE: Storage,
     MapType.ARENA: Arena,
+    MapType.RHASH: ResizableHash,
 }
 
 

@@ -11,7 +11,9 @@ _LONGEST_QUEUE = 16384
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import weakref
     from collections.abc import Iterable
+    from typing import Any
 
 
 class Indexed(OfflineMap):
@@ -53,6 +55,7 @@ class Array(Indexed):
         self.step = -(-self.value_size // 8) * 8
         # Values are apart, each in a window of its own, whether user space sees them in a row or not.
         self.shared = bytearray(self.step * self.max_entries) if self.spec.flags & MMAPABLE else None
+        self.mappings: list[weakref.ref[Any]] = []  # what user space may write through
 
     def lookup(self, key: bytes) -> int:
         index = int.from_bytes(key, "little")
@@ -88,6 +91,10 @@ class Array(Indexed):
             return bytes(memoryview(self.shared)[index * self.step :][: self.value_size])
         address = self.addresses.get(index)
         return self._plain(self.mem.read(address, self.value_size)) if address else bytes(self.value_size)
+
+    @property
+    def mapped(self) -> bool:
+        return any(mapping() is not None for mapping in self.mappings)
 
     def _make(self, index: int) -> int:
         at = index * self.step

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ..environment import Environment
     from ..memory import Memory
 
+NO_PREALLOC = 1
 ANY, NOEXIST, EXIST, F_LOCK = 0, 1, 2, 4
 RDONLY_PROG, WRONLY_PROG = 1 << 7, 1 << 8
 MMAPABLE = 1 << 10
@@ -29,6 +30,8 @@ class OfflineMap:
     """A map in a machine.  `address` is what a program holds when it names the map; `id` counts from 1."""
 
     per_cpu = False
+    mapped = False
+    """Whether user space holds memory of it that it may write to."""
 
     def __init__(self, spec: MapSpec, mem: Memory, env: Environment, id: int) -> None:
         self.spec = spec

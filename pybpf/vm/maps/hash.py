@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from errno import E2BIG, EEXIST, EINVAL, ENOENT, ENOSPC
 
-from .base import EXIST, F_LOCK, NOEXIST, OfflineMap, PerCpuValues, bad_flags
+from .base import EXIST, F_LOCK, NO_PREALLOC, NOEXIST, OfflineMap, PerCpuValues, bad_flags
 from .lru import Lru
 
 TYPE_CHECKING = False
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 class Hash(OfflineMap):
     """A hash table: `addresses` maps a key to the address of its value."""
+
+    in_place = False
+    """Whether an update changes the element that there is, rather than to put a new one in its place."""
 
     def _prepare(self) -> None:
         self._demand(
@@ -31,7 +34,7 @@ class Hash(OfflineMap):
         if address is not None:
             if flags & NOEXIST:
                 return -EEXIST
-            if flags & F_LOCK:
+            if self.in_place or flags & F_LOCK:
                 self._overwrite(address, value)
                 return 0
             # A new element takes the place of the old one; who holds the old address keeps the old value.
@@ -60,6 +63,16 @@ class Hash(OfflineMap):
 
     def _make_room(self) -> bool:
         return False
+
+
+class ResizableHash(Hash):
+    """A hash table that grows: it changes its values in place (Linux 7.2)."""
+
+    in_place = True
+
+    def _prepare(self) -> None:
+        super()._prepare()
+        self._demand(bool(self.spec.flags & NO_PREALLOC), "flags must contain NO_PREALLOC")
 
 
 class LruHash(Hash):
@@ -220,7 +233,7 @@ class LpmTrie(Hash):
 
     def _prepare(self) -> None:
         self._demand(5 <= self.key_size <= 260 and self.max_entries > 0, "key must be a u32 prefixlen and 1..256 bytes")
-        self._demand(bool(self.spec.flags & 1), "flags must contain NO_PREALLOC")
+        self._demand(bool(self.spec.flags & NO_PREALLOC), "flags must contain NO_PREALLOC")
         self.bits = (self.key_size - 4) * 8
         self.prefixes: dict[int, dict[int, bytes]] = {}  # length -> {leading bits: key as given}
         self.addresses = {}
