@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
+    from ..btf import Btf
     from .sockets import PseudoSocket
 
 
@@ -38,7 +39,9 @@ class Environment:
     `tunnel_key` (a `bpf_tunnel_key`), `tunnel_options` and `xfrm_states` go with a packet; `counters` are
     (count, time enabled, time running) of a perf event, `branches` the bytes of its branch records; `registers` are
     the fields of the current task's `pt_regs`; `paths` maps the
-    address of a struct path to its text.
+    address of a struct path to its text, `file_sockets` that of a struct file to that of its struct socket, `ima_hashes`
+    that of a struct file or inode to its digest, whose length says by which algorithm.  `btf` has the kernel's own types
+    (a `Btf`): those of the running kernel, where it has BTF, unless given.
     """
 
     _complete = False
@@ -59,6 +62,7 @@ class Environment:
     tunnel_options = b""
     counters = (0, 0, 0)
     branches = b""
+    btf: Btf | None = None
     attach_cookie = 0
     func_ip = 0
     return_value = 0
@@ -100,7 +104,10 @@ class Environment:
         self.xfrm_states: list[Any] = []
         self.registers: dict[str, int] = {}
         self.paths: dict[int, str] = {}
+        self.file_sockets: dict[int, int] = {}
+        self.ima_hashes: dict[int, bytes] = {}
         self.variables: dict[str, int] = {}
+        self.layouts: dict[tuple[str, str], tuple[int, int] | None] = {}
         self.kallsyms: Mapping[str, int] = {}
         for name, value in fields.items():
             if not hasattr(self, name):
@@ -122,6 +129,21 @@ class Environment:
         if (name == "cpu" and not 0 <= value < getattr(self, "cpus", value + 1)) or (name == "cpus" and value < 1):
             raise SpecError(f"{name}={value} on a machine of {getattr(self, 'cpus', value)} CPUs (VM(..., cpus=n))")
         super().__setattr__(name, value)
+        if name == "btf":
+            self.layouts = {}
+
+    @property
+    def kernel_btf(self) -> Btf | None:
+        """The kernel's types: `btf`, or those of the running kernel; None where it has no BTF."""
+        if self.btf is None:
+            from ..btf import Btf
+            from ..errors import BtfError
+
+            try:
+                return Btf.kernel()
+            except (BtfError, OSError):
+                return None
+        return self.btf
 
     @property
     def comm_bytes(self) -> bytes:

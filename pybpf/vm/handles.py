@@ -84,7 +84,9 @@ class Handle:
     def freeze(self) -> None:
         """Forbid writes from user space from now on; refused as the kernel does (`map_freeze`)."""
         found = self._offline
-        refused = EPERM if found.frozen or self.spec.flags & _RDONLY else EBUSY if found.mapped else 0
+        refused = (
+            EPERM if found.frozen or self.spec.flags & _RDONLY else EBUSY if getattr(found, "mapped", False) else 0
+        )
         code = _ENOTSUPP if found.specials else refused
         if code:
             raise SyscallError(code, "BPF_MAP_FREEZE", f"map {self.name!r}")

@@ -4,9 +4,6 @@ the objects of one machine that they stand for: the current task, cgroups.
 
 from __future__ import annotations
 
-import functools
-
-from ..errors import BpfError
 from ..uapi import MapType
 
 TYPE_CHECKING = False
@@ -14,42 +11,32 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from ..btf import Struct
     from .environment import Environment
     from .memory import Memory
 
 
-@functools.cache
-def _struct(name: str) -> Struct | None:
-    """A struct of the running kernel; None where there is no BTF, or no such struct."""
-    from ..btf import Btf, Struct
+def _member(env: Environment, struct: str, name: str) -> tuple[int, int] | None:
+    """(offset, size) of a member, also of one in an unnamed struct or union inside; of the whole struct under no name."""
+    from ..btf import Struct
 
-    try:
-        found = Btf.kernel()[name]
-    except (BpfError, OSError, KeyError):
-        return None
-    return found if isinstance(found, Struct) else None
-
-
-@functools.cache
-def _member(struct: str, name: str) -> tuple[int, int] | None:
-    """(offset, size) of a member, also of one in an unnamed struct or union inside."""
-    found = _struct(struct)
-    try:
-        member = found[name] if found is not None else None
-    except KeyError:
-        return None
-    return None if member is None else (member.offset, member.size)
+    layouts = env.layouts
+    if (struct, name) not in layouts:
+        try:
+            found = env.kernel_btf[struct] if env.kernel_btf is not None else None
+            place = None
+            if isinstance(found, Struct):
+                place = (found[name].offset, found[name].size) if name else (0, found.size)
+        except KeyError:
+            place = None
+        layouts[struct, name] = place
+    return layouts[struct, name]
 
 
-def filled(struct: str, size: int, values: Mapping[str, int | bytes]) -> bytes:
+def filled(env: Environment, struct: str, size: int, values: Mapping[str, int | bytes]) -> bytes:
     """Bytes of a struct with some members set; zeros, `size` of them, where its layout is not known."""
-    layout = _struct(struct)
-    if layout is None:
-        return bytes(size)
-    raw = bytearray(layout.size)
+    raw = bytearray((_member(env, struct, "") or (0, size))[1])
     for name, value in values.items():
-        place = _member(struct, name)
+        place = _member(env, struct, name)
         if place is not None:
             at, length = place
             given = value if isinstance(value, bytes) else (value & ((1 << 8 * length) - 1)).to_bytes(length, "little")
@@ -80,8 +67,8 @@ class KernelObjects:
             "group_leader": self._task,
             "cgroups": self._css_set,
         }
-        raw = filled("task_struct", 1 << 14, fields)
-        cgroups = filled("css_set", 1 << 10, {"dfl_cgrp": self.cgroup(self.env.cgroup_id)})
+        raw = filled(self.env, "task_struct", 1 << 14, fields)
+        cgroups = filled(self.env, "css_set", 1 << 10, {"dfl_cgrp": self.cgroup(self.env.cgroup_id)})
         self.mem.readable[self._css_set >> 32] = cgroups
         self.mem.readable[self._task >> 32] = raw
         return self._task
@@ -102,9 +89,9 @@ class KernelObjects:
     def cgroup(self, id: int) -> int:
         """The address of a cgroup's structure: opaque memory, one for each id."""
         if id not in self._cgroups:
-            node = self.mem.add(filled("kernfs_node", 256, {"id": id}), f"struct kernfs_node of cgroup {id}")
+            node = self.mem.add(filled(self.env, "kernfs_node", 256, {"id": id}), f"struct kernfs_node of cgroup {id}")
             fields = {"kn": node, "level": len(self.env.cgroup_ancestors) if id == self.env.cgroup_id else 0}
-            self._cgroups[id] = self.mem.add(filled("cgroup", 1 << 12, fields), f"struct cgroup of id {id}")
+            self._cgroups[id] = self.mem.add(filled(self.env, "cgroup", 1 << 12, fields), f"struct cgroup of id {id}")
         return self._cgroups[id]
 
     def object_of(self, map_type: int, key: int) -> int:

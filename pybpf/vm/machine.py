@@ -70,6 +70,7 @@ class VM:
         self.frames[0].show(self.mem)
         self.objects = KernelObjects(self.mem, self.env)
         self.mapset = MapSet(self.mem, self.env, self.objects)
+        self.descriptors: dict[int, OfflineMap] = {}  # what programs opened by bpf_sys_bpf
         self.replaced: dict[str, Callable[..., int | None]] = {}
         self.coverage = coverage.active
         self._helpers: dict[int, Helper] = {}

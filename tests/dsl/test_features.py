@@ -213,7 +213,7 @@ def nested_maps(ctx):
 
 
 def test_hashes_that_grow():
-    """Used as other hashes are; the offline machine has none, so the verifier answers where the kernel has none either."""
+    """Used as other hashes are; where the kernel has none, the verifier and the machine answer."""
     grown = ResizableHashMap(u32, u64, max_entries=64, name="grown")
 
     @subprogram
@@ -231,6 +231,8 @@ def test_hashes_that_grow():
         return grown.for_each(none) if 1 in grown else 0
 
     assert verify(program, kernel="7.2").ok
+    vm = VM(program)
+    assert (vm.run(data=bytes(64)).retval, dict(vm[grown].items())) == (2, {1: 1, 2: 7})
     if features.have_map_type(ResizableHashMap.TYPE):
         with load(program) as prog:
             assert prog.test_run(data=bytes(64)).retval == 2

@@ -53,7 +53,7 @@ def make(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: byt
         begin = _network(state, frame)
         made.packet = Packet(mem, frame[begin:], front=frame[:begin], writable=False)
         pointers["state"] = mem.add(bytes(state), "struct nf_hook_state")
-        pointers["skb"] = mem.add(_skb(made.packet, _HEADERS[state.pf][0]), "struct sk_buff")
+        pointers["skb"] = mem.add(_skb(env, made.packet, _HEADERS[state.pf][0]), "struct sk_buff")
         made.owned.extend(pointers.values())
     for name, address in pointers.items():
         made.pointers[getattr(bpf_nf_ctx, name).offset] = address
@@ -88,7 +88,7 @@ def _network(state: Any, frame: bytes) -> int:
     return ETH_HLEN
 
 
-def _skb(packet: Packet, protocol: int) -> bytes:
+def _skb(env: Environment, packet: Packet, protocol: int) -> bytes:
     """The fields of struct sk_buff that programs look at."""
     fields = {
         "len": len(packet),
@@ -98,4 +98,4 @@ def _skb(packet: Packet, protocol: int) -> bytes:
         "tail": len(packet),
         "end": len(packet),
     }
-    return filled("sk_buff", _SIZE_OF_SKB, fields)
+    return filled(env, "sk_buff", _SIZE_OF_SKB, fields)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from ...errors import NotSupportedError, VmFault
 from . import (  # noqa: F401 (each fills the table)
     arena,
+    btf,
     checksum,
     control,
     cpumasks,
     dynptr,
     environment,
     events,
+    files,
     kfuncs,
     maps,
     memory,
@@ -22,6 +24,7 @@ from . import (  # noqa: F401 (each fills the table)
     routes,
     strings,
     syncookies,
+    syscalls,
     tasks,
     tunnels,
     vlan,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from errno import EFAULT, EINVAL, ENAMETOOLONG, ENOENT, EPERM, ERANGE
+from errno import EFAULT, EINVAL, EPERM, ERANGE
 
 from ..memory import MemoryFault
 from .printf import bad_format, sprintf
@@ -234,17 +234,3 @@ def strtoul(run: Run, buf: int, buf_len: int, flags: int, res: int) -> int:
         return -EINVAL
     run.mem.store(res, 8, number)
     return used
-
-
-@model
-def d_path(run: Run, path: int, buf: int, size: int) -> int:
-    """The text that the environment's `paths` has for a struct path."""
-    size &= 0xFFFFFFFF
-    text = run.env.paths.get(path)
-    if text is None:
-        return -ENOENT
-    raw = text.encode() + b"\0"
-    if len(raw) > size:
-        return -ENAMETOOLONG
-    run.mem.write(buf, raw)
-    return len(raw)

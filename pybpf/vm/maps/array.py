@@ -94,6 +94,7 @@ class Array(Indexed):
 
     @property
     def mapped(self) -> bool:
+        """Whether somebody may write to its shared memory now."""
         return any(mapping() is not None for mapping in self.mappings)
 
     def _make(self, index: int) -> int:

@@ -30,8 +30,6 @@ class OfflineMap:
     """A map in a machine.  `address` is what a program holds when it names the map; `id` counts from 1."""
 
     per_cpu = False
-    mapped = False
-    """Whether user space holds memory of it that it may write to."""
 
     def __init__(self, spec: MapSpec, mem: Memory, env: Environment, id: int) -> None:
         self.spec = spec

@@ -80,6 +80,7 @@ class LruHash(Hash):
 
     def _prepare(self) -> None:
         super()._prepare()
+        self._demand(not self.spec.flags & NO_PREALLOC, "flags must not contain NO_PREALLOC")
         self.lru = Lru(self.max_entries, self.env.cpus, self._evict)
 
     def lookup(self, key: bytes) -> int:
@@ -190,6 +191,7 @@ class LruPerCpuHash(PerCpuHash):
 
     def _prepare(self) -> None:
         super()._prepare()
+        self._demand(not self.spec.flags & NO_PREALLOC, "flags must not contain NO_PREALLOC")
         self.lru = Lru(self.max_entries, self.env.cpus, self._evict)
 
     def lookup_cpu(self, key: bytes, cpu: int) -> int:
