@@ -75,26 +75,18 @@ def target(spec: ProgramSpec) -> Target | None:
         return _find(prefix + to, kind)
     except NotSupportedError as error:
         if error.since is None:
-            raise NotSupportedError(f"the {_WORDS[prefix]} {to!r}", hint=_near(prefix, to, kind)) from None
+            from .kernel.traced import KINDS
+
+            raise NotSupportedError(f"the {KINDS[prefix]} {to!r}", hint=_near(prefix, to, kind)) from None
         raise
-
-
-_WORDS = {"btf_trace_": "tracepoint", "bpf_lsm_": "LSM hook", "bpf_iter_": "iterator", "": "function"}
 
 
 def _near(prefix: str, name: str, kind: int) -> str:
     """What to write instead of a name that the kernel's BTF does not have."""
-    import re
-    from difflib import get_close_matches
-
     from .btf import Btf
+    from .kernel.traced import similar
 
-    kernel = Btf.kernel()
-    begin = f"{prefix}{name[: 0 if prefix else 2]}".encode()
-    found = re.findall(rb"(?<=\0)" + re.escape(begin) + rb"\w*(?=\0)", kernel.raw)
-    names = [text.decode().removeprefix(prefix) for text in found]
-    near = [one for one in get_close_matches(name, names, 6) if _ids(kernel, prefix + one, kind)][:3]
-    return "the running kernel's BTF has none of that name" + (f"; did you mean {' or '.join(near)}?" if near else "")
+    return f"the running kernel's BTF has none of that name{similar(Btf.kernel(), prefix, name, kind)}"
 
 
 def _member(spec: ProgramSpec) -> Target:

@@ -92,6 +92,14 @@ class Scalar:
     def __getitem__(self, count: int) -> Array:
         return Array(self, count)
 
+    def __or__(self, other: Any) -> Any:
+        """`u32 | None` in an annotation."""
+        from typing import Union
+
+        return Union[self, other]  # noqa: UP007  # of what is no class, `|` itself makes none
+
+    __ror__ = __or__
+
     def __repr__(self) -> str:
         return self.name
 
@@ -223,7 +231,7 @@ def _evaluated(text: str, scope: dict[str, Any]) -> Any:
         raise SpecError(f"{text!r} is not a type: {error}") from None
 
 
-def _plain(type_: Any) -> Any:
+def plain(type_: Any) -> Any:
     """`Annotated[bytes, u8, 6]` is `u8[6]`: before the comma stands what a type checker takes it for."""
     known = getattr(type_, "__metadata__", None)
     if known is None:
@@ -240,7 +248,7 @@ class _StructMeta(type(ctypes.Structure)):  # type: ignore[misc]
     def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **kw: Any) -> Any:
         types = {} if "_fields_" in namespace else _annotations(namespace, namespace.get("__module__", ""))
         if types:
-            types = {field: _plain(t) for field, t in types.items()}
+            types = {field: plain(t) for field, t in types.items()}
             given = next((field for field in types if field in namespace), None)
             if given is not None:
                 raise SpecError(

@@ -11,7 +11,7 @@ from os import fstat
 
 from ..errors import CompileError
 from ..source import Source
-from .program import STARTED
+from .program import STARTED, began
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def parse(fn: FunctionType, source: str | None = None) -> Parsed:
     code = fn.__code__
     file, first = code.co_filename, code.co_firstlineno
     if code.co_name == "<lambda>":
-        raise CompileError("a program has a name and lines: write it with def, not lambda")
+        raise CompileError("a program has a name and lines: write it with def, not lambda", began(code))
     lines = tuple(source.splitlines(keepends=True)) if source is not None else _lines(fn, file)
     if not lines:
         raise CompileError(

@@ -166,9 +166,14 @@ def finish_returns(c: Compiler, parsed: Any) -> None:
         c.b.end("return", result(c, front, where))
 
 
+FATES = (("the record", "neither submitted nor discarded"), ("the lock", "still held"))
+"""What else may be owed for what a program owns, by how it is called."""
+
+
 def check_released(c: Compiler, state: State, node: Any) -> None:
     for what in state.owned.values():
-        c.fail(f"{what} is neither submitted nor discarded (nor released) on this way out", node)
+        fate = next((told for begin, told in FATES if what.startswith(begin)), "not released")
+        c.fail(f"{what} is {fate} on this way out", node)
 
 
 def result(c: Compiler, front: Front, node: Any) -> Value:

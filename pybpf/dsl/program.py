@@ -5,11 +5,12 @@ from __future__ import annotations
 from time import time
 
 from ..errors import CompileError, KindError, SpecError
+from ..source import Source
 from ..spec import ProgramSpec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import FunctionType
+    from types import CodeType, FunctionType
     from typing import Any
 
     from .kinds import Kind
@@ -31,6 +32,14 @@ def version(kernel: str | None) -> tuple[int, int]:
         return int(major), int(minor)
     except (AttributeError, ValueError):  # 6.1, a number, might be meant for 6.10
         raise SpecError(f"kernel={kernel!r}: expected a version such as '6.1'") from None
+
+
+def began(code: CodeType) -> Source:
+    """Where a function begins, for errors met before its text is read."""
+    from linecache import getline
+
+    line = getline(code.co_filename, code.co_firstlineno).rstrip("\n")
+    return Source(code.co_filename, code.co_firstlineno, len(line) - len(line.lstrip()) + 1, line)
 
 
 class _Made(type(ProgramSpec)):  # type: ignore[misc]
@@ -76,9 +85,11 @@ class Function(ProgramSpec, metaclass=_Made):
         if not hasattr(function, "__code__"):
             raise CompileError(f"{function!r} is not a function: decorate one made with def")
         if hasattr(function, "__wrapped__"):
+            inner = getattr(function.__wrapped__, "__code__", function.__code__)
             raise CompileError(
                 f"{function.__name__} is wrapped by another decorator, whose function would run in its place: "
-                "a program is compiled from its own text, so leave the other decorator out"
+                "a program is compiled from its own text, so leave the other decorator out",
+                began(inner),
             )
         for option, given, wanted in (("name", name, str), ("license", license, str), ("flags", flags, int)):
             if not isinstance(given, wanted):

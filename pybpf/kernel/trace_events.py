@@ -51,6 +51,22 @@ def event_format(target: str) -> Fields | None:
     return found
 
 
+def similar(target: str) -> str:
+    """A hint at the known event whose name comes closest to that of `target`; "" when none does."""
+    from difflib import get_close_matches
+    from glob import glob
+
+    known = [event for root in tracefs.PLACES for event in glob("*/*", root_dir=f"{root}/events")]
+    if not known:
+        from .tracepoints import _CALLS, _EVENTS
+
+        calls = (f"syscalls/sys_enter_{line.split('|')[0]}" for line in _CALLS.splitlines())
+        known = [*(line.split("|")[0] for line in _EVENTS.splitlines()), *calls]
+    by_name = {event.rpartition("/")[2]: event for event in known}
+    near = get_close_matches(target.rpartition("/")[2], by_name, 1)
+    return f"; did you mean {by_name[near[0]]}?" if near else ""
+
+
 def parse_format(text: str) -> Fields:
     """The `format` file of an event."""
     fields: Fields = {}

@@ -363,7 +363,7 @@ ALARM = "a = alarms.get(1)\nif a is None:\n    return 1\n"
     ("body", "told"),
     [
         (FIND + "with b.lock:\n    t = bpf.ktime_get_ns()", "ktime_get_ns is called under the lock taken at line 5"),
-        (FIND + "bpf.spin_lock(b.lock)", "the lock taken at line 5 is neither"),
+        (FIND + "bpf.spin_lock(b.lock)", "the lock taken at line 5 is still held"),
         (FIND + "bpf.spin_unlock(b.lock)", "no lock is held here"),
         ("b = row.get(1)\nwith b.lock:\n    b.n = 1", "may be None here"),
         (FIND + "with b.lock as x:\n    b.n = 1", "without `as`"),
@@ -378,7 +378,7 @@ ALARM = "a = alarms.get(1)\nif a is None:\n    return 1\n"
         ("v = per.get(0)\nif v is None:\n    return 0\nv.timer.init()", "maps of the types HASH, ARRAY, LRU_HASH only"),
         ("v = owners.get(1)\nif v is None:\n    return 0\nx = v.task is None", "xchg(None)"),
         ("m = mask_create()", "sched_cls programs may not call bpf_cpumask_create; these may"),
-        ("t = task_from_pid(1)\nif t is None:\n    return 0", "bpf_task_from_pid gave at line 2 is neither"),
+        ("t = task_from_pid(1)\nif t is None:\n    return 0", "bpf_task_from_pid gave at line 2 is not released"),
     ],
 )
 def test_misuse_is_refused(body, told):

@@ -162,7 +162,7 @@ RARE: list[tuple[str, str | None]] = [
     ("x = pairs[1]", "the entry may be missing, and Pair has no zero: write x"),
     ("pairs[1] = Pair()", None),
     ("pairs[1] = (1, 2)", None),
-    ("pairs[1] = 5", "5 is not a Pair: 5 is not a Pair"),
+    ("pairs[1] = 5", "5 is not a Pair"),
     ("x = Pair(1, 2, 3)", "Pair has 2 fields, 3 values given"),
     ("x = Pair(zz=1)", "Pair has no field 'zz'; it has a, b"),
     ("x = Pair(); x.zz = 1", "Pair has no field 'zz'; it has a, b"),

@@ -238,7 +238,7 @@ def test_the_kernel_accepts(spec, isa):
 @pytest.mark.parametrize(
     ("body", "told"),
     [
-        ("sk = bpf.sk_lookup_tcp(ctx, Flow(), ANY_NETNS)\nreturn 0", "sk_lookup_tcp gave at line 2 is neither"),
+        ("sk = bpf.sk_lookup_tcp(ctx, Flow(), ANY_NETNS)\nreturn 0", "sk_lookup_tcp gave at line 2 is not released"),
         ("sk = ctx.sk\nreturn sk.family", "may be None here"),
         ("sk = ctx.sk\nif sk is None:\n    return 0\nreturn sk.mark", "bpf.sk_fullsock(sk) gives the full socket"),
         ("sk = ctx.sk\nif sk is None:\n    return 0\nreturn sk.port", "it has bound_dev_if, family, src_ip4"),
@@ -257,7 +257,7 @@ def test_the_kernel_accepts(spec, isa):
         ),
         (
             "sk = None\nif ctx.mark > 1:\n    sk = bpf.sk_lookup_tcp(ctx, Flow(), ANY_NETNS)\nreturn 0",
-            "sk_lookup_tcp gave at line 4 is neither",
+            "sk_lookup_tcp gave at line 4 is not released",
         ),
     ],
 )

@@ -10,7 +10,7 @@ from ...spec import ProgramSpec
 from ...types import Array, Scalar
 from .. import lang
 from ..objects.integers import cast, compare, divide_signed, interval, rank, result, value_of
-from ..objects.layout import alignof, fields, is_array, is_struct, normal, scalar_of, sizeof, type_name
+from ..objects.layout import alignof, fields, is_array, is_struct, normal, scalar_of, sizeof, type_given, type_name
 from ..objects.refs import Ref, pieces
 from ..objects.values import INT, Conflict, Const, Front, Int, Tuple, span
 from ..ssa.build import State
@@ -353,10 +353,13 @@ def _len(c: Compiler, args: list[Front], kw: dict[str, Front], node: Any) -> Fro
 
 def _sizeof(c: Compiler, args: list[Front], kw: dict[str, Front], node: Any) -> Front:
     only = single(c, args, kw, node)
+    if isinstance(only, Int) and only.type is not INT:
+        return Const(sizeof(only.type if only.place is None else only.place.type))
     if isinstance(only, Ref):
         return Const(sizeof(only.type))
     if isinstance(only, Const):
-        return Const(sizeof(only.obj))
+        of = Const(type(only.obj)) if isinstance(only.obj, ctypes.Structure | ctypes.Union) else only
+        return Const(sizeof(type_given(c, of, node)))
     c.fail("sizeof takes a type or a reference", node)
 
 

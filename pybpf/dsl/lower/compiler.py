@@ -109,13 +109,18 @@ class Frame:
         self.loops: list[Any] = []
         self.endless: Any = None  # the last `while True:`, which the kernel leaves after so many rounds
         self.returns: list[tuple[State, Front, Any]] = []
-        scope = {}
-        for name, cell in zip(fn.__code__.co_freevars, fn.__closure__ or (), strict=True):
-            try:
-                scope[name] = cell.cell_contents
-            except ValueError:
-                continue  # not assigned yet in the enclosing function
-        self.scope = scope
+        self.scope = enclosing(fn)
+
+
+def enclosing(fn: Any) -> dict[str, Any]:
+    """The names that a function has from functions around it."""
+    scope = {}
+    for name, cell in zip(fn.__code__.co_freevars, fn.__closure__ or (), strict=True):
+        try:
+            scope[name] = cell.cell_contents
+        except ValueError:
+            continue  # not assigned yet in the enclosing function
+    return scope
 
 
 class Around:

@@ -35,7 +35,18 @@ def name(c: Compiler, node: Any) -> Any:
         obj = scope.get(node.id, _MISSING)
         if obj is not _MISSING:
             return known(c, obj, node.id)
-    c.fail(f"{node.id} is not defined", node)
+    c.fail(f"{node.id} is not defined{meant(c, node.id)}", node)
+
+
+def meant(c: Compiler, wrong: str) -> str:
+    """What an unknown name may have been meant for: a helper of the kernel, or a name that is there."""
+    from ...misuse import near
+    from ...uapi.helper_names import HELPER_NAMES
+
+    helper = wrong.removeprefix("bpf_")
+    if helper in HELPER_NAMES:
+        return f"; after `from pybpf import helpers as bpf` this helper is bpf.{helper}"
+    return near(wrong, [*c.state.env, *c.frame.names, *c.frame.scope, *c.frame.fn.__globals__, *builtins.__dict__])
 
 
 def known(c: Compiler, obj: Any, hint: str) -> Front:

@@ -101,10 +101,12 @@ def shape(c: Compiler, front: Front, annotation: Any, name: str, node: Any) -> S
 
 
 def notes_of(function: FunctionType) -> dict[str, Any]:
-    """Annotations of a function, those written as text looked up among its globals and our types."""
-    found = dict(getattr(function, "__annotations__", {}))
-    scope = {**vars(types), **function.__globals__}
-    return {k: scope.get(v) if isinstance(v, str) else v for k, v in found.items()}
+    """The types that a function's annotations mean."""
+    from ..objects.annotations import meaning, scope_of
+    from .compiler import enclosing
+
+    scope = scope_of(function, enclosing(function))
+    return {k: meaning(v, scope) for k, v in getattr(function, "__annotations__", {}).items()}
 
 
 def call(c: Compiler, function: FunctionType, args: list[Front], kw: dict[str, Front], node: Any) -> Front:

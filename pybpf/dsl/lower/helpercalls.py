@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..objects import scalars as types
 from ..objects.integers import OF_MAPS, convert, status, value_of
 from ..objects.kernelfields import LOCK, Held
-from ..objects.layout import sizeof, type_name
+from ..objects.layout import scalar_of, sizeof, type_name
 from ..objects.refs import Ref
 from ..objects.values import Const, Front, Int, span
 from ..program import version
@@ -87,9 +87,13 @@ def call_helper(c: Compiler, name: str, args: list[Front], kw: dict[str, Front],
 
     rules = helper(name, c.unit.kind.prog_type)
     check_allowed(c, name, rules.id, node)
+    if name == "trace_printk" and (len(args) > 2 or any(not isinstance(front, Const) for front in args[1:])):
+        c.fail('values are printed by printk(f"pid {pid}"): bpf.trace_printk takes the text alone', node)
     given = fill(c, rules, args, kw, node)
     if name in LOCKING:
         LOCKING[name](c, node)
+    if name == "map_lookup_elem" and (found := look_up(c, given, node)) is not None:
+        return found
     temporary: list[Value] = []
     if name == "loop" and isinstance(given[0], Const) and given[0].obj == 0:
         # The verifier never walks such a callback, removes it, and then misses it: "No program to jit" on Linux 6.18.
@@ -104,6 +108,17 @@ def call_helper(c: Compiler, name: str, args: list[Front], kw: dict[str, Front],
         if arg.releases and (owner := getattr(front, "owner", None)) is not None:
             c.state.owned.pop(owner, None)
     return result_of(c, rules, number, given, node)
+
+
+def look_up(c: Compiler, given: list[Front], node: Any) -> Front | None:
+    """Of a map of maps, of sockets or of targets `bpf.map_lookup_elem(m, key)` gives what `m.get(key)` does."""
+    from ..objects.mapmethods import METHODS
+    from ..objects.maps import KEYED
+
+    m: Any = given[0]
+    kind = getattr(getattr(m, "spec", None), "map_type", None)
+    lower = None if kind in KEYED else METHODS["get"].get(kind)  # type: ignore[arg-type]
+    return lower(c, m, node, given[1]) if lower is not None else None
 
 
 def leave(c: Compiler, number: int, values: list[Value], node: Any) -> Value:
@@ -213,10 +228,9 @@ def argument(
             c.fail(f"{where} may be {lo}..{hi}: bound it first, for example min(n, {1 << 12})", node)
         return bounded(c, value_of(c, n), hi, 1 if lo and arg.kind == "size" else 0)
     if kind == "map":
-        pointer = getattr(front, "pointer_value", None)
-        if pointer is None:
-            c.fail(f"{where} is a map", node)
-        return pointer(c)  # type: ignore[no-any-return]
+        if not hasattr(front, "spec"):
+            c.fail(f"{where} is a map, and not {front.what()}", node)
+        return front.pointer_value(c)  # type: ignore[attr-defined, no-any-return]
     if kind in MEMORY:
         return memory(c, rules, arg, front, given, temporary, where, node)
     if kind in FIELDS:
@@ -264,6 +278,10 @@ def pointer_to(c: Compiler, arg: Any, front: Front, where: str, node: Any) -> Va
         if not arg.nullable and arg.kind not in ("stack",):
             c.fail(f"{where} may not be None", node)
         return c.b.const(0)
+    if arg.kind == "stack" and not (isinstance(front, Ref) and front.region == "stack"):
+        c.fail(
+            f"{where} is memory that the program has on its stack, a Struct or an array, and not {front.what()}", node
+        )
     if isinstance(front, Ref):
         return front.pointer(c, node)
     pointer = getattr(front, "pointer_value", None)
@@ -295,17 +313,24 @@ def memory(
             c.fail(f"{where} may not be None", node)
         return c.b.const(0)
     if arg.kind in ("key", "value"):
-        spec = next((f.spec for f, a in zip(given, rules.args, strict=False) if a.kind == "map"), None)  # type: ignore[attr-defined]
-        if spec is not None and spec.key is not None and spec.value is not None:
+        spec = next(
+            (getattr(f, "spec", None) for f, a in zip(given, rules.args, strict=False) if a.kind == "map"), None
+        )
+        type_ = None if spec is None else spec.key if arg.kind == "key" else spec.value
+        if type_ is not None and not arg.writes:
             from ..objects.places import value_pointer
 
-            return value_pointer(c, front, spec.key if arg.kind == "key" else spec.value, arg.kind, temporary, node)
+            if arg.nullable and isinstance(front, Const) and front.obj == 0 and scalar_of(type_) is None:
+                c.fail(f"{where} is {type_name(type_)}, or None for zeros, and not 0", node)
+            return value_pointer(c, front, type_, arg.kind, temporary, node)
     if isinstance(front, Const) and isinstance(front.obj, (bytes, str)):
         if arg.writes:
             c.fail(f"{where} is written: give a buffer, such as char[16]()", node)
         from ..objects.data import text
 
         return text(c, _raw(front.obj)).pointer(c, node)
+    if isinstance(front, Int) and front.place is not None:
+        given[given.index(front)] = front = front.place
     if isinstance(front, Ref):
         if arg.writes and not front.writable:
             c.fail(f"{where} is written, and {front.label or front.what()} is read-only", node)
@@ -332,7 +357,10 @@ def memory(
     pointer = getattr(front, "pointer_value", None)
     if pointer is not None:
         return pointer(c)  # type: ignore[no-any-return]
-    c.fail(f"{where} is memory: give a reference, not {front.what()}", node)
+    told = f"{where} is memory: give a Struct, an array or a field, not {front.what()}"
+    if isinstance(front, Const) and isinstance(front.obj, int) and not arg.writes:
+        told = f"{where} is memory, and of {front.obj} is not known how wide it is: write u32({front.obj})"
+    c.fail(told, node)
 
 
 __all__ = ["Helper", "call_helper", "limits", "type_name"]

@@ -13,7 +13,7 @@ from .gates import gate as gate_of
 from .joins import merge
 from .progress import deciding, rounds_of_while
 from .rounds import BOUNDED_LOOPS, Loop, finish, repeat
-from .survey import assigned, named, ways_out, weight
+from .survey import assigned, named, nodes_of, ways_out, weight
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ def continue_(c: Compiler, node: Any) -> None:
 
 
 def while_(c: Compiler, node: Any) -> None:
+    if any(part.__class__.__name__ == "NamedExpr" for part in nodes_of(node.test)):
+        return while_tested_at_top(c, node)
     endless = node.test.__class__.__name__ == "Constant" and bool(node.test.value)
     for name in sorted(deciding(node)):
         front = c.state.env.get(name)
@@ -70,6 +72,28 @@ def while_(c: Compiler, node: Any) -> None:
         leaving += outs
         after = breaks
     return finish(c, node, leaving, after)
+
+
+def while_tested_at_top(c: Compiler, node: Any) -> None:
+    """A test that gives a name its value (`while (e := ring.reserve()) is not None:`) is written once, and each round begins
+    with it: what it gives need not be a number then."""
+
+    def top() -> list[State]:
+        again, out = cond(c, node.test)
+        c.b.state = again  # type: ignore[assignment]
+        return [out] if out is not None else []
+
+    rounds = rounds_of_while(c, node, c.unit.kernel >= SINCE_LOOP)
+    guard = too_long(c, rounds, node.body)
+    gate = gate_of(c, c.state) if guard else None
+    if c.unit.kernel < SINCE_LOOP:
+        walkable(c, node, rounds, frozenset(), False)
+    if guard and not gate and c.unit.kernel >= SINCE_LOOP:
+        outs, breaks = while_by_call(c, node)
+        return finish(c, node, outs, breaks)
+    with c.within(rounds, frozenset()):
+        outs, breaks = repeat(c, node, assigned([*node.body, node.test]), {}, top, lambda: (c.b.state, None), gate)
+    return finish(c, node, outs, breaks)
 
 
 def while_by_call(c: Compiler, node: Any) -> Any:
@@ -114,7 +138,9 @@ def each(c: Compiler, node: Any, front: Front) -> None:
 
         items = sorted(front.obj) if isinstance(front.obj, (set, frozenset)) else front.obj
         return unrolled(c, node, [known(c, x, "") for x in items])
-    if isinstance(front, Const) and isinstance(front.obj, (type({}.items()), enumerate, zip)):
+    if isinstance(front, Const) and isinstance(
+        front.obj, (type({}.items()), enumerate, zip, reversed, type(reversed(range(1))))
+    ):
         return unrolled(c, node, [Const(x) for x in front.obj])
     if isinstance(front, Tuple):
         return unrolled(c, node, front.items)

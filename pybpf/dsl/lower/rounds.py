@@ -293,8 +293,10 @@ def _close(c: Compiler, header: Any, phis: dict[str, tuple[Value, Front]], memo:
             new_hi = value.hi if type_ is known.type and hi <= value.hi else high
             memo[name] = (type_, max(new_lo, low) if first.lo >= 0 else low, new_hi)
             stable = False
-        elif c.suppressed:
-            # Something was complained of: what comes back may be less than was assumed, because tests have told.
+        elif c.suppressed or (value.hi == limits(type_.bits, type_.signed)[1] > max(value.args[0].hi, hi)):
+            # Something was complained of, or only the type limited it: what comes back may be less than was assumed,
+            # because tests have told.
+            stable = c.suppressed and stable
             memo[name] = (type_, min(value.args[0].lo, lo), max(value.args[0].hi, hi))
         value.args.append(value_of(c, n))
     if not stable:

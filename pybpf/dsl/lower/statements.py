@@ -42,28 +42,32 @@ def ann_assign(c: Compiler, node: Any) -> None:
     value = c.expr(node.value)
     if not node.simple:
         return store(c, node.target, value)
+    wanted = c.expr(node.annotation)
+    if is_number(value) and isinstance(wanted, Const):
+        value = of_type(c, value, wanted.obj, node)
+    return store(c, node.target, value)
+
+
+def of_type(c: Compiler, value: Front, annotation: Any, node: Any) -> Front:
+    """A number as what a name's annotation says; `int` and what says nothing of a number (Any, object) leave it as it is."""
+    from ..objects.annotations import meaning, scope_of
     from ..objects.integers import convert
     from ..objects.layout import scalar_of
 
-    wanted = c.expr(node.annotation)
-    scalar = scalar_of(wanted.obj) if isinstance(wanted, Const) else None
-    if isinstance(wanted, Const) and isinstance(wanted.obj, str):
-        import builtins
-        import sys
+    scope = scope_of(c.frame.fn, c.frame.scope)
+    wanted = meaning(annotation, scope)
+    if wanted is None and isinstance(annotation, str):
+        from ...misuse import near
 
-        scope = {**vars(sys.modules["pybpf.types"]), **c.frame.fn.__globals__}
-        if (
-            is_number(value)
-            and wanted.obj.isidentifier()
-            and not (wanted.obj in scope or hasattr(builtins, wanted.obj))
-        ):
-            c.fail(f"{wanted.obj!r} names no type", node.annotation)
-        scalar = scalar_of(scope.get(wanted.obj))
-    if scalar is not None and is_number(value):
-        if isinstance(wanted, Const) and wanted.obj is int:
-            return store(c, node.target, value)
-        value = Int(convert(c, value, scalar, node, f"{node.target.id}"), scalar)
-    return store(c, node.target, value)
+        c.fail(f"{annotation!r} names no type{near(annotation, scope)}", node.annotation)
+    if wanted in (float, complex, str, bytes):
+        c.fail(
+            f"a number is no {wanted.__name__}: write a type such as u32, or leave the annotation out", node.annotation
+        )
+    scalar = scalar_of(wanted)
+    if scalar is None or wanted is int:
+        return value
+    return Int(convert(c, value, scalar, node, f"{node.target.id}"), scalar)
 
 
 def store(c: Compiler, target: Any, value: Front) -> None:

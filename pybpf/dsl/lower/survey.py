@@ -94,14 +94,15 @@ def rounds_of(node: Any) -> int:
 
 def named(node: Any) -> set[str]:
     """The names that an expression mentions."""
-    names: set[str] = set()
-    todo = [node]
-    while todo:
-        at = todo.pop()
-        if at.__class__.__name__ == "Name":
-            names.add(at.id)
-        todo += children(at)
-    return names
+    return {at.id for at in nodes_of(node) if at.__class__.__name__ == "Name"}
+
+
+def nodes_of(node: Any) -> list[Any]:
+    """A node and all below it."""
+    found = [node]
+    for at in found:
+        found += children(at)
+    return found
 
 
 def assigned(nodes: list[Any], in_place: bool = True) -> set[str]:

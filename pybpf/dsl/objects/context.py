@@ -289,8 +289,11 @@ class Context(Front):
             c.fail(f"{name} takes an offset", node)
         n = args[0].number(c, node)
         if isinstance(n, Const):
-            if not -(1 << 31) <= n.obj < 1 << 31:
-                c.fail(f"offset {n.obj} is outside of any packet", node)
+            if not any(start <= n.obj < start + (1 << 16) for start in (0, SKF_NET_OFF, SKF_LL_OFF)):
+                c.fail(
+                    f"offset {n.obj} is outside of any packet: it is counted from the packet's first byte, from 0 on",
+                    node,
+                )
             value = c.b.emit("ldabs", [self.value], (n.obj, size), 64, *limits(size * 8, False))
         else:
             index = convert(c, n, types.u32, node, "the offset")
@@ -322,7 +325,21 @@ class Context(Front):
         for prefix in (*_HELPERS.get(c.unit.rules().context.name, ()), ""):
             if prefix + name in HELPER_NAMES:
                 return call_helper(c, prefix + name, [self, *args], kw, node)
-        c.fail(f"the context has no method {name!r}: it has packet, and the helpers of its kind", node)
+        c.fail(f"the context has no method {name!r}{self.near(c, name)}", node)
+
+    def near(self, c: Compiler, name: str) -> str:
+        """Methods that may have been meant: ours, and the helpers that this kind of program may call."""
+        from ...misuse import near
+        from ...uapi.helper_names import HELPER_NAMES
+
+        prefixes = _HELPERS.get(c.unit.rules().context.name, ())
+        helpers = [HELPER_NAMES[i] for i in c.unit.rules().helpers if i < len(HELPER_NAMES)]
+        short = [helper.removeprefix(prefix) for helper in helpers for prefix in prefixes if helper.startswith(prefix)]
+        return near(name, [*OWN, *short, *helpers]) or ": it has packet, and the helpers of its kind"
+
+
+OWN = ("packet", "meta", "load_byte", "load_half", "load_word")
+"""Methods that are no helpers."""
 
 
 class Copied(Ref):
@@ -382,6 +399,10 @@ class Elements(Front):
 
     def length(self, c: Compiler, node: Any) -> Front:
         return Const(self.field.count)
+
+
+SKF_NET_OFF, SKF_LL_OFF = -0x100000, -0x200000
+"""Offsets from the network header and from the link layer's begin there, as in classic filters (linux/filter.h)."""
 
 
 def _accessible(field: Any, write: bool, element: int = 0) -> bool:

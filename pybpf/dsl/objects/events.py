@@ -93,11 +93,14 @@ def event_field(c: Compiler, context: Any, name: str, node: Any) -> Front:
     target = c.unit.attach_to
     if not isinstance(target, str):
         c.fail('this program names no event: write @tracepoint("category/name")', node)
-    from ...kernel.trace_events import event_format
+    from ...kernel.trace_events import event_format, similar
 
     fields = event_format(target)
     if fields is None:
-        c.fail(f"the event {target} is not known here: neither tracefs nor the table of common events has it", node)
+        c.fail(
+            f"the event {target} is not known here: neither tracefs nor the table of common events has it{similar(target)}",
+            node,
+        )
     if name not in fields:
         from ..refused import names
 

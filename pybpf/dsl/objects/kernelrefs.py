@@ -11,7 +11,7 @@ from ..lower.joins import phi
 from ..ssa.build import limits
 from . import scalars as types
 from .core import LSHIFT, RSHIFT, Place, address, field, number
-from .layout import fields
+from .layout import fields, normal, sizeof
 from .refs import Ref
 from .sockets import view
 from .values import Const, Front, Int
@@ -126,6 +126,30 @@ SAME_SOCKET = frozenset(("sk_fullsock", "tcp_sock"))
 """Helpers that give another view of the socket that they are given: it lives as long as that one does."""
 
 
+def memory_given(c: Compiler, rules: Any, value: Value, given: list[Front]) -> Ref | None:
+    """What a helper gives that is memory of a known type: a value of a map, a record, bytes of a dynptr."""
+    from .maps import PERCPU, MapRef
+    from .records import Record
+
+    null = ("null", value) if rules.returns_null else None
+    m = given[0] if given else None
+    if rules.returns == "value" and isinstance(m, MapRef):
+        # Values of other CPUs, and those of kernel objects, are seen by all.
+        shared = m.spec.map_type not in PERCPU or rules.name == "map_lookup_percpu_elem"
+        return Ref(value, 0, m.value_type(), "map", check=null, shared=shared, writable=m.writable(),
+                   label=f"{rules.name}({m.hint}, ...)", origin=m)  # fmt: skip
+    sizes = {"record": 1, "dynptr_mem": 2}
+    length = given[sizes[rules.returns]] if rules.returns in sizes else None
+    if not isinstance(length, Const):
+        return None
+    if rules.returns == "dynptr_mem":
+        return Ref(value, 0, types.u8[length.obj], "mem", check=null, label=rules.name)
+    event = getattr(getattr(m, "spec", None), "event", None)
+    if event is None or sizeof(normal(event)) != length.obj:
+        event = types.u8[length.obj]
+    return Record(value, 0, normal(event), "ring", check=null, owner=value, label=rules.name)
+
+
 def result_pointer(c: Compiler, rules: Any, value: Value, given: list[Front], node: Any) -> Front:
     """What a helper gives that is not a number."""
     value.lo, value.hi = 0 if rules.returns_null else 1, (1 << 64) - 1
@@ -135,6 +159,9 @@ def result_pointer(c: Compiler, rules: Any, value: Value, given: list[Front], no
         owner = value
     elif rules.name in SAME_SOCKET or rules.name.startswith("skc_to_"):
         owner = getattr(given[0], "owner", None)
+    memory = memory_given(c, rules, value, given)
+    if memory is not None:
+        return memory
     struct = rules.return_struct
     if rules.name == "kptr_xchg":
         struct = getattr(getattr(getattr(given[0], "ref", None), "type", None), "pointee", "")
@@ -225,6 +252,9 @@ class Kernel(Pointer):
     """
 
     __slots__ = ("direct", "place", "struct")
+
+    def assign(self, c: Compiler, name: str, value: Front, node: Any) -> None:
+        c.fail(f"programs read the kernel's structures and do not write them, so not {name!r} of {self.what()}", node)
 
     def __init__(
         self,

@@ -22,7 +22,7 @@ from ...declared import (
 from ...fields import kernel_fields
 from ..lower.joins import merge
 from .layout import normal, scalar_of, type_name
-from .places import value_pointer
+from .places import DIRECT_VALUE, value_pointer
 from .refs import ATOMIC, Ref
 from .values import Const, Front, Int, native
 
@@ -48,8 +48,6 @@ TARGETS = types_of(DevMap, DevMapHash, CpuMap, XskMap)
 """What frames are redirected to: programs find entries and do not change them."""
 ANY, NOEXIST = 0, 1
 RDONLY_PROG = 1 << 7
-DIRECT_VALUE = (5, 2)
-"""Since when an instruction may hold the address of an array's only value."""
 SOCKET_FILTER, KPROBE, TRACEPOINT, PERF_EVENT, RAW_TRACEPOINT, RAW_TRACEPOINT_WRITABLE = 1, 2, 5, 7, 17, 24
 NO_LOCKS = frozenset((SOCKET_FILTER, KPROBE, TRACEPOINT, PERF_EVENT, RAW_TRACEPOINT, RAW_TRACEPOINT_WRITABLE))
 LOOKUP, UPDATE, DELETE, PEEK = 1, 2, 3, 89

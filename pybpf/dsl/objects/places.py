@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .data import place as data
 from .integers import convert
 from .layout import alignof, is_array, is_struct, normal, scalar_of, sizeof, type_name
 from .refs import Ref, constant_bytes, pieces
@@ -14,6 +15,12 @@ if TYPE_CHECKING:
     from ..lower.compiler import Compiler
     from ..ssa.ir import Value
     from .values import Front
+
+
+INLINE = 64
+"""Constant structures of more bytes are read-only data of the program, and not made on its stack."""
+DIRECT_VALUE = (5, 2)
+"""Since when an instruction may hold the address of an array's only value."""
 
 
 def value_pointer(c: Compiler, front: Front, type_: Any, what: str, temporary: list[Value], node: Any) -> Value:
@@ -44,6 +51,8 @@ def value_pointer(c: Compiler, front: Front, type_: Any, what: str, temporary: l
         return place
     if isinstance(front, Ref) and is_struct(type_) and front.type is not type_:
         c.fail(f"the {what} is {type_name(type_)}, not {front.what()}", node)
+    if isinstance(front, Const) and is_struct(type_) and size > INLINE and c.unit.kernel >= DIRECT_VALUE:
+        return data(c, constant_bytes(c, front.obj, type_, node), type_).pointer(c, node)
     place = c.borrow(size, 8 if size >= 8 else alignof(type_), what)
     temporary.append(place)
     c.state.contents.pop(place, None)

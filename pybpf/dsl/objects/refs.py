@@ -6,6 +6,8 @@ A reference may be None (`check` says how that is tested) until a branch has sho
 
 from __future__ import annotations
 
+from types import FunctionType
+
 from ...declared import Global
 from ...fields import kernel_fields
 from ...types import Scalar
@@ -79,13 +81,38 @@ class Ref(Front):
     def attribute(self, c: Compiler, name: str, node: Any) -> Front:
         if name == "value" and self.whole():
             return self.load(c, node) if self.is_number() else self
+        shared = self.of_class(name)
+        if isinstance(shared, property):
+            from ..lower.calls import inline
+
+            return inline(c, shared.fget, [self], {}, node)  # type: ignore[arg-type]
+        if shared is not None:
+            return Const(getattr(self.type, name))
         return self.member(c, self.field(c, name, node), node)
+
+    def of_class(self, name: str) -> Any:
+        """What the class of a structure has under a name that is no field: a function, a property, a constant."""
+        if not is_struct(self.type) or name[:2] == "__" or name in fields(self.type):
+            return None
+        return next((vars(base)[name] for base in self.type.__mro__ if name in vars(base)), None)
+
+    def method(self, c: Compiler, name: str, args: list[Front], kw: dict[str, Front], node: Any) -> Front:
+        from ..lower.calls import apply, inline
+
+        shared = self.of_class(name)
+        if shared is not None:
+            self.usable(c, node)
+        if isinstance(shared, FunctionType):
+            return inline(c, shared, [self, *args], kw, node)
+        if shared is None or isinstance(shared, property):
+            return super().method(c, name, args, kw, node)
+        return apply(c, getattr(self.type, name), args, kw, node)
 
     def member(self, c: Compiler, field: Field, node: Any) -> Front:
         inner = self.at(self.base, self.off + field.offset, field.type)
         if field.width:
             return inner.load_bits(c, field, node)
-        return inner.load(c, node) if scalar_of(field.type) is not None else part(inner)
+        return inner.read(c, node) if scalar_of(field.type) is not None else part(inner)
 
     def whole(self) -> bool:
         """Whether `.value` is all of it: of numbers, and of global variables."""
@@ -181,7 +208,7 @@ class Ref(Front):
 
     def item(self, c: Compiler, index: Front, node: Any) -> Front:
         inner = self.element(c, index, node)
-        return inner.load(c, node) if scalar_of(inner.type) is not None else part(inner)
+        return inner.read(c, node) if scalar_of(inner.type) is not None else part(inner)
 
     def set_item(self, c: Compiler, index: Front, value: Front, node: Any) -> None:
         self.element(c, index, node).store(c, value, node)
@@ -201,6 +228,12 @@ class Ref(Front):
         """Its address."""
         self.usable(c, node)
         return c.b.arith("add", self.base, c.b.const(self.off)) if self.off else self.base
+
+    def read(self, c: Compiler, node: Any) -> Int:
+        """The number of a field or an element, which remembers where it stands."""
+        found = self.load(c, node)
+        found.place = None if self.region in FIXED else self
+        return found
 
     def load(self, c: Compiler, node: Any) -> Int:
         self.usable(c, node)
@@ -522,7 +555,8 @@ def constant_bytes(c: Compiler, obj: Any, type_: Any, node: Any) -> bytes:
     try:
         return codec(type_).pack(obj)
     except (TypeError, ValueError, OverflowError) as error:
-        c.fail(f"{obj!r} is not a {type_name(type_)}: {error}", node)
+        told = str(error)
+        c.fail(told if type_name(type_) in told else f"{obj!r} is not a {type_name(type_)}: {told}", node)
 
 
 from . import scalars as _types  # noqa: E402

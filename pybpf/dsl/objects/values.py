@@ -86,11 +86,12 @@ class Const(Front):
 class Int(Front):
     """A number computed by the program: its value and declared type (`INT` when none was declared)."""
 
-    __slots__ = ("snapshot", "type", "value")
+    __slots__ = ("place", "snapshot", "type", "value")
 
-    def __init__(self, value: Value, type_: Scalar, snapshot: bool = False) -> None:
+    def __init__(self, value: Value, type_: Scalar, snapshot: bool = False, place: Any = None) -> None:
         self.value = value
         self.type = type_
+        self.place = place  # the field or element that it was read from: what helpers that take memory are given
         self.snapshot = snapshot  # merged from a reference on some paths: in-place operators would be ambiguous
 
     def what(self) -> str:

@@ -1,0 +1,431 @@
+"""Programs as people write them who come from C, from bcc or from Python: what runs gives what Python says, on the machine and
+in the kernel; the rest is refused with advice."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import pytest
+
+from pybpf import VM, CompileError, load
+
+HEAD = """\
+import functools
+from typing import Annotated, Any, Optional, Union
+
+import pybpf as pb
+from pybpf import *
+from pybpf import helpers as bpf
+from pybpf.net import Ethernet, IPv4
+
+
+class Pair(Struct):
+    a: u64
+    b: u32
+
+
+class Key(Struct):
+    source: be32
+    target: u32
+    name: char[16]
+
+
+class Locked(Struct):
+    lock: SpinLock
+    n: u32
+
+
+pairs = HashMap(u32, Pair, max_entries=4)
+numbers = HashMap(u32, u64, max_entries=4)
+keys = HashMap(Key, u64, max_entries=4)
+slots = PerCpuArray(u64, max_entries=64)
+cpus = PerCpuArray(Pair, max_entries=4)
+outer = ArrayOfMaps(numbers, max_entries=4)
+queue = Queue(u32, max_entries=4)
+sockets = SockMap(max_entries=4)
+ring = RingBuf(Pair)
+plain = RingBuf(size=4096)
+commands = UserRingBuf(size=4096)
+tasks = TaskStorage(Pair)
+groups = CgroupStorage(Pair)
+locked = HashMap(u32, Locked, max_entries=4)
+"""
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("usage")
+
+    def define(text):
+        file = folder / f"program_{len(list(folder.iterdir()))}.py"
+        file.write_text(f"{HEAD}\n\n{text}")
+        spec = importlib.util.spec_from_file_location(file.stem, file)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module.f
+
+    return define
+
+
+ANNOTATIONS = """
+@subprogram
+def add(a: Optional[u32], b: "pb.u16", c: u8 | None = 3, d: "Optional[Pair]" = None) -> "u32 | None":
+    return a + b + c
+
+@xdp
+def f(ctx: Any) -> int:
+    a: u32 = 1
+    b: "u32" = 2
+    c: pb.u64 = 4
+    d: int = 8
+    e: Optional[u32] = 16
+    g: u32 | None = 32
+    h: Annotated[int, u16] = 64
+    i: "pb.u16 | None" = 128
+    j: Union[u32, None] = 256
+    k: Any = 512
+    l: bool = True
+    m: XdpAction = XdpAction.PASS
+    return a + b + u32(c) + d + e + g + h + i + j + k + l + m + add(1, 2)
+"""
+HISTOGRAM = """
+@xdp
+def f(ctx):
+    n = len(ctx) << 8
+    slot = 0
+    while {test}:
+        n >>= 1
+        slot += 1
+    slots[slot] += 1
+    return slot
+"""
+FIELDS = """
+@tc
+def f(skb):
+    key = Key(source=0x01020304, target=0x01020304)
+    skb.store_bytes(0, key.source, 4, 0)
+    skb.store_bytes(4, key.target, 4, 0)
+    bytes_ = u8[4]()
+    bytes_[1] = 7
+    skb.store_bytes(3, bytes_[1], 1, 0)
+    skb.load_bytes(0, key.target)
+    return key.target
+"""
+
+
+def in_xdp(*lines):
+    return "@xdp\ndef f(ctx):\n    " + "\n    ".join(lines) + "\n    return 2"
+
+
+METHODS = """
+class Point(Struct):
+    x: u32
+    y: u32
+    LIMIT = 7
+
+    def total(self, times=1):
+        return (self.x + self.y) * times
+
+    def move(self, by: u32) -> None:
+        self.x += by
+
+    @property
+    def double(self):
+        return self.x * 2
+
+    @staticmethod
+    def three_more(n):
+        return n + 3
+
+    @classmethod
+    def at(cls, x):
+        return cls(x=x, y=2)
+
+class Solid(Point):
+    z: u32
+
+    def total(self, times=1):
+        return Point.total(self) + self.z
+
+points = HashMap(u32, Point, max_entries=4)
+
+@xdp
+def f(ctx):
+    points[1] = Point.at(1)
+    p = points.get(1)
+    if p is None:
+        return 0
+    p.move(4)
+    s = Solid(x=1, y=2, z=3)
+    s.move(1)
+    return u32(p.total(times=100) + p.double + p.LIMIT + p.three_more(1) + Point.three_more(2) + s.total())
+"""
+DRAINED = """
+@xdp(kernel="{kernel}")
+def f(ctx):
+    queue.push(3)
+    queue.push(4)
+    total = 0
+    while (n := queue.pop()) is not None:
+        total += n
+    else:
+        total += 100
+    return u32(total)
+"""
+RUNS = {
+    "annotations in every spelling": (ANNOTATIONS, 1023 + 1 + 2 + 6),
+    "a histogram by a while loop": (HISTOGRAM.format(test="n > 1 and slot < 63"), 14),
+    "a histogram, tested the other way": (HISTOGRAM.format(test="slot < 63 and n > 1"), 14),
+    "fields and elements are memory": (FIELDS, 0x07030201),
+    "sizes of fields and numbers": (
+        in_xdp("p = Pair()", "n = u16(len(ctx))", "return sizeof(p.b) * 100 + sizeof(n) * 10 + sizeof(p)"), 436),
+    "map_lookup_elem gives the value": (
+        in_xdp("pairs[1] = Pair(a=40, b=2)", "p = bpf.map_lookup_elem(pairs, 1)", "if p is None:", "    return 0",
+               "p.a += 1", "return u32(p.a) + p.b"), 43),
+    "map_lookup_elem of a number": (
+        in_xdp("numbers[1] = 5", "n = bpf.map_lookup_elem(numbers, u32(1))", "if n is None:", "    return 0",
+               "n += 1", "return u32(n)"), 6),
+    "map_lookup_elem of a map": (in_xdp("return 3 if bpf.map_lookup_elem(outer, u32(0)) is None else 4"), 3),
+    "map_lookup_percpu_elem": (
+        in_xdp("p = bpf.map_lookup_percpu_elem(cpus, 1, 0)", "if p is None:", "    return 0", "p.b = 7", "return p.b"), 7),
+    "map_push_elem and map_pop_elem": (
+        in_xdp("bpf.map_push_elem(queue, 5)", "v = u32[1]()", "if bpf.map_pop_elem(queue, v) < 0:", "    return 0",
+               "return v[0]"), 5),
+    "methods, properties and constants of structures": (METHODS, 700 + 10 + 7 + 4 + 5 + 7),
+    "equality of structures": (
+        "class Point(Struct):\n    x: u32\n    y: u32\n\n\n"
+        + in_xdp("p = Point(1, 2)", "q = Point(1, 2)", "r = Point(1, 3)",
+                 "return (p == q) * 1000 + (p != q) * 100 + (p == r) * 10 + (p != r)"), 1001),
+    "a while loop that names a reference": (DRAINED.format(kernel="6.18"), 107),
+    "a while loop that names a reference, by bpf_loop": (DRAINED.format(kernel="6.1"), 107),
+    "a while loop that names a number": (
+        in_xdp("n = len(ctx)", "k = 0", "while (n := n >> 1) and k < 40:", "    k += 1", "return k"), 6),
+    "reversed constants": (
+        in_xdp("t = 0", "for i in reversed(range(4)):", "    t = t * 10 + i", "for i in reversed((8, 9)):",
+               "    t = t * 10 + i", "return t"), 321098),
+    "offsets from the network header": (
+        "@tc\ndef f(skb):\n    return skb.load_byte(-0x100000 + 1) if skb.len > 1 << 16 else 9", 9),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_machine(name, programs):
+    text, expected = RUNS[name]
+    assert VM(programs(text)).run(data=bytes(64)).retval == expected
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("name", RUNS)
+def test_kernel(name, programs):
+    text, expected = RUNS[name]
+    with load(programs(text)) as prog:
+        assert prog.test_run(data=bytes(64)).retval == expected
+
+
+LOADED = {
+    "ringbuf_reserve gives a record": """
+@tracepoint("syscalls/sys_enter_getpid")
+def f(ctx):
+    p = bpf.ringbuf_reserve(ring, sizeof(Pair), 0)
+    if p is None:
+        return 0
+    p.b = bpf.get_current_pid_tgid() >> 32
+    bpf.ringbuf_submit(p, 0)
+    return 0
+""",
+    "ringbuf_reserve of another size": """
+@tracepoint("syscalls/sys_enter_getpid")
+def f(ctx):
+    p = bpf.ringbuf_reserve(plain, 24, 0)
+    if p is None:
+        return 0
+    p[3] = 7
+    p.submit()
+    return 0
+""",
+    "dynptr_data gives bytes": """
+@tracepoint("syscalls/sys_enter_getpid")
+def f(ctx):
+    d = u64[2]()
+    if bpf.ringbuf_reserve_dynptr(plain, 8, 0, d) < 0:
+        bpf.ringbuf_discard_dynptr(d, 0)
+        return 0
+    p = bpf.dynptr_data(d, 0, 8)
+    if p is not None:
+        p[0] = 7
+    bpf.ringbuf_submit_dynptr(d, 0)
+    return 0
+""",
+    "values of storages": """
+@tp_btf("sys_enter")
+def f(ctx):
+    p = bpf.task_storage_get(tasks, bpf.get_current_task_btf(), None, 1)
+    if p is None:
+        return 0
+    p.a += 1
+    return 0
+""",
+    "values of cgroups": """
+@cgroup_skb
+def f(skb):
+    p = bpf.get_local_storage(groups, 0)
+    p.a += skb.len
+    return 1
+""",
+    "sockets of maps": """
+@tc
+def f(skb):
+    s = bpf.map_lookup_elem(sockets, 1)
+    if s is None:
+        return 0
+    bpf.sk_release(s)
+    return 0
+""",
+    "numbers with a type are memory": """
+@sock_ops
+def f(skops):
+    bpf.setsockopt(skops, 6, 11, u32(40))
+    bpf.setsockopt(skops, 6, 13, "cubic")
+    return 1
+""",
+    "large constants are read-only data": """
+class Event(Struct):
+    pid: u32
+    arguments: char[600]
+
+events = HashMap(u32, Event, max_entries=4)
+EMPTY = Event(pid=7)
+
+@tracepoint("syscalls/sys_enter_execve")
+def f(ctx):
+    pid = u32(bpf.get_current_pid_tgid())
+    events.update(pid, EMPTY, 1)
+    return 0
+""",
+    "a field that a helper writes": """
+@tracepoint("sock/inet_sock_set_state")
+def f(ctx):
+    key = Key()
+    bpf.probe_read_kernel(key.source, ctx.saddr)
+    bpf.probe_read_kernel(key.target, sizeof(key.target), bpf.get_current_task())
+    keys[key] += 1
+    return 0
+""",
+}
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("name", LOADED)
+def test_kernel_takes(name, programs):
+    with load(programs(LOADED[name])) as prog:
+        assert prog.info.xlated_prog_len > 0
+
+
+REFUSED = {
+    "a method of what may be None": (
+        "class Point(Struct):\n    x: u32\n\n    def double(self):\n        return self.x * 2\n\n\n"
+        "points = HashMap(u32, Point, max_entries=4)\n\n\n" + in_xdp("return points.get(1).double()"),
+        "points.get(...) may be None here: test it with `is None` first",
+    ),
+    "a lambda": ("f = xdp(lambda ctx: 2)", "a program has a name and lines: write it with def, not lambda"),
+    "a misspelt event": (
+        '@tracepoint("sched/sched_swich")\ndef f(ctx):\n    return ctx.prev_pid',
+        "did you mean sched/sched_switch?",
+    ),
+    "values for trace_printk": (
+        in_xdp('bpf.trace_printk("%d", len(ctx))'),
+        'values are printed by printk(f"pid {pid}"): bpf.trace_printk takes the text alone',
+    ),
+    "a: float = 3": (
+        in_xdp("a: float = 3"),
+        "a number is no float: write a type such as u32, or leave the annotation out",
+    ),
+    'a: "u33" = 3': (in_xdp('a: "u33" = 3'), "'u33' names no type; did you mean u32?"),
+    "u33(1)": (in_xdp("a = u33(1)"), "u33 is not defined; did you mean u32?"),
+    "ktime_get_ns()": (
+        in_xdp("a = ktime_get_ns()"),
+        "ktime_get_ns is not defined; after `from pybpf import helpers as bpf` this helper is bpf.ktime_get_ns",
+    ),
+    "bpf_ktime_get_ns()": (in_xdp("a = bpf_ktime_get_ns()"), "this helper is bpf.ktime_get_ns"),
+    "ctx.adjust_hed": (
+        in_xdp("ctx.adjust_hed(-4)"),
+        "the context has no method 'adjust_hed'; did you mean adjust_head?",
+    ),
+    "setsockopt(40)": (
+        "@sock_ops\ndef f(skops):\n    bpf.setsockopt(skops, 6, 11, 40)\n    return 1",
+        "optval of setsockopt is memory, and of 40 is not known how wide it is: write u32(40)",
+    ),
+    "a context for a callback": (
+        "def each(map, key, value, ctx):\n    return 0\n\n\n" + in_xdp("pairs.for_each(each, ctx)"),
+        "callback_ctx of for_each_map_elem is memory that the program has on its stack, a Struct or an array, and not the con",
+    ),
+    "a value for a callback": (
+        "def each(i, ctx):\n    return 0\n\n\n"
+        + in_xdp("p = cpus.get(1)", "if p is None:", "    return 1", "bpf.loop(9, each, p)"),
+        "callback_ctx of loop is memory that the program has on its stack, a Struct or an array, and not a reference to Pair",
+    ),
+    "no map": (in_xdp("bpf.map_lookup_elem(ctx, u32(3))"), "map of map_lookup_elem is a map, and not the context"),
+    "0 for NULL": (
+        '@tp_btf("sys_enter")\ndef f(ctx):\n    bpf.task_storage_get(tasks, bpf.get_current_task_btf(), 0, 1)\n    return 0',
+        "value of task_storage_get is Pair, or None for zeros, and not 0",
+    ),
+    "a number to be written": (
+        in_xdp("n = u32(0)", "bpf.map_pop_elem(queue, n)"),
+        "value of map_pop_elem is memory: give a Struct, an array or a field, not a number (u32)",
+    ),
+    "load_byte(-1)": (
+        "@tc\ndef f(skb):\n    return skb.load_byte(-1)",
+        "offset -1 is outside of any packet: it is counted from the packet's first byte, from 0 on",
+    ),
+    "sizeof(3)": (in_xdp("n = sizeof(3)"), "a type is wanted here, such as a Struct, u32 or u8[6], and not 3"),
+    "a lock that is kept": (
+        "@tc\ndef f(skb):\n    v = locked.get(0)\n    if v is None:\n        return 0\n    bpf.spin_lock(v.lock)\n    return 0",
+        "is still held on this way out",
+    ),
+    "a record that is kept": (
+        in_xdp("p = ring.reserve()", "if p is None:", "    return 1"),
+        "is neither submitted nor discarded on this way out",
+    ),
+    "a wrong value": (in_xdp("pairs[1] = 5"), "5 is not a Pair"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(name, programs):
+    text, told = REFUSED[name]
+    with pytest.raises(CompileError) as caught:
+        programs(text).insns  # noqa: B018
+    assert told in caught.value.message
+    assert caught.value.line
+    assert "^" in str(caught.value)
+
+
+NAMES = [
+    (
+        '@tp_btf("sched_swich")',
+        "ctx.prev.pid",
+        "this kernel's BTF has no tracepoint 'sched_swich'; did you mean sched_switch",
+    ),
+    ('@fentry("vfs_raed")', "ctx.file", "this kernel's BTF has no function 'vfs_raed'; did you mean vfs_read"),
+    ('@lsm("file_opn")', "ctx.file", "this kernel's BTF has no LSM hook 'file_opn'; did you mean file_open"),
+    ('@tp_btf("sched_switch")', "ctx.prv", "sched_switch has no argument 'prv'; it has preempt, prev, next"),
+    ('@tp_btf("sched_switch")', "ctx.prev.pidd", "has no field 'pidd'; did you mean pid"),
+]
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize(("decorator", "read", "told"), NAMES)
+def test_names_that_the_kernel_has_not(decorator, read, told, programs):
+    with pytest.raises(CompileError) as caught:
+        programs(f"{decorator}\ndef f(ctx):\n    return {read}").insns  # noqa: B018
+    assert told in caught.value.message
+
+
+@pytest.mark.kernel
+def test_structures_of_the_kernel_are_not_written(programs):
+    with pytest.raises(CompileError) as caught:
+        programs('@tp_btf("sched_switch")\ndef f(ctx):\n    ctx.prev.pid = 3').insns  # noqa: B018
+    assert (
+        caught.value.message
+        == "programs read the kernel's structures and do not write them, so not 'pid' of struct task_struct of the kernel"
+    )
