@@ -25,6 +25,13 @@ from ..errors import AsmError
 from .insn import Insn
 from .opcodes import ADDR_SPACE_CAST, LD_IMM64, Alu, Atomic, Call, Class, Jmp, Mode, Pseudo, Size, Src
 
+# fmt: off
+from .operands import (  # isort: skip
+    r0, r1, r2, r3, r4, r5, r6, r7, r8, r9, r10, w0, w1, w2, w3, w4, w5, w6, w7, w8, w9, w10,
+    B, H, W, DW, Address, Register, address_of, immediate, number, register, width,
+)
+# fmt: on
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -43,45 +50,6 @@ __all__ = [
     "jsle", "jset", "ja", "gotol", "may_goto", "call", "call_local", "call_kfunc", "exit_",
 ]
 # fmt: on
-
-B, H, W, DW = Size.B, Size.H, Size.W, Size.DW
-
-
-class Register:
-    """A register: `number` 0 to 10, `bits` 64 (r) or 32 (w).  Adding or subtracting a number gives an `Address`."""
-
-    __slots__ = ("bits", "number")
-
-    def __init__(self, number: int, bits: int = 64) -> None:
-        self.number = number
-        self.bits = bits
-
-    def __add__(self, offset: int) -> Address:
-        return Address(self, offset)
-
-    def __sub__(self, offset: int) -> Address:
-        return Address(self, -offset)
-
-    def __repr__(self) -> str:
-        return f"{'r' if self.bits == 64 else 'w'}{self.number}"
-
-
-class Address:
-    """A place in memory: a 64-bit register plus a signed 16-bit offset in bytes."""
-
-    __slots__ = ("base", "offset")
-
-    def __init__(self, base: Register, offset: int) -> None:
-        _register(base, 64)
-        self.base = base
-        self.offset = _number("offset", offset, -(1 << 15), (1 << 15) - 1)
-
-    def __repr__(self) -> str:
-        return f"{self.base} {'-' if self.offset < 0 else '+'} {abs(self.offset)}"
-
-
-r0, r1, r2, r3, r4, r5, r6, r7, r8, r9, r10 = REGISTERS = tuple([Register(n) for n in range(11)])
-w0, w1, w2, w3, w4, w5, w6, w7, w8, w9, w10 = HALVES = tuple([Register(n, 32) for n in range(11)])
 
 
 def program(*items: Item) -> list[Insn]:
@@ -127,46 +95,22 @@ def _flat(items: Iterable[Item]) -> Iterable[Insn | str]:
             raise AsmError(f"{item!r} is neither an instruction nor a label")
 
 
-def _number(what: str, value: object, low: int, high: int) -> int:
-    if not isinstance(value, int):
-        raise AsmError(f"{what} is {value!r}: expected a number")
-    if not low <= value <= high:
-        raise AsmError(f"{what} {value} is out of range: expected {low} to {high}")
-    return int(value)
-
-
-def _register(operand: object, bits: int | None = None) -> Register:
-    if not isinstance(operand, Register):
-        raise AsmError(f"{operand!r} is not a register: expected {'w0 to w10' if bits == 32 else 'r0 to r10'}")
-    if bits is not None and operand.bits != bits:
-        raise AsmError(
-            f"{operand!r} has {operand.bits} bits: expected a {bits}-bit register, {'rw'[bits == 32]}{operand.number}"
-        )
-    return operand
-
-
-def _imm(value: object, bits: int = 64) -> int:
-    """An immediate: signed 32 bits; a 32-bit operation may also write it unsigned."""
-    number = _number("immediate", value, -(1 << 31), (1 << 32 if bits == 32 else 1 << 31) - 1)
-    return number - (1 << 32) if number >> 31 > 0 else number
-
-
 def _aimed(opcode: int, target: Target, dst: int = 0, src: int = 0, imm: int = 0) -> Insn:
     """A jump whose distance is in `off`: to a label, or over a number of slots."""
     if isinstance(target, str):
         return Insn(opcode, dst, src, 0, imm, symbol=target)
-    return Insn(opcode, dst, src, _number("distance", target, -(1 << 15), (1 << 15) - 1), imm)
+    return Insn(opcode, dst, src, number("distance", target, -(1 << 15), (1 << 15) - 1), imm)
 
 
 # Arithmetic
 
 
 def _alu(op: int, dst: Register, src: Register | int, off: int = 0) -> Insn:
-    bits = _register(dst).bits
+    bits = register(dst).bits
     cls = Class.ALU64 if bits == 64 else Class.ALU
     if isinstance(src, Register):
-        return Insn(cls | Src.X | op, dst.number, _register(src, bits).number, off)
-    return Insn(cls | Src.K | op, dst.number, 0, off, _imm(src, bits))
+        return Insn(cls | Src.X | op, dst.number, register(src, bits).number, off)
+    return Insn(cls | Src.K | op, dst.number, 0, off, immediate(src, bits))
 
 
 def _arithmetic(op: Alu, sign: str, off: int = 0) -> Callable[[Register, Register | int], Insn]:
@@ -195,20 +139,20 @@ mov = _arithmetic(Alu.MOV, "=")
 
 def movsx(dst: Register, src: Register, bits: int) -> Insn:
     """`dst = (s<bits>)src`: the lower 8, 16 or 32 bits of src, sign-extended to dst (ISA v4, Linux 6.6)."""
-    if bits not in (8, 16, 32) or bits >= _register(dst).bits:
+    if bits not in (8, 16, 32) or bits >= register(dst).bits:
         raise AsmError(f"movsx of {bits!r} bits to {dst!r}: expected 8, 16, or 32 into a 64-bit register")
-    return _alu(Alu.MOV, dst, _register(src), bits)
+    return _alu(Alu.MOV, dst, register(src), bits)
 
 
 def neg(dst: Register) -> Insn:
     """`dst = -dst`."""
-    return Insn((Class.ALU64 if _register(dst).bits == 64 else Class.ALU) | Alu.NEG, dst.number)
+    return Insn((Class.ALU64 if register(dst).bits == 64 else Class.ALU) | Alu.NEG, dst.number)
 
 
 def _swap(opcode: int, dst: Register, bits: int) -> Insn:
     if bits not in (16, 32, 64):
         raise AsmError(f"byte swap of {bits!r} bits: expected 16, 32 or 64")
-    return Insn(opcode, _register(dst, 64).number, imm=bits)
+    return Insn(opcode, register(dst, 64).number, imm=bits)
 
 
 def le(dst: Register, bits: int) -> Insn:
@@ -228,11 +172,11 @@ def bswap(dst: Register, bits: int) -> Insn:
 
 def addr_space_cast(dst: Register, src: Register, to: int, from_: int) -> Insn:
     """`dst = addr_space_cast(src, to, from)`: between address spaces, 1 an arena, 0 the kernel (Linux 6.9)."""
-    high = _number("address space", to, 0, 0xFFFF)
-    imm = high << 16 | _number("address space", from_, 0, 0xFFFF)
+    high = number("address space", to, 0, 0xFFFF)
+    imm = high << 16 | number("address space", from_, 0, 0xFFFF)
     opcode = Class.ALU64 | Src.X | Alu.MOV
     signed = imm - (1 << 32) if imm >> 31 else imm
-    return Insn(opcode, _register(dst, 64).number, _register(src, 64).number, ADDR_SPACE_CAST, signed)
+    return Insn(opcode, register(dst, 64).number, register(src, 64).number, ADDR_SPACE_CAST, signed)
 
 
 # Wide loads
@@ -240,14 +184,14 @@ def addr_space_cast(dst: Register, src: Register, to: int, from_: int) -> Insn:
 
 def ld_imm64(dst: Register, value: int) -> Insn:
     """`dst = value ll`: any number of 64 bits, signed or unsigned; fills two slots."""
-    return Insn.ld_imm64(_register(dst, 64).number, _number("immediate", value, -(1 << 63), (1 << 64) - 1))
+    return Insn.ld_imm64(register(dst, 64).number, number("immediate", value, -(1 << 63), (1 << 64) - 1))
 
 
 def _wide(dst: Register, kind: Pseudo, ref: str | int, next_imm: int = 0) -> Insn:
-    number = _register(dst, 64).number
+    dst_number = register(dst, 64).number
     if isinstance(ref, str):
-        return Insn(LD_IMM64, number, kind, 0, 0, next_imm, symbol=ref)
-    return Insn(LD_IMM64, number, kind, 0, _imm(ref), next_imm)
+        return Insn(LD_IMM64, dst_number, kind, 0, 0, next_imm, symbol=ref)
+    return Insn(LD_IMM64, dst_number, kind, 0, immediate(ref), next_imm)
 
 
 def ld_map(dst: Register, ref: str | int) -> Insn:
@@ -257,7 +201,7 @@ def ld_map(dst: Register, ref: str | int) -> Insn:
 
 def ld_map_value(dst: Register, ref: str | int, offset: int = 0) -> Insn:
     """`dst = map_val(map_by_fd(ref)) + offset`: the address of a byte in the only value of an array (Linux 5.2)."""
-    return _wide(dst, Pseudo.MAP_VALUE, ref, _imm(offset, 32))
+    return _wide(dst, Pseudo.MAP_VALUE, ref, immediate(offset, 32))
 
 
 def ld_map_idx(dst: Register, index: int) -> Insn:
@@ -267,7 +211,7 @@ def ld_map_idx(dst: Register, index: int) -> Insn:
 
 def ld_map_idx_value(dst: Register, index: int, offset: int = 0) -> Insn:
     """`dst = map_val(map_by_idx(index)) + offset` (Linux 5.14)."""
-    return _wide(dst, Pseudo.MAP_IDX_VALUE, index, _imm(offset, 32))
+    return _wide(dst, Pseudo.MAP_IDX_VALUE, index, immediate(offset, 32))
 
 
 def ld_var(dst: Register, ref: str | int, btf_fd: int = 0) -> Insn:
@@ -275,7 +219,7 @@ def ld_var(dst: Register, ref: str | int, btf_fd: int = 0) -> Insn:
 
     `btf_fd` is the BTF of the module that has it.
     """
-    return _wide(dst, Pseudo.BTF_ID, ref, _imm(btf_fd))
+    return _wide(dst, Pseudo.BTF_ID, ref, immediate(btf_fd))
 
 
 def ld_func(dst: Register, target: Target) -> Insn:
@@ -286,58 +230,45 @@ def ld_func(dst: Register, target: Target) -> Insn:
 # Memory
 
 
-def _address(operand: Address | Register) -> Address:
-    place = Address(operand, 0) if isinstance(operand, Register) else operand
-    if not isinstance(place, Address):
-        raise AsmError(f"{operand!r} is not an address: expected a register plus or minus a number, such as r10 - 8")
-    return place
-
-
-def _size(size: int, largest: int = Size.DW) -> Size:
-    if size not in (B, H, W, DW) or (size == DW and largest != DW):
-        raise AsmError(f"{size!r} is not a width: expected B, H, W{' or DW' if largest == DW else ''}")
-    return Size(size)
-
-
 def _load(mode: int, size: Size, dst: Register, address: Address | Register) -> Insn:
-    place = _address(address)
-    return Insn(Class.LDX | mode | size, _register(dst).number, place.base.number, place.offset)
+    place = address_of(address)
+    return Insn(Class.LDX | mode | size, register(dst).number, place.base.number, place.offset)
 
 
 def ldx(size: Size, dst: Register, address: Address | Register) -> Insn:
     """`dst = *(u<size> *)(address)`, zero-extended."""
-    return _load(Mode.MEM, _size(size), dst, address)
+    return _load(Mode.MEM, width(size), dst, address)
 
 
 def ldsx(size: Size, dst: Register, address: Address | Register) -> Insn:
     """`dst = *(s<size> *)(address)` of 8, 16 or 32 bits, sign-extended to 64 (ISA v4, Linux 6.6)."""
-    return _load(Mode.MEMSX, _size(size, W), dst, address)
+    return _load(Mode.MEMSX, width(size, W), dst, address)
 
 
 def st(size: Size, address: Address | Register, src: Register | int) -> Insn:
     """`*(u<size> *)(address) = src`, where src is a register or an immediate."""
-    place = _address(address)
+    place = address_of(address)
     if isinstance(src, Register):
-        return Insn(Class.STX | Mode.MEM | _size(size), place.base.number, src.number, place.offset)
-    imm = _imm(src, 64 if size == DW else 32)
-    return Insn(Class.ST | Mode.MEM | _size(size), place.base.number, 0, place.offset, imm)
+        return Insn(Class.STX | Mode.MEM | width(size), place.base.number, src.number, place.offset)
+    imm = immediate(src, 64 if size == DW else 32)
+    return Insn(Class.ST | Mode.MEM | width(size), place.base.number, 0, place.offset, imm)
 
 
 def ld_abs(size: Size, offset: int) -> Insn:
     """`r0 = *(u<size> *)skb[offset]`: packet bytes in network order; the context must be in r6, r1 to r5 are lost."""
-    return Insn(Class.LD | Mode.ABS | _size(size, W), imm=_imm(offset))
+    return Insn(Class.LD | Mode.ABS | width(size, W), imm=immediate(offset))
 
 
 def ld_ind(size: Size, src: Register, offset: int = 0) -> Insn:
     """`r0 = *(u<size> *)skb[src + offset]`: as `ld_abs`, from a place known at run time."""
-    return Insn(Class.LD | Mode.IND | _size(size, W), 0, _register(src, 64).number, 0, _imm(offset))
+    return Insn(Class.LD | Mode.IND | width(size, W), 0, register(src, 64).number, 0, immediate(offset))
 
 
 def _atomic(op: int, size: Size, address: Address | Register, src: Register, sizes: tuple[Size, ...] = (W, DW)) -> Insn:
     if size not in sizes:
         raise AsmError(f"{size!r} is not a width of this operation: expected {' or '.join(s.name for s in sizes)}")
-    place = _address(address)
-    return Insn(Class.STX | Mode.ATOMIC | size, place.base.number, _register(src).number, place.offset, op)
+    place = address_of(address)
+    return Insn(Class.STX | Mode.ATOMIC | size, place.base.number, register(src).number, place.offset, op)
 
 
 def atomic_add(size: Size, address: Address | Register, src: Register, *, fetch: bool = False) -> Insn:
@@ -372,9 +303,9 @@ def cmpxchg(size: Size, address: Address | Register, src: Register) -> Insn:
 
 def load_acquire(size: Size, dst: Register, address: Address | Register) -> Insn:
     """`dst = load_acquire((u<size> *)(address))` (Linux 6.15)."""
-    place = _address(address)
-    opcode = Class.STX | Mode.ATOMIC | _size(size)
-    return Insn(opcode, _register(dst).number, place.base.number, place.offset, Atomic.LOAD_ACQ)
+    place = address_of(address)
+    opcode = Class.STX | Mode.ATOMIC | width(size)
+    return Insn(opcode, register(dst).number, place.base.number, place.offset, Atomic.LOAD_ACQ)
 
 
 def store_release(size: Size, address: Address | Register, src: Register) -> Insn:
@@ -387,11 +318,11 @@ def store_release(size: Size, address: Address | Register, src: Register) -> Ins
 
 def _compare(op: Jmp, sign: str) -> Callable[[Register, Register | int, Target], Insn]:
     def mnemonic(dst: Register, src: Register | int, target: Target) -> Insn:
-        bits = _register(dst).bits
+        bits = register(dst).bits
         cls = Class.JMP if bits == 64 else Class.JMP32
         if isinstance(src, Register):
-            return _aimed(cls | Src.X | op, target, dst.number, _register(src, bits).number)
-        return _aimed(cls | Src.K | op, target, dst.number, 0, _imm(src, bits))
+            return _aimed(cls | Src.X | op, target, dst.number, register(src, bits).number)
+        return _aimed(cls | Src.K | op, target, dst.number, 0, immediate(src, bits))
 
     mnemonic.__doc__ = f"`if dst {sign} src goto target`, where src is a register of the same width or an immediate."
     return mnemonic
@@ -422,7 +353,7 @@ def gotol(target: Target) -> Insn:
     """
     if isinstance(target, str):
         return Insn(Class.JMP32 | Jmp.JA, symbol=target)
-    return Insn(Class.JMP32 | Jmp.JA, imm=_imm(target))
+    return Insn(Class.JMP32 | Jmp.JA, imm=immediate(target))
 
 
 def may_goto(target: Target) -> Insn:
@@ -433,27 +364,27 @@ def may_goto(target: Target) -> Insn:
 def call(helper: str | int) -> Insn:
     """`call helper`: a helper by name (with or without `bpf_`) or number.  AsmError for a name that is none."""
     if isinstance(helper, int):
-        return Insn(Class.JMP | Jmp.CALL, imm=_imm(helper))
+        return Insn(Class.JMP | Jmp.CALL, imm=immediate(helper))
     from .helpers import helper_id
 
-    number = helper_id(helper)
-    if number is None:
+    found = helper_id(helper)
+    if found is None:
         raise AsmError(f"no helper is named {helper!r}: call_kfunc calls a kfunc, call_local a function of the program")
-    return Insn(Class.JMP | Jmp.CALL, imm=number)
+    return Insn(Class.JMP | Jmp.CALL, imm=found)
 
 
 def call_local(target: Target) -> Insn:
     """`call target`: a function of this program, by label (Linux 4.16)."""
     if isinstance(target, str):
         return Insn(Class.JMP | Jmp.CALL, 0, Call.LOCAL, symbol=target)
-    return Insn(Class.JMP | Jmp.CALL, 0, Call.LOCAL, 0, _imm(target))
+    return Insn(Class.JMP | Jmp.CALL, 0, Call.LOCAL, 0, immediate(target))
 
 
 def call_kfunc(ref: str | int) -> Insn:
     """`call kfunc ref`: a function of the kernel, by name or BTF id (Linux 5.13)."""
     if isinstance(ref, str):
         return Insn(Class.JMP | Jmp.CALL, 0, Call.KFUNC, symbol=ref)
-    return Insn(Class.JMP | Jmp.CALL, 0, Call.KFUNC, 0, _imm(ref))
+    return Insn(Class.JMP | Jmp.CALL, 0, Call.KFUNC, 0, immediate(ref))
 
 
 def exit_() -> Insn:
