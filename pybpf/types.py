@@ -45,7 +45,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-_CTYPES: dict[tuple[int, bool], Any] = {
+# By size and whether signed.
+CTYPES: dict[tuple[int, bool], Any] = {
     (1, False): ctypes.c_uint8,
     (2, False): ctypes.c_uint16,
     (4, False): ctypes.c_uint32,
@@ -65,7 +66,7 @@ class Scalar:
         self.size = size
         self.signed = signed
         self.byteorder = byteorder
-        plain = _CTYPES[size, signed]
+        plain = CTYPES[size, signed]
         swapped = byteorder != sys.byteorder and size > 1
         self.ctype: Any = plain.__ctype_le__ if byteorder == "little" else plain.__ctype_be__
         self.ctype = self.ctype if swapped else plain

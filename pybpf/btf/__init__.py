@@ -13,7 +13,6 @@ from ..lazy import exports
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .btf import Btf as Btf
-    from .btf import UnknownType as UnknownType
     from .builder import BtfBuilder as BtfBuilder
     from .builder import btf_for_map as btf_for_map
     from .compat import sanitize as sanitize
@@ -29,16 +28,31 @@ if TYPE_CHECKING:
     from .types import Member as Member
     from .types import Struct as Struct
     from .types import Type as Type
+    from .types import UnknownType as UnknownType
     from .types import Var as Var
 
 _HOME = {
-    **dict.fromkeys(("Btf", "UnknownType"), "btf"),
+    "Btf": "btf",
     **dict.fromkeys(("BtfBuilder", "btf_for_map"), "builder"),
     "dedup": "merge",
     "sanitize": "compat",
     "Kind": "kinds",
     **dict.fromkeys(
-        ("Array", "Datasec", "DeclTag", "Enum", "Func", "FuncProto", "Int", "Member", "Struct", "Type", "Var"), "types"
+        (
+            "Array",
+            "Datasec",
+            "DeclTag",
+            "Enum",
+            "Func",
+            "FuncProto",
+            "Int",
+            "Member",
+            "Struct",
+            "Type",
+            "UnknownType",
+            "Var",
+        ),
+        "types",
     ),
 }
 

@@ -12,7 +12,7 @@ import sys
 
 from ..errors import BtfError
 from .kinds import HEADER, MAGIC, VERSION, Kind, pack_btf, words_of
-from .types import Type, make_type
+from .types import Type, UnknownType, make_type
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,12 +38,6 @@ _PREFERENCE = (
     Kind.TYPE_TAG,
 )
 _PREFIXES = {"struct ": (Kind.STRUCT,), "union ": (Kind.UNION,), "enum ": (Kind.ENUM, Kind.ENUM64)}
-
-
-class UnknownType(BtfError, KeyError):
-    """A type that is not there; also a KeyError, since `btf[name]` looks like a mapping."""
-
-    __str__ = Exception.__str__  # KeyError would show the repr
 
 
 class Btf:

@@ -12,6 +12,7 @@ import sys
 from weakref import WeakValueDictionary
 
 from ..errors import BtfError
+from ..types import CTYPES
 from .kinds import Kind
 from .types import MAX_DEPTH, Array, Enum, Int, Member, Struct, Type
 
@@ -21,16 +22,6 @@ if TYPE_CHECKING:
 
 MAX_SIZE = 1 << 28
 _classes: WeakValueDictionary[tuple[object, ...], Any] = WeakValueDictionary()
-_INTS: dict[tuple[int, bool], Any] = {
-    (1, False): ctypes.c_uint8,
-    (2, False): ctypes.c_uint16,
-    (4, False): ctypes.c_uint32,
-    (8, False): ctypes.c_uint64,
-    (1, True): ctypes.c_int8,
-    (2, True): ctypes.c_int16,
-    (4, True): ctypes.c_int32,
-    (8, True): ctypes.c_int64,
-}
 _FLOATS: dict[int, Any] = {4: ctypes.c_float, 8: ctypes.c_double}
 
 
@@ -58,7 +49,7 @@ def _ctype(t: Type, made: dict[int, Any], depth: int) -> Any:
         return ctypes.c_char  # compilers seldom set the flag; the name says it
     if isinstance(t, (Int, Enum)) or t.kind == Kind.PTR:
         signed = t.kind != Kind.PTR and t.signed  # type: ignore[attr-defined]
-        plain = _INTS.get((t.size, signed))
+        plain = CTYPES.get((t.size, signed))
         return _ordered(plain, t) if plain else ctypes.c_uint8 * t.size
     if t.kind == Kind.FLOAT:
         return _ordered(_FLOATS[t.size], t) if t.size in _FLOATS else ctypes.c_uint8 * t.size

@@ -25,6 +25,12 @@ POINTER = 8
 _MODIFIERS = frozenset({Kind.TYPEDEF, Kind.CONST, Kind.VOLATILE, Kind.RESTRICT, Kind.TYPE_TAG})
 
 
+class UnknownType(BtfError, KeyError):
+    """A type, member or value that is not there; also a KeyError, since `btf[name]` looks like a mapping."""
+
+    __str__ = Exception.__str__  # KeyError would show the repr
+
+
 class Type:
     """Any type; this class itself stands for void, pointers, modifiers, typedefs, floats and forward declarations."""
 
@@ -105,14 +111,20 @@ class Type:
         return f"<{type(self).__name__} {self.id}: {self.kind.name} {self.name!r}>"
 
 
-class Int(Type):
-    """An integer: `size` in bytes, `bits` that count, `signed`, and how it is meant (`is_bool`, `is_char`)."""
+class Sized(Type):
+    """A type whose record has its size."""
 
     __slots__ = ()
 
     @property
     def size(self) -> int:
         return self._word(2)
+
+
+class Int(Sized):
+    """An integer: `size` in bytes, `bits` that count, `signed`, and how it is meant (`is_bool`, `is_char`)."""
+
+    __slots__ = ()
 
     @property
     def bits(self) -> int:
@@ -152,11 +164,7 @@ class Array(Type):
     def element(self) -> Type:
         return self.btf.type(self.element_id)
 
-    type = element
-
-    @property
-    def type_id(self) -> int:
-        return self._word(3)
+    type_id, type = element_id, element
 
     @property
     def index_id(self) -> int:
@@ -224,7 +232,7 @@ class Member:
         return f"<Member {self.name or '(anonymous)'}: {self.type}{bits}>"
 
 
-class Struct(Type):
+class Struct(Sized):
     """A struct or union: `size`, `members` as declared, `fields()` with anonymous ones flattened, `t["name"]`."""
 
     __slots__ = ("_members",)
@@ -233,10 +241,6 @@ class Struct(Type):
     def __init__(self, btf: Btf, id: int, at: int, kind: Kind) -> None:
         super().__init__(btf, id, at, kind)
         self._members = None
-
-    @property
-    def size(self) -> int:
-        return self._word(2)
 
     @property
     def is_union(self) -> bool:
@@ -293,8 +297,6 @@ class Struct(Type):
             else:
                 found = None
             if found is None:
-                from .btf import UnknownType
-
                 names = ", ".join(m.name for m in here.fields()) if isinstance(here, Struct) else "no members"
                 raise UnknownType(f"{self} has no member {path!r}: {here} has {names}")
             here = found.type
@@ -302,8 +304,6 @@ class Struct(Type):
         return found
 
     def __contains__(self, path: str) -> bool:
-        from .btf import UnknownType
-
         try:
             return bool(self[path])
         except UnknownType:
@@ -314,14 +314,10 @@ class Struct(Type):
         return self[path].offset
 
 
-class Enum(Type):
+class Enum(Sized):
     """An enumeration (of 32 or 64 bits): `values` by name, `signed`, `size`."""
 
     __slots__ = ()
-
-    @property
-    def size(self) -> int:
-        return self._word(2)
 
     @property
     def signed(self) -> bool:
@@ -347,8 +343,6 @@ class Enum(Type):
         try:
             return self.values[name]
         except KeyError:
-            from .btf import UnknownType
-
             raise UnknownType(f"{self} has no value {name!r}") from None
 
 
@@ -370,10 +364,6 @@ class FuncProto(Type):
     @property
     def variadic(self) -> bool:
         return self.vlen > 0 and self.params[-1][1].kind == Kind.VOID
-
-    @property
-    def size(self) -> int:
-        raise BtfError(f"{self} has no size")
 
 
 class Func(Type):
@@ -400,10 +390,6 @@ class Func(Type):
     def ret(self) -> Type:
         return self.proto.ret
 
-    @property
-    def size(self) -> int:
-        raise BtfError(f"{self} has no size")
-
 
 class Var(Type):
     """A variable: `type`, `linkage` (0 static, 1 global, 2 extern)."""
@@ -419,14 +405,10 @@ class Var(Type):
         return self.type.size
 
 
-class Datasec(Type):
+class Datasec(Sized):
     """A section of variables: `vars` as (variable or function, offset, size)."""
 
     __slots__ = ()
-
-    @property
-    def size(self) -> int:
-        return self._word(2)
 
     @property
     def vars(self) -> tuple[tuple[Type, int, int], ...]:
@@ -444,10 +426,6 @@ class DeclTag(Type):
     def component(self) -> int:
         word = self._word(3)
         return word - (1 << 32) if word >> 31 else word
-
-    @property
-    def size(self) -> int:
-        raise BtfError(f"a tag ({self.name!r}) has no size")
 
 
 _CLASSES: dict[int, type[Type]] = {
