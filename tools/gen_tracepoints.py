@@ -26,40 +26,13 @@ Layouts differ between kernels: where tracefs is mounted, it is asked instead.
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
 # System calls: names of the arguments, each 8 bytes from offset 16 on.
-_CALLS = """\\
+CALLS = """\\
 {calls}"""
 
 # Other events: name, then declaration@offset:size:signed of each field.
-_EVENTS = """\\
+EVENTS = """\\
 {events}"""
-
-
-def event(target: str) -> dict[str, tuple[Any, int, str]] | None:
-    """The fields of an event as `trace_events.event_format` gives them, or None for an event that is not in the table."""
-    from .trace_events import field
-
-    category, _, name = target.partition("/")
-    if category == "syscalls" and name.startswith("sys_exit_"):
-        return dict([field("int __syscall_nr", 8, 4, True), field("long ret", 16, 8, True)])
-    call = name.removeprefix("sys_enter_") if category == "syscalls" else None
-    for line in (_CALLS if call is not None else _EVENTS).splitlines():
-        head, *rest = line.split("|")
-        if call is not None and head == call:
-            rows = [field("int __syscall_nr", 8, 4, True)]
-            return dict(rows + [field(f"long {arg}", 16 + 8 * i, 8, False) for i, arg in enumerate(rest)])
-        if head == target:
-            rows = []
-            for text in rest:
-                declaration, _, place = text.rpartition("@")
-                offset, size, signed = map(int, place.split(":"))
-                rows.append(field(declaration, offset, size, bool(signed)))
-            return dict(rows)
-    return None
 '''
 
 

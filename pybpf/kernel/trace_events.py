@@ -43,9 +43,7 @@ def event_format(target: str) -> Fields | None:
         if text is not None:
             found = parse_format(text)
         else:
-            from .tracepoints import event
-
-            found = event(target)
+            found = common_event(target)
         if found is not None:
             _formats[target] = found
     return found
@@ -58,13 +56,45 @@ def similar(target: str) -> str:
 
     known = [event for root in tracefs.PLACES for event in glob("*/*", root_dir=f"{root}/events")]
     if not known:
-        from .tracepoints import _CALLS, _EVENTS
+        from .tracepoints import CALLS, EVENTS
 
-        calls = (f"syscalls/sys_enter_{line.split('|')[0]}" for line in _CALLS.splitlines())
-        known = [*(line.split("|")[0] for line in _EVENTS.splitlines()), *calls]
+        calls = (f"syscalls/sys_enter_{line.split('|')[0]}" for line in CALLS.splitlines())
+        known = [*(line.split("|")[0] for line in EVENTS.splitlines()), *calls]
     by_name = {event.rpartition("/")[2]: event for event in known}
     near = get_close_matches(target.rpartition("/")[2], by_name, 1)
     return f"; did you mean {by_name[near[0]]}?" if near else ""
+
+
+def common_event(target: str) -> Fields | None:
+    """The fields of an event by the table alone, or None for an event that is not in it."""
+    from .tracepoints import CALLS, EVENTS
+
+    category, _, name = target.partition("/")
+    if category == "syscalls":
+        if name.startswith("sys_exit_"):
+            return dict([field("int __syscall_nr", 8, 4, True), field("long ret", 16, 8, True)])
+        args = _row(CALLS, name.removeprefix("sys_enter_"))
+        if args is None:
+            return None
+        numbered = [field(f"long {arg}", 16 + 8 * i, 8, False) for i, arg in enumerate(args)]
+        return dict([field("int __syscall_nr", 8, 4, True), *numbered])
+    row = _row(EVENTS, target)
+    return None if row is None else dict(_placed(text) for text in row)
+
+
+def _row(table: str, name: str) -> list[str] | None:
+    for line in table.splitlines():
+        head, *rest = line.split("|")
+        if head == name:
+            return rest
+    return None
+
+
+def _placed(text: str) -> tuple[str, tuple[Any, int, str]]:
+    """A field as the table has it: declaration@offset:size:signed."""
+    declaration, _, place = text.rpartition("@")
+    offset, size, signed = map(int, place.split(":"))
+    return field(declaration, offset, size, bool(signed))
 
 
 def parse_format(text: str) -> Fields:
@@ -100,4 +130,4 @@ def field(declaration: str, offset: int, size: int, signed: bool) -> tuple[str, 
     return name, (scalar if scalar is not None else Array(_TYPES["u8"], size), offset, "plain")
 
 
-__all__ = ("SCALARS", "event_format", "field", "parse_format")
+__all__ = ("SCALARS", "common_event", "event_format", "parse_format")

@@ -7,12 +7,8 @@ Layouts differ between kernels: where tracefs is mounted, it is asked instead.
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
 # System calls: names of the arguments, each 8 bytes from offset 16 on.
-_CALLS = """\
+CALLS = """\
 accept|fd|upeer_sockaddr|upeer_addrlen
 accept4|fd|upeer_sockaddr|upeer_addrlen|flags
 access|filename|mode
@@ -376,7 +372,7 @@ writev|fd|vec|vlen
 """
 
 # Other events: name, then declaration@offset:size:signed of each field.
-_EVENTS = """\
+EVENTS = """\
 block/blk_zone_append_update_request_bio|dev_t dev@8:4:0|sector_t sector@16:8:0|unsigned int nr_sector@24:4:0|unsigned int bytes@28:4:0|unsigned short ioprio@32:2:0|char rwbs[10]@34:10:0|char comm[16]@44:16:0|__data_loc char[] cmd@60:4:0
 block/blk_zone_wplug_bio|dev_t dev@8:4:0|unsigned int zno@12:4:0|sector_t sector@16:8:0|unsigned int nr_sectors@24:4:0
 block/blkdev_zone_mgmt|dev_t dev@8:4:0|sector_t sector@16:8:0|sector_t nr_sectors@24:8:0|char rwbs[10]@32:10:0
@@ -600,26 +596,3 @@ xdp/xdp_exception|int prog_id@8:4:1|u32 act@12:4:0|int ifindex@16:4:1
 xdp/xdp_redirect|int prog_id@8:4:1|u32 act@12:4:0|int ifindex@16:4:1|int err@20:4:1|int to_ifindex@24:4:1|u32 map_id@28:4:0|int map_index@32:4:1
 xdp/xdp_redirect_err|int prog_id@8:4:1|u32 act@12:4:0|int ifindex@16:4:1|int err@20:4:1|int to_ifindex@24:4:1|u32 map_id@28:4:0|int map_index@32:4:1
 """
-
-
-def event(target: str) -> dict[str, tuple[Any, int, str]] | None:
-    """The fields of an event as `trace_events.event_format` gives them, or None for an event that is not in the table."""
-    from .trace_events import field
-
-    category, _, name = target.partition("/")
-    if category == "syscalls" and name.startswith("sys_exit_"):
-        return dict([field("int __syscall_nr", 8, 4, True), field("long ret", 16, 8, True)])
-    call = name.removeprefix("sys_enter_") if category == "syscalls" else None
-    for line in (_CALLS if call is not None else _EVENTS).splitlines():
-        head, *rest = line.split("|")
-        if call is not None and head == call:
-            rows = [field("int __syscall_nr", 8, 4, True)]
-            return dict(rows + [field(f"long {arg}", 16 + 8 * i, 8, False) for i, arg in enumerate(rest)])
-        if head == target:
-            rows = []
-            for text in rest:
-                declaration, _, place = text.rpartition("@")
-                offset, size, signed = map(int, place.split(":"))
-                rows.append(field(declaration, offset, size, bool(signed)))
-            return dict(rows)
-    return None

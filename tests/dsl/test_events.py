@@ -8,7 +8,7 @@ import pytest
 
 from pybpf import CompileError, helpers, tracepoint, u32
 from pybpf.kernel import trace_events
-from pybpf.kernel.tracepoints import event
+from pybpf.kernel.trace_events import common_event
 
 FORMAT = """name: sched_process_exec
 ID: 283
@@ -34,11 +34,11 @@ def test_format():
 
 
 def test_table():
-    fields = event("syscalls/sys_enter_execve")
+    fields = common_event("syscalls/sys_enter_execve")
     assert {n: f[1] for n, f in fields.items()} == {"__syscall_nr": 8, "filename": 16, "argv": 24, "envp": 32}
-    assert event("sched/sched_switch")["next_pid"][1] == 56
-    assert event("syscalls/sys_exit_read")["ret"][1] == 16
-    assert event("no/such") is None
+    assert common_event("sched/sched_switch")["next_pid"][1] == 56
+    assert common_event("syscalls/sys_exit_read")["ret"][1] == 16
+    assert common_event("no/such") is None
 
 
 @pytest.mark.parametrize("target", ["syscalls/sys_enter_openat", "sched/sched_switch", "syscalls/sys_exit_read"])
@@ -48,7 +48,7 @@ def test_table_and_tracefs_agree(target):
         pytest.skip("no tracefs is mounted")
     with open(path) as file:
         live = {n: f[1] for n, f in trace_events.parse_format(file.read()).items() if f[1] >= 8}
-    assert live == {n: f[1] for n, f in event(target).items()}
+    assert live == {n: f[1] for n, f in common_event(target).items()}
 
 
 def test_compiles_without_tracefs(monkeypatch):
