@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..btf.btf import Btf
-from ..btf.builder import EXTERN, GLOBAL, BtfBuilder
+from ..btf.builder import EXTERN, BtfBuilder
 from ..btf.kinds import Kind, pack_info, type_words
 from ..btf.merge import concat, dedup
 from ..btf.types import Datasec, Func, Struct, Type, Var
@@ -150,10 +150,6 @@ class BtfOut(BtfBuilder):
         if t.kind == Kind.FLOAT:
             return self.add_float(t.name, t.size)
         return self.outline(t.type)
-
-    def linkage_global(self, type_id: int) -> bool:
-        """Whether the FUNC of that id is global."""
-        return self._records[type_id - self._first][1] & 0xFFFF == GLOBAL
 
 
 def _reach(btf: Btf, roots: Iterable[int]) -> set[int]:

@@ -35,8 +35,6 @@ _LOG = Struct("=IIQ")
 _U32 = Struct("=I")
 # A buffer below 128 bytes is EINVAL; above 16 MB - 1 it was until Linux 5.15 (bpf_verifier_log_attr_valid).
 _LOG_SIZES = (1 << 16, 1 << 20, (1 << 24) - 1, 1 << 28, (1 << 30) - 1)
-
-
 # Refusals after the verifier's approval, which the log tells, too.
 _NOT_ABOUT_THE_PROGRAM = (ENOMEM, EMFILE, ENFILE)
 
@@ -70,60 +68,39 @@ def prog_load(
     A load that fails is repeated with a log that grows until it fits;
     then VerifierError when the log says something, else SyscallError.
     """
-    code = buffer_of(insns)
-    text = buffer_of(license.encode() + b"\0")
-    funcs = buffer_of(func_info) if func_info else None
-    lines = buffer_of(line_info) if line_info else None
-    relos = buffer_of(core_relos) if core_relos else None
+    code, text = buffer_of(insns), buffer_of(license.encode() + b"\0")
+    funcs, lines, relos = (buffer_of(raw) if raw else None for raw in (func_info, line_info, core_relos))
     array = buffer_of(b"".join(map(_U32.pack, fd_array))) if fd_array else None
-    attr = bytearray(
-        LOAD.pack(
-            prog_type,
-            len(insns) // 8,
-            address(code),
-            address(text),
-            0,
-            0,
-            0,
-            kern_version,
-            with_token(flags, token_fd),
-            object_name(name),
-            ifindex,
-            expected_attach_type,
-            btf_fd,
-            func_info_rec_size if func_info else 0,
-            address(funcs),
-            len(func_info) // func_info_rec_size,
-            line_info_rec_size if line_info else 0,
-            address(lines),
-            len(line_info) // line_info_rec_size,
-            attach_btf_id,
-            attach_prog_fd,
-            len(core_relos) // core_relo_rec_size,
-            address(array),
-            address(relos),
-            core_relo_rec_size if core_relos else 0,
-            0,
-            token_fd,
-            # Not `fd_array_cnt`: maps named by index are bound by use, as on every kernel.
-            0,
-            0,
-            0,
-            0,
-        )
-    )
+    # fmt: off
+    attr = bytearray(LOAD.pack(
+        prog_type, len(insns) // 8, address(code), address(text),
+        0, 0, 0,  # log_level, log_size, log_buf
+        kern_version, with_token(flags, token_fd), object_name(name), ifindex, expected_attach_type,
+        btf_fd,
+        func_info_rec_size if funcs else 0, address(funcs), len(func_info) // func_info_rec_size,
+        line_info_rec_size if lines else 0, address(lines), len(line_info) // line_info_rec_size,
+        attach_btf_id, attach_prog_fd,
+        len(core_relos) // core_relo_rec_size, address(array), address(relos), core_relo_rec_size if relos else 0,
+        0,  # log_true_size
+        token_fd,
+        0,  # no fd_array_cnt: maps named by index are bound by use, as on every kernel
+        0, 0, 0,  # no signature
+    ))
+    # fmt: on
     result = call(PROG_LOAD, attr) if not log_level else -ENOSPC
     if result >= 0:
         return result, ""
+    return _load_with_log(attr, log_level or 1, f"program {name!r}" if name else "the program")
 
+
+def _load_with_log(attr: bytearray, level: int, what: str) -> tuple[int, str]:
     def attempt(level: int, size: int, where: int) -> tuple[int, int]:
         _LOG.pack_into(attr, _LOG_AT, level, size, where)
         return call(PROG_LOAD, attr), _U32.unpack_from(attr, _LOG_TRUE_SIZE_AT)[0]
 
-    result, log = grow_log(attempt, log_level or 1)
+    result, log = grow_log(attempt, level)
     if result >= 0:
         return result, log
-    what = f"program {name!r}" if name else "the program"
     if -result in _NOT_ABOUT_THE_PROGRAM or not log.strip():
         raise failure(-result, PROG_LOAD, what)
     from .log import parse

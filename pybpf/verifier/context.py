@@ -211,10 +211,6 @@ class Setting:
         return btf
 
     @property
-    def is_socket_filter_like(self) -> bool:
-        return self.prog_type in (ProgType.SOCKET_FILTER, ProgType.SCHED_CLS, ProgType.SCHED_ACT)
-
-    @property
     def known_flags(self) -> bool:
         return not self.flags & ~KNOWN_FLAGS
 
