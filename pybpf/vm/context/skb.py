@@ -8,7 +8,8 @@ from ...errors import InputError
 from ...uapi import ProgType
 from ...uapi import __sk_buff as sk_buff
 from .base import Context, device, narrow_fields, offset_of, structure
-from .packet import ETH_HLEN, Packet
+from .buffer import HEADROOM, OVERHEAD, Buffer
+from .packet import ETH_HLEN
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,8 +47,8 @@ GIVEN = (
     "hwtstamp",
 )
 _BARE = frozenset((ProgType.SK_SKB, ProgType.LWT_SEG6LOCAL))
-_HEADROOM = 64  # NET_SKB_PAD, and NET_IP_ALIGN is 0 on x86
-LARGEST = 4096 - _HEADROOM - 320  # behind the data a page also holds skb_shared_info
+LARGEST = 4096 - HEADROOM - OVERHEAD
+"""Bytes of a frame in a page."""
 _CLOSED = 7  # TCP_CLOSE, as sock_init_data leaves it
 _ETH_P_IP, _ETH_P_IPV6 = 0x0800, 0x86DD
 _AF_INET, _AF_INET6 = 2, 10
@@ -83,7 +84,7 @@ _NO_QUEUE = 0xFFFF  # NO_QUEUE_MAPPING
 class SkbContext(Context):
     """A socket buffer: the fields a program sees, and the packet."""
 
-    def __init__(self, fields: Any, packet: Packet, given: Any) -> None:
+    def __init__(self, fields: Any, packet: Buffer, given: Any) -> None:
         super().__init__(bytearray(bytes(fields)), {}, "struct __sk_buff", sk_buff, _NARROW)
         self.packet = packet
         self.given = given
@@ -146,10 +147,9 @@ def make(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: byt
     if len(frame) > LARGEST:
         raise InputError(EINVAL, f"{len(frame)} bytes of packet data: TEST_RUN puts at most {LARGEST} into one page")
     link_layer = prog_type in LINK_LAYER
-    packet = Packet(
+    packet = Buffer(
         mem,
         frame if link_layer else frame[ETH_HLEN:],
-        headroom=_HEADROOM if link_layer else _HEADROOM + ETH_HLEN,
         front=b"" if link_layer else frame[:ETH_HLEN],
         writable=prog_type not in _READ_ONLY,
     )
@@ -196,7 +196,7 @@ def make(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: byt
 def _bare(given: Any, mem: Memory, data: bytes) -> SkbContext:
     """Types that TEST_RUN does not run: the packet begins with the first byte given, and every field may be given."""
     fields = structure(sk_buff, given, mem)
-    packet = Packet(mem, data, headroom=_HEADROOM)
+    packet = Buffer(mem, data)
     fields.len = fields.len or len(data)
     made = SkbContext(fields, packet, sk_buff.from_buffer_copy(bytes(fields)))
     packet.bind(made.pointers, _DATA, _DATA_END)

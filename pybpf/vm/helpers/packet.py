@@ -199,24 +199,26 @@ def bpf_xdp_pull_data(run: Run, x: int, len_: int) -> int:
 
 @model
 def skb_change_tail(run: Run, skb: int, length: int, flags: int) -> int:
-    packet, ctx = packet_of(run), skb_of(run)
+    ctx = skb_of(run)
+    packet = ctx.packet
     size = length & 0xFFFFFFFF
-    data = packet.raw()
-    if flags or size > _MAX_LEN or size < packet.mac_len:
+    if flags or size > _MAX_LEN or size < packet.shortest:
         return -EINVAL
-    packet.replace(data[:size].ljust(size, b"\0"))
+    if not packet.resize(size):
+        return -ENOMEM
     ctx.refresh()
     return 0
 
 
 @model
 def skb_change_head(run: Run, skb: int, length: int, flags: int) -> int:
-    packet, ctx = packet_of(run), skb_of(run)
+    ctx = skb_of(run)
+    packet = ctx.packet
     size = length & 0xFFFFFFFF
-    data = packet.raw()
-    if flags or size > _MAX_LEN - len(data):
+    if flags or size > _MAX_LEN - len(packet):
         return -EINVAL
-    packet.replace(bytes(size) + data)
+    if not packet.push(0, size):
+        return -ENOMEM
     packet.mac_len += size
     ctx.refresh()
     return 0
@@ -224,7 +226,8 @@ def skb_change_head(run: Run, skb: int, length: int, flags: int) -> int:
 
 @model
 def skb_adjust_room(run: Run, skb: int, len_diff: int, mode: int, flags: int) -> int:
-    packet, ctx = packet_of(run), skb_of(run)
+    ctx = skb_of(run)
+    packet = ctx.packet
     delta, mode = _s32(len_diff), mode & 0xFFFFFFFF
     data = packet.raw()
     if flags & ~_ROOM_FLAGS:
@@ -239,7 +242,7 @@ def skb_adjust_room(run: Run, skb: int, len_diff: int, mode: int, flags: int) ->
         if delta >= 0 or flags & _DECAP_L3 == _DECAP_L3:
             return -EINVAL
         header = 20 if flags & _DECAP_IPV4 else 40
-    current = len(data) - packet.mac_len
+    current = (len(data) - packet.mac_len) & 0xFFFFFFFF
     if delta < 0 and (-delta >= current or current + delta < header):
         return -_ENOTSUPP
     if delta >= 0 and len(data) + delta > _MAX_LEN:
@@ -247,10 +250,8 @@ def skb_adjust_room(run: Run, skb: int, len_diff: int, mode: int, flags: int) ->
     refused = _shrinks(flags) if delta < 0 else _grows(packet, flags, delta)
     if refused:
         return refused
-    if delta < 0:
-        packet.replace(data[:keep] + data[keep - delta :])
-    else:
-        packet.replace(data[:keep] + bytes(delta) + data[keep:])
+    if not (packet.pull(keep, -delta) if delta < 0 else packet.push(keep, delta)):
+        return -ENOMEM
     to = ETH_P_IPV6 if flags & (_ENCAP_IPV6 | _DECAP_IPV6) else ETH_P_IP if flags & (_ENCAP_L3 | _DECAP_L3) else 0
     if to:
         ctx.put("protocol", swap16(to))
@@ -285,19 +286,17 @@ def protocol_of(ctx: SkbContext) -> int:
 @model
 def skb_change_proto(run: Run, skb: int, proto: int, flags: int) -> int:
     """Swap room for an IPv4 header with room for an IPv6 one; the program then writes the header."""
-    packet, ctx = packet_of(run), skb_of(run)
+    ctx = skb_of(run)
+    packet = ctx.packet
     if flags:
         return -EINVAL
     wanted = (proto & 0xFF) << 8 | (proto >> 8) & 0xFF
     now = protocol_of(ctx)
-    data = packet.raw()
-    mac = packet.mac_len
-    if (now, wanted) == (ETH_P_IP, ETH_P_IPV6):
-        packet.replace(data[:mac] + bytes(20) + data[mac:])
-    elif (now, wanted) == (ETH_P_IPV6, ETH_P_IP):
-        packet.replace(data[:mac] + data[mac + 20 :])
-    else:
+    change = {(ETH_P_IP, ETH_P_IPV6): packet.push, (ETH_P_IPV6, ETH_P_IP): packet.pull}.get((now, wanted))
+    if change is None:
         return -_ENOTSUPP
+    if not change(packet.mac_len, 20):
+        return -ENOMEM
     ctx.put("protocol", proto & 0xFFFF)
     ctx.put("hash", 0)
     ctx.refresh()
@@ -345,7 +344,8 @@ def skb_set_tstamp(run: Run, skb: int, tstamp: int, tstamp_type: int) -> int:
 
 @model
 def skb_ecn_set_ce(run: Run, skb: int) -> int:
-    packet, ctx = packet_of(run), skb_of(run)
+    ctx = skb_of(run)
+    packet = ctx.packet
     data = packet.raw()
     at = 0 if packet.front else ETH_HLEN
     if protocol_of(ctx) == ETH_P_IP and len(data) >= at + 20:
