@@ -1,4 +1,4 @@
-"""Socket buffers that grow and shrink many times: when the kernel has no memory for more, and what lies behind an end that moved."""
+"""Socket buffers that grow and shrink many times: when there is no memory for more, and what lies behind an end that moved."""
 
 from __future__ import annotations
 
