@@ -14,6 +14,7 @@ from .machine import COPY, FIRST_VIRTUAL, LDX, MOV, SIZES, STX, MBlock, Mi, X
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 CALLER_SAVED = (0, 1, 2, 3, 4, 5)
@@ -21,6 +22,7 @@ CALLEE_SAVED = (6, 7, 8, 9)
 PREFERENCE = (0, 1, 2, 3, 4, 5, 6, 7, 8, 9)
 SPILL = STX | SIZES[8]
 FILL = LDX | SIZES[8]
+ORDERING = frozenset((0x20, 0x30, 0x60, 0x70, 0xA0, 0xB0, 0xC0, 0xD0))  # jumps if less, and so on
 _LATE = 1 << 60
 
 
@@ -44,16 +46,20 @@ class Interval:
             self.ranges.append((start, end))
 
 
-def allocate(blocks: list[MBlock], registers: int, depth: int, reserved: bool) -> tuple[list[int], int]:
-    """Registers for all virtual ones, and the stack in use after spills.  `reserved`: R6 holds the context throughout."""
+def allocate(
+    blocks: list[MBlock], registers: int, depth: int, reserved: bool, bounds: Callable[[], set[int]]
+) -> tuple[list[int], int]:
+    """Registers for all virtual ones, and the stack in use after spills.  `reserved`: R6 holds the context throughout;
+    `bounds` tells which of them the verifier must know bounds of."""
     tiny: set[int] = set()
     while True:
-        intervals, calls = build(blocks, registers, tiny)
+        intervals, calls, names = build(blocks, registers, tiny)
         if reserved:
             intervals[6].ranges = [(-1, 1 << 30)]
         spilled = scan(intervals, calls)
         if not spilled:
             return [iv.register for iv in intervals], depth
+        registers = show(blocks, {iv.number for iv in spilled} & bounds(), names, registers)
         depth, registers = spill(blocks, spilled, depth, registers, tiny)
 
 
@@ -123,8 +129,11 @@ def depths(blocks: list[MBlock]) -> None:
                     blocks[inner].depth += 1
 
 
-def build(blocks: list[MBlock], registers: int, tiny: set[int]) -> tuple[list[Interval], list[tuple[int, int]]]:
-    """Intervals of all registers (those of machine registers are the times when they are taken), and the times of calls."""
+def build(
+    blocks: list[MBlock], registers: int, tiny: set[int]
+) -> tuple[list[Interval], list[tuple[int, int]], list[int]]:
+    """Intervals of all registers (those of machine registers are the times when they are taken), the times of calls, and
+    the registers that the bits of blocks' liveness stand for."""
     names = liveness(blocks)
     depths(blocks)
     intervals = [Interval(n) for n in range(registers)]
@@ -171,7 +180,7 @@ def build(blocks: list[MBlock], registers: int, tiny: set[int]) -> tuple[list[In
             iv.ranges.reverse()
             iv.start, iv.end = iv.ranges[0][0], iv.ranges[-1][1]
             iv.tiny = iv.number in tiny
-    return intervals, calls
+    return intervals, calls, names
 
 
 def overlap(a: list[tuple[int, int]], b: list[tuple[int, int]]) -> bool:
@@ -259,6 +268,30 @@ def wanted(current: Interval, intervals: list[Interval], calls: list[tuple[int, 
         if later.register < 0 and later.start >= current.end - 1 and overlap(later.ranges, calls):
             found += CALLEE_SAVED  # the copy of this one will have to live across calls
     return [r for r in found if 0 <= r < 10]
+
+
+def show(blocks: list[MBlock], numbers: set[int], names: list[int], registers: int) -> int:
+    """Copy these numbers, which will be kept on the stack, for tests, and back behind them: the copy is what a test shows."""
+    preds = [0] * len(blocks)
+    for t in (t for block in blocks for t in block.targets):
+        preds[t] += 1
+    bit = {r: 1 << i for i, r in enumerate(names)}
+    for block in blocks:
+        test = block.test
+        if test is None or test.opcode & 0xF0 not in ORDERING:
+            continue
+        for number in sorted(numbers.intersection(test.uses)):
+            ways = [blocks[t] for t in block.targets if preds[t] == 1 and blocks[t].live_in & bit.get(number, 0)]
+            if not ways:
+                continue
+            copy, registers = registers, registers + 1
+            block.code.append(Mi(COPY, copy, number, uses=(number,), defs=copy, at=test.at))
+            test.dst = copy if test.dst == number else test.dst
+            test.src = copy if test.src == number else test.src
+            test.uses = tuple(copy if r == number else r for r in test.uses)
+            for way in ways:
+                way.code.insert(0, Mi(COPY, number, copy, uses=(copy,), defs=number, at=test.at))
+    return registers
 
 
 def spill(blocks: list[MBlock], spilled: list[Interval], depth: int, registers: int, tiny: set[int]) -> tuple[int, int]:

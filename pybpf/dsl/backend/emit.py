@@ -6,6 +6,7 @@ from ...asm.insn import Insn
 from ...errors import CompileError
 from ..ssa.ir import Graph, Slot
 from .allocate import allocate
+from .heads import clear
 from .machine import COPY, EXIT, JA, JCOND, LD_IMM64, TESTS, MBlock, Mi
 from .select import _OPPOSITE, select
 
@@ -24,12 +25,13 @@ def assemble(
     graph: Graph, isa: int, source: Callable[[Any], Source | None], prefix: str
 ) -> tuple[list[Insn], dict[int, Any]]:
     """The instructions of one function, and by index the `core.Field` that one holds; its labels begin with `prefix`."""
-    blocks, registers, depth, slots = select(graph, isa)
+    blocks, registers, depth, slots, bounds = select(graph, isa)
     legacy = any(mi.opcode & 0xE7 in (0x20, 0x40) for b in blocks for mi in b.code)
     order = place(blocks)
-    assigned, total = allocate(order, registers, depth, legacy)
+    assigned, total = allocate(order, registers, depth, legacy, bounds)
     if total > MAX_STACK:
         raise too_deep(graph, slots, total, total - depth, source)
+    clear(order, assigned, depth)
     return emit(order, assigned, source, prefix)
 
 

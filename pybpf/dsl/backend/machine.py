@@ -64,9 +64,12 @@ class Mi:
 
 
 class MBlock:
-    """A block of machine instructions; `test` is its conditional jump, `targets` (then, else), (next,) or ()."""
+    """A block of machine instructions; `test` is its conditional jump, `targets` (then, else), (next,) or ().
 
-    __slots__ = ("code", "depth", "edge", "live_in", "live_out", "number", "targets", "test")
+    Of the head of a loop with a gate, `dead` has the 8-byte words of the stack, from R10 down, that are not in use there.
+    """
+
+    __slots__ = ("code", "dead", "depth", "edge", "live_in", "live_out", "number", "targets", "test")
 
     def __init__(self, number: int, edge: bool = False) -> None:
         self.number = number
@@ -77,3 +80,4 @@ class MBlock:
         self.live_in = 0
         self.live_out = 0
         self.depth = 0
+        self.dead: list[int] | None = None

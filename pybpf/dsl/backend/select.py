@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 
 from ..ssa.ir import REMATERIALISED, Block, Graph, Slot, Value
+from .heads import is_head
 from .machine import (
     ALU,
     ALU32,
@@ -36,10 +37,11 @@ from .machine import (
     Mi,
     X,
 )
-from .stack import layout
+from .stack import idle, layout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 S32_MIN, S32_MAX = -(1 << 31), (1 << 31) - 1
@@ -518,13 +520,19 @@ def _s32(n: int) -> int:
     return n - (1 << 32) if n >> 31 else n
 
 
-def select(graph: Graph, isa: int) -> tuple[list[MBlock], int, int, list[Slot]]:
-    """The machine blocks of a graph, the number of registers, the bytes of stack in use, and the slots."""
+def select(graph: Graph, isa: int) -> tuple[list[MBlock], int, int, list[Slot], Callable[[], set[int]]]:
+    """The machine blocks of a graph, the number of registers, the bytes of stack in use, the slots, and what tells the
+    registers that hold what addresses are made from.
+    """
     depth, slots = layout(graph)
     selector = Selector(graph, isa)
     selector.prepare()
     blocks = selector.run()
-    return blocks, selector.next, depth, slots
+    if heads := [block.number for block in blocks if is_head(block)]:
+        for number, dead in idle(graph, heads, slots).items():
+            blocks[number].dead = dead
+    held = selector.registers
+    return blocks, selector.next, depth, slots, lambda: {held[v] for v in _needed(graph) if v in held}
 
 
 __all__ = ["JA", "Selector", "select"]

@@ -43,7 +43,7 @@ def _up(n: int, step: int) -> int:
 
 def lifetimes(graph: Graph, bit: dict[Slot, int]) -> list[list[tuple[int, int]]]:
     """For each slot the ranges of positions where it is in use."""
-    mentions, escaped = find(graph, bit)
+    mentions, escaped, _ = find(graph, bit)
     blocks = graph.blocks
     inside = [0] * len(blocks)
     for i, found in enumerate(mentions):
@@ -75,8 +75,10 @@ def lifetimes(graph: Graph, bit: dict[Slot, int]) -> list[list[tuple[int, int]]]
     return ranges
 
 
-def find(graph: Graph, bit: dict[Slot, int]) -> tuple[list[list[tuple[int, int]]], int]:
-    """For each block the (position, slots) of what mentions slots; and the slots whose address was stored somewhere."""
+def find(graph: Graph, bit: dict[Slot, int]) -> tuple[list[list[tuple[int, int]]], int, dict[Value, int]]:
+    """For each block the (position, slots) of what mentions slots; the slots whose address was stored somewhere; and the
+    slots that values point into.
+    """
     origin: dict[Value, int] = {}
     escaped = 0
 
@@ -106,12 +108,19 @@ def find(graph: Graph, bit: dict[Slot, int]) -> tuple[list[list[tuple[int, int]]
             mask = of(v for v in (block.term or ())[1:] if isinstance(v, Value))
             if mask:
                 found.append((len(block.values) + 1, mask))
-    return mentions, escaped
+    return mentions, escaped, origin
 
 
 def keeps(callee: object) -> bool:
     """Whether what a call gives may point into memory that it was given: slices of dynptrs do, and items of iterators."""
     return getattr(callee, "kind", "") == "kfunc" or "dynptr" in getattr(callee, "name", "")
+
+
+def union(masks: Iterable[int]) -> int:
+    found = 0
+    for mask in masks:
+        found |= mask
+    return found
 
 
 def _flow(order: Iterable[int], before: list[list[int]], inside: list[int]) -> list[int]:
@@ -138,4 +147,49 @@ def _bits(mask: int) -> Iterable[int]:
         mask ^= low
 
 
-__all__ = ["layout"]
+def idle(graph: Graph, heads: list[int], slots: list[Slot]) -> dict[int, list[int]]:
+    """For blocks that loops begin with, the 8-byte words of slots that are in use in the loop, and that nobody reads before they
+    are written again; by number from R10 down.
+    """
+    bit = {slot: 1 << i for i, slot in enumerate(slots)}
+    mentions, escaped, origin = find(graph, bit)
+    whole = {slot: (1 << slot.size) - 1 << -slot.offset - slot.size for slot in slots}
+    kept = union(whole[slots[i]] for i in _bits(escaped))
+
+    def bytes_of(slot: Slot, off: int, size: int) -> int:
+        return (1 << size) - 1 << -slot.offset - off - size
+
+    use, keep = [], []
+    for block in graph.blocks:
+        used, killed = 0, 0
+        for v in block.values:
+            base = v.args[0] if v.args else v
+            if v.op in ("load", "store") and base.op == "stack" and v.aux[0].__class__ is int:
+                at = bytes_of(base.aux, v.aux[0], v.aux[1])
+                used, killed = (used | at & ~killed, killed) if v.op == "load" else (used, killed | at)
+            elif v.op not in _CARRY:
+                for arg in v.args:
+                    for i in _bits(bit[arg.aux] if arg.op == "stack" else origin.get(arg, 0)):
+                        used |= whole[slots[i]] & ~killed
+        use.append(used)
+        keep.append(~killed)
+    live = use[:]
+    changed = True
+    while changed:
+        changed = False
+        for i in range(len(live) - 1, -1, -1):
+            after = kept
+            for succ in graph.blocks[i].successors():
+                after |= live[succ.number]
+            changed |= live[i] != (now := use[i] | after & keep[i])
+            live[i] = now
+    found: dict[int, list[int]] = {}
+    for head in heads:
+        last = max([head, *(pred.number for pred in graph.blocks[head].preds)])
+        there = union(mask for block in mentions[head : last + 1] for _, mask in block)
+        touched = union(whole[slots[i]] for i in _bits(there))
+        found[head] = [word for word in range(64) if touched >> 8 * word & 0xFF and not live[head] >> 8 * word & 0xFF]
+    return found
+
+
+__all__ = ["idle", "layout"]
