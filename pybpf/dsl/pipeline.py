@@ -6,7 +6,7 @@ from .backend.emit import assemble
 from .lower.bounds import bounded
 from .lower.compiler import Compiler, Frame, Unit
 from .lower.gates import MAX_ROUNDS
-from .objects.context import Context
+from .objects.context import Context, as_annotated
 from .objects.values import INT, Const, Front, Int, span
 from .parse import parse
 from .program import version
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .ssa.build import State
 
 
+LSM = 29
 STRUCT_OPS = 27  # whose functions return what the structure's member does
 
 
@@ -131,7 +132,7 @@ def lower(unit: Unit, function: Any, parsed: Any, bound: Any = None) -> Graph:
         c.state.env[names[0]] = Const(bound)
         names = names[1:]
     if names:
-        c.state.env[names[0]] = front
+        c.state.env[names[0]] = as_annotated(c, front, c.frame.notes().get(names[0]))
     if len(names) > 1:
         from .objects.events import parameters
 
@@ -157,13 +158,22 @@ def finish_returns(c: Compiler, parsed: Any) -> None:
                 c.fail(
                     f"the kernel leaves this loop after {MAX_ROUNDS} rounds: write a return behind it", c.frame.endless
                 )
-            if not kind.silent:
+            if not kind.silent and not gives_nothing(c):
                 c.fail(
                     f"this way through {c.graph.name} returns nothing, and {kind.name} programs return a number: write return 0",
                     where,
                 )
             front = Const(0)
         c.b.end("return", result(c, front, where))
+
+
+def gives_nothing(c: Compiler) -> bool:
+    """Whether a program stands for a function of the kernel's that returns nothing (`tcp_congestion_ops.cong_avoid`)."""
+    if c.unit.kind.prog_type not in (LSM, STRUCT_OPS):
+        return False
+    from ..kernel.traced import void
+
+    return void(c.unit.kind.prog_type, str(c.unit.attach_to))
 
 
 FATES = (("the record", "neither submitted nor discarded"), ("the lock", "still held"))

@@ -58,15 +58,34 @@ def similar(btf: Btf, prefix: str, name: str, kind: int) -> str:
     return f"; did you mean {' or '.join(near)}?" if near else ""
 
 
+def void(prog_type: int, target: str) -> bool:
+    """Whether the hook or "structure/member" `target` returns nothing; False where that is not known."""
+    from ..btf import Btf
+
+    try:
+        if prog_type == ProgType.STRUCT_OPS:
+            prototype = _member(Btf.kernel(), *target.partition("/")[::2]).type
+        else:
+            prototype = _find(Btf.kernel(), "bpf_lsm_", target, _FUNC).type
+    except (BtfError, OSError):
+        return False
+    return bool(prototype.type_id == 0)
+
+
 def _of_member(btf: Btf, structure: str, member: str) -> list[tuple[str, Type]]:
     """The arguments of a function that a structure has a pointer to; in BTF they mostly have no names."""
+    pointer = _member(btf, structure, member)
+    return [(name or f"arg{i}", type_) for i, (name, type_) in enumerate(pointer.type.params)]
+
+
+def _member(btf: Btf, structure: str, member: str) -> Any:
     if not member:
         raise BtfError(f"name the structure too, as in tcp_congestion_ops/{structure}")
     members = btf.find(structure, _STRUCT).members  # type: ignore[attr-defined]
     pointer = next((m.type.stripped for m in members if m.name == member), None)
     if pointer is None:
         raise BtfError(f"the structure {structure} has no member {member!r}")
-    return [(name or f"arg{i}", type_) for i, (name, type_) in enumerate(pointer.type.params)]
+    return pointer
 
 
 def _event_names(btf: Btf, event: str) -> list[str]:

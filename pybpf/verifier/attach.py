@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .context import Setting
 
 
-WITH_RESULT = frozenset((AttachType.TRACE_FEXIT, AttachType.MODIFY_RETURN, AttachType.LSM_CGROUP))
+WITH_RESULT = frozenset((AttachType.TRACE_FEXIT, AttachType.MODIFY_RETURN, AttachType.LSM_MAC, AttachType.LSM_CGROUP))
 """Where the context has what the function gave behind its arguments."""
 
 

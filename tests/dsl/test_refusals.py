@@ -116,7 +116,7 @@ SNIPPETS = {
     "Name": ("x = ctx\nreturn len(x)", None),
     "List": ("x = [1, 2]\nreturn x[1]", None),
     "Tuple": ("x = (1, 2)\nreturn x[1]", None),
-    "Slice": ("x = (1, 2, 3)[0:2]\nreturn 0", "no slices"),
+    "Slice": ("x = u8[4]()\ny = x[0:2]\nreturn 0", "no slices"),
     "TemplateStr": None,  # Python 3.14
     "Interpolation": None,
     "MatchValue": ("match len(ctx):\n    case 60:\n        return 1\nreturn 0", None),

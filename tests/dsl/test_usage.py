@@ -7,7 +7,8 @@ import importlib.util
 
 import pytest
 
-from pybpf import VM, CompileError, load
+from pybpf import VM, CompileError, load, s32, verify
+from pybpf.verifier import Env
 
 HEAD = """\
 import functools
@@ -203,6 +204,10 @@ RUNS = {
     "reversed constants": (
         in_xdp("t = 0", "for i in reversed(range(4)):", "    t = t * 10 + i", "for i in reversed((8, 9)):",
                "    t = t * 10 + i", "return t"), 321098),
+    "slices and searches of constants": (
+        in_xdp("t = (1, 2, 64)", "s = 'text'", "return (len(ctx) in t[1:]) + ('ex' in s) * 10 + max(t) * 100 + min(t[:2])"
+               " + any(t) * 10000"), 16412),
+    "the most of several numbers": (in_xdp("t = (len(ctx), 2, 70)", "return u32(max(t) * 100 + min(t))"), 7002),
     "offsets from the network header": (
         "@tc\ndef f(skb):\n    return skb.load_byte(-0x100000 + 1) if skb.len > 1 << 16 else 9", 9),
 }  # fmt: skip
@@ -265,6 +270,15 @@ def f(ctx):
     p.a += 1
     return 0
 """,
+    "texts for helpers, and records from contexts": """
+@tracepoint("sched/sched_switch")
+def f(ctx):
+    if bpf.strncmp(ctx.prev_comm, 16, "swapper") == 0:
+        return 0
+    plain.output(ctx.prev_comm)
+    bpf.ringbuf_output(plain, ctx.next_comm, 16, 0)
+    return 0
+""",
     "values of cgroups": """
 @cgroup_skb
 def f(skb):
@@ -321,7 +335,75 @@ def test_kernel_takes(name, programs):
         assert prog.info.xlated_prog_len > 0
 
 
+BUFFERS = {
+    "a parameter with the type of the buffer": """
+@bpf_syscall
+def f(ctx: Pair):
+    ctx.a += ctx.b
+    ctx.b += 5
+    return ctx.b
+""",
+    "ctx.buffer": """
+@bpf_syscall
+def f(ctx):
+    given = ctx.buffer(Pair)
+    given.a += given.b
+    given.b += 5
+    return given.b
+""",
+}
+
+
+@pytest.mark.parametrize("name", BUFFERS)
+def test_what_is_handed_to_a_called_program(name, programs):
+    spec = programs(BUFFERS[name])
+    pair = spec.function.__globals__["Pair"]
+    result = VM(spec).run(ctx=bytes(pair(3, 4)))
+    assert (result.retval, pair.from_buffer_copy(result.ctx)) == (9, pair(7, 9))
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("name", BUFFERS)
+def test_what_is_handed_to_a_called_program_in_the_kernel(name, programs):
+    spec = programs(BUFFERS[name])
+    pair = spec.function.__globals__["Pair"]
+    with load(spec) as prog:
+        result = prog.test_run(ctx=bytes(pair(3, 4)))
+    assert (result.retval, pair.from_buffer_copy(result.ctx)) == (9, pair(7, 9))
+
+
+HOOKS = {
+    "what the hook gave": (
+        '@lsm("file_mprotect")\ndef f(ctx, vma, reqprot, prot, ret):\n    if ret != 0:\n        return ret\n    return -1',
+        [([0, 0, 0, -13], -13), ([0, 0, 0, 0], -1)]),
+    "what the hook gave, by name": (
+        '@lsm("file_mprotect")\ndef f(ctx):\n    if ctx.ret:\n        return ctx.ret\n    return -1', [([0, 0, 0, -13], -13)]),
+    "what the function would give": (
+        '@fmod_ret("bpf_modify_return_test")\ndef f(ctx, a, b, ret):\n    return ret + 1', [([1, 2, 5], 6)]),
+    "a hook without a result": ('@lsm("cred_free")\ndef f(ctx, cred):\n    pass', [([0], 0)]),
+    "a function without a result": (
+        '@struct_ops("tcp_congestion_ops/cong_avoid")\ndef f(ctx, sk, ack, acked):\n    return', []),
+}  # fmt: skip
+
+
+@pytest.mark.kernel  # for its BTF: trampolines are not to be had everywhere
+@pytest.mark.parametrize("name", HOOKS)
+def test_results_of_hooks(name, programs):
+    text, runs = HOOKS[name]
+    spec = programs(text)
+    report = verify(spec, env=Env.here())
+    assert report.ok, report
+    for ctx, expected in runs:
+        assert s32(VM(spec).run(ctx=ctx).retval) == expected
+
+
 REFUSED = {
+    "a context that a helper would write": (
+        "@bpf_syscall\ndef f(ctx: Key):\n    bpf.get_current_comm(ctx.name)\n    return 0",
+        "buf of get_current_comm is written, and helpers write no contexts: give an array, and assign it to the field",
+    ),
+    "a starred name": (in_xdp("a, *b = 1, 2, 3"), "there is no unpacking with * inside a program: name each value"),
+    "print": (in_xdp('print("x")'), 'write printk(f"..."), which goes to the trace pipe'),
     "a method of what may be None": (
         "class Point(Struct):\n    x: u32\n\n    def double(self):\n        return self.x * 2\n\n\n"
         "points = HashMap(u32, Point, max_entries=4)\n\n\n" + in_xdp("return points.get(1).double()"),

@@ -124,8 +124,8 @@ def apply(c: Compiler, target: Any, args: list[Front], kw: dict[str, Front], nod
 _PURE_MODULES = frozenset(
     ("_socket", "socket", "ipaddress", "_ctypes", "ctypes", "math", "_operator", "_struct", "struct")
 )
-_PURE_BUILTINS = (len, ord, chr, int, bytes, str, round, pow, sum, sorted, hash, bin, hex, divmod, tuple, list, dict, set,
-                  frozenset, zip, enumerate, isinstance, hasattr, getattr, reversed, range, type, id)  # fmt: skip
+_PURE_BUILTINS = (len, any, all, ord, chr, int, bytes, str, round, pow, sum, sorted, hash, bin, hex, divmod, tuple, list, dict,
+                  set, frozenset, zip, enumerate, isinstance, hasattr, getattr, reversed, range, type, id)  # fmt: skip
 
 
 def pure(target: Any) -> bool:
@@ -276,10 +276,20 @@ def set_fields(c: Compiler, ref: Ref, args: list[Front], kw: dict[str, Front], n
 # -- built-in functions
 
 
+def items_of(front: Front) -> list[Front]:
+    """The items of a tuple, or of what is known at compile time."""
+    if isinstance(front, Tuple):
+        return front.items
+    if isinstance(front, Const) and isinstance(front.obj, tuple | list | range | set | frozenset | dict):
+        return [Const(item) for item in front.obj]
+    return []
+
+
 def _extreme(test: str) -> Callable[..., Front]:
     def lower(c: Compiler, args: list[Front], kw: dict[str, Front], node: Any) -> Any:
-        if kw or len(args) < 2:
-            c.fail("min and max take two numbers or more", node)
+        args = items_of(args[0]) if len(args) == 1 else args
+        if kw or not args:
+            c.fail("min and max take two numbers or more, or a tuple of them", node)
         best: Any = args[0].number(c, node)
         for other in args[1:]:
             b = other.number(c, node)

@@ -111,6 +111,21 @@ class Frame:
         self.returns: list[tuple[State, Front, Any]] = []
         self.scope = enclosing(fn)
 
+    def notes(self) -> dict[str, Any]:
+        """The types that the function's annotations mean."""
+        return notes_of(self.fn, self.scope)
+
+
+def notes_of(fn: Any, scope: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The types that a function's annotations mean; `scope` is what it has from functions around it."""
+    found = getattr(fn, "__annotations__", None)
+    if not found:
+        return {}
+    from ..objects.annotations import meaning, scope_of
+
+    known = scope_of(fn, enclosing(fn) if scope is None else scope)
+    return {name: meaning(annotation, known) for name, annotation in found.items()}
+
 
 def enclosing(fn: Any) -> dict[str, Any]:
     """The names that a function has from functions around it."""

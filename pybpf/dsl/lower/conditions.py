@@ -207,12 +207,17 @@ def contains(c: Compiler, item: Front, container: Front, node: Any) -> Outcome:
     custom = getattr(container, "contains", None)
     if custom is not None:
         return custom(c, item, node)  # type: ignore[no-any-return]
+    if isinstance(container, Const) and isinstance(item, Const):
+        try:
+            return always(c, item.obj in container.obj)
+        except TypeError as error:
+            c.fail(str(error), node)
     if isinstance(container, Tuple):
         options: list[Front] = container.items
     elif isinstance(container, Const) and isinstance(container.obj, range):
         wanted = container.obj if container.obj.step > 0 else container.obj[::-1]
-        if isinstance(item, Const) or not wanted:
-            return always(c, isinstance(item, Const) and item.obj in wanted)
+        if not wanted:
+            return always(c, False)
         states = []
         low = compare(c, ">=", item, Const(wanted.start), node)
         yes, no = always(c, low) if isinstance(low, bool) else jump(c, *low)
@@ -230,8 +235,6 @@ def contains(c: Compiler, item: Front, container: Front, node: Any) -> Outcome:
             states += [no] if no else []
         return yes, merge(c, states, node)
     elif isinstance(container, Const) and isinstance(container.obj, (tuple, list, set, frozenset, dict)):
-        if isinstance(item, Const):
-            return always(c, item.obj in container.obj)
         found = sorted(container.obj) if isinstance(container.obj, (set, frozenset)) else container.obj
         options = [Const(obj) for obj in found]
     else:

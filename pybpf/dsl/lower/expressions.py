@@ -82,7 +82,7 @@ def attribute(c: Compiler, node: Any) -> Front:
 
 def subscript(c: Compiler, node: Any) -> Front:
     owner = c.expr(node.value)
-    index = c.expr(node.slice)
+    index = part(c, node.slice) if isinstance(owner, Const) else c.expr(node.slice)
     c.b.at = node
     if isinstance(owner, Const):
         if not isinstance(index, Const):
@@ -92,6 +92,14 @@ def subscript(c: Compiler, node: Any) -> Front:
         except (TypeError, LookupError, ValueError) as error:
             c.fail(f"{error.__class__.__name__}: {error}", node)
     return owner.item(c, index, node)
+
+
+def part(c: Compiler, node: Any) -> Front:
+    """What a constant is indexed by; a slice of constants too."""
+    if node.__class__.__name__ != "Slice":
+        return c.expr(node)
+    ends = (node.lower, node.upper, node.step)
+    return Const(slice(*(None if end is None else c.constant(end, "the end of a slice") for end in ends)))
 
 
 def choose(c: Compiler, table: Any, index: Front, node: Any) -> Front:

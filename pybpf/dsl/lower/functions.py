@@ -100,17 +100,9 @@ def shape(c: Compiler, front: Front, annotation: Any, name: str, node: Any) -> S
     return Shape(("int", fixed.name), value, make)
 
 
-def notes_of(function: FunctionType) -> dict[str, Any]:
-    """The types that a function's annotations mean."""
-    from ..objects.annotations import meaning, scope_of
-    from .compiler import enclosing
-
-    scope = scope_of(function, enclosing(function))
-    return {k: meaning(v, scope) for k, v in getattr(function, "__annotations__", {}).items()}
-
-
 def call(c: Compiler, function: FunctionType, args: list[Front], kw: dict[str, Front], node: Any) -> Front:
     from .calls import bind
+    from .compiler import notes_of
 
     if c.unit.kernel < CALLS:
         c.fail("functions out of line need Linux 4.16: leave out @subprogram, and it is inlined", node)

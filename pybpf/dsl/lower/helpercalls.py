@@ -206,7 +206,9 @@ def fill(c: Compiler, rules: Any, args: list[Front], kw: dict[str, Front], node:
 def is_ctx(front: Front) -> bool:
     from ..objects.context import Context
 
-    return isinstance(front, Context)
+    return isinstance(front, Context) or (
+        isinstance(front, Ref) and front.region == "ctx" and front.off == 0 and front.base.op == "param"
+    )
 
 
 def argument(
@@ -218,7 +220,7 @@ def argument(
     if kind == "ctx":
         if not is_ctx(front):
             c.fail(f"{where} is the program's context, and not {front.what()}", node)
-        return front.value  # type: ignore[attr-defined, no-any-return]
+        return front.base if isinstance(front, Ref) else front.value  # type: ignore[attr-defined]
     if arg.memory_arg is not None:
         if isinstance(front, Const) and front.obj is None:
             return c.b.const(buffer_size(c, given[arg.memory_arg], where, node))
@@ -278,6 +280,10 @@ def pointer_to(c: Compiler, arg: Any, front: Front, where: str, node: Any) -> Va
         if not arg.nullable and arg.kind not in ("stack",):
             c.fail(f"{where} may not be None", node)
         return c.b.const(0)
+    if arg.kind == "str" and isinstance(front, Const) and isinstance(front.obj, bytes | str):
+        from ..objects.data import text
+
+        return text(c, _raw(front.obj)).pointer(c, node)
     if arg.kind == "stack" and not (isinstance(front, Ref) and front.region == "stack"):
         c.fail(
             f"{where} is memory that the program has on its stack, a Struct or an array, and not {front.what()}", node
@@ -331,6 +337,15 @@ def memory(
         return text(c, _raw(front.obj)).pointer(c, node)
     if isinstance(front, Int) and front.place is not None:
         given[given.index(front)] = front = front.place
+    if isinstance(front, Ref) and front.region == "ctx":
+        # Helpers take no pointers into the context (mem_types of the verifier).
+        if arg.writes:
+            c.fail(
+                f"{where} is written, and helpers write no contexts: give an array, and assign it to the field", node
+            )
+        from ..objects.places import value_pointer
+
+        return value_pointer(c, front, front.type, arg.name, temporary, node)
     if isinstance(front, Ref):
         if arg.writes and not front.writable:
             c.fail(f"{where} is written, and {front.label or front.what()} is read-only", node)

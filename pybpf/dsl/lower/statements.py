@@ -79,6 +79,9 @@ def store(c: Compiler, target: Any, value: Front) -> None:
         parts = value.items if isinstance(value, Tuple) else None
         if isinstance(value, Const) and isinstance(value.obj, (tuple, list)):
             parts = [Const(x) for x in value.obj]
+        for element in target.elts:
+            if element.__class__.__name__ == "Starred":
+                c.refuse(element)
         if parts is None or len(parts) != len(target.elts):
             c.fail(f"{len(target.elts)} names take {len(target.elts)} values; {value.what()} given", target)
         if len(parts) > 1:  # everything is read before anything is written; names go on to stand for references

@@ -9,7 +9,7 @@ from ..lower.bounds import seen
 from ..ssa.build import limits
 from . import scalars as types
 from .integers import convert, value_of
-from .layout import sizeof, type_given
+from .layout import is_struct, sizeof, type_given
 from .refs import Ref, swap
 from .values import Const, Front, Int, span
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..lower.compiler import Compiler
     from ..ssa.ir import Value
 
-RAW_WRITABLE = 24
+RAW_WRITABLE, SYSCALL = 24, 31
 ITERATOR = 28  # BPF_TRACE_ITER
 MAX_OFFSET = 0xFFFF  # the verifier follows packet offsets below this (MAX_PACKET_OFF)
 _INT = {1: types.u8, 2: types.u16, 4: types.u32, 8: types.u64}
@@ -214,9 +214,11 @@ class Context(Front):
         return select(c, [(outside, Const(None)), (c.b.state, view)], node, "this view")
 
     def buffer(self, c: Compiler, args: list[Front], kw: dict[str, Front], node: Any) -> Front:
-        """`ctx.buffer(T)`: what a writable tracepoint hands out, its first argument."""
+        """`ctx.buffer(T)`: what a writable tracepoint hands out, its first argument; or what user space hands to a program."""
         if len(args) != 1 or not isinstance(args[0], Const) or kw:
-            c.fail("write ctx.buffer(T), with the type of what the tracepoint hands out", node)
+            c.fail("write ctx.buffer(T), with the type of what the program is handed", node)
+        if c.unit.kind.prog_type == SYSCALL:
+            return as_annotated(c, self, type_given(c, args[0], node))
         value = c.b.load(self.value, 0, 8, False, "ctx")
         return Ref(value, 0, type_given(c, args[0], node), "mem", label="the buffer")
 
@@ -315,7 +317,7 @@ class Context(Front):
             return self.packet(c, args, kw, node)
         if name == "meta":
             return self.meta(c, args, kw, node)
-        if name == "buffer" and c.unit.kind.prog_type == RAW_WRITABLE:
+        if name == "buffer" and c.unit.kind.prog_type in (RAW_WRITABLE, SYSCALL):
             return self.buffer(c, args, kw, node)
         if name in ("load_byte", "load_half", "load_word"):
             return self.legacy(c, name, args, node)
@@ -340,6 +342,13 @@ class Context(Front):
 
 OWN = ("packet", "meta", "load_byte", "load_half", "load_word")
 """Methods that are no helpers."""
+
+
+def as_annotated(c: Compiler, context: Context, annotation: Any) -> Front:
+    """The context of a SYSCALL program is a buffer of user space's: `def f(ctx: Arguments)` sees it as that structure."""
+    if c.unit.kind.prog_type != SYSCALL or not is_struct(annotation):
+        return context
+    return Ref(context.value, 0, annotation, "ctx", label="ctx")
 
 
 class Copied(Ref):

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from ...errors import BtfError
 from ...types import Scalar
-from ..lower.functions import notes_of
 from ..ssa.build import limits
 from . import scalars as types
 from .integers import cast
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from ..ssa.ir import Value
 
 RAW_TRACEPOINT, RAW_WRITABLE, TRACEPOINT, KPROBE, TRACING, LSM, STRUCT_OPS = 17, 24, 5, 2, 26, 29, 27
-FEXIT = 25  # an attach type; the others are program types
+WITH_RESULT = frozenset((25, 26, 27))  # FEXIT, MODIFY_RETURN, LSM_MAC: what was given stands behind the arguments
 # Registers of arguments and of the result in struct pt_regs, by machine (System V and AAPCS64 calling conventions).
 REGISTERS = {
     "x86_64": ((112, 104, 96, 88, 72, 64), 80),
@@ -53,7 +52,7 @@ def argument(c: Compiler, context: Any, name: str, node: Any) -> Front | None:
     target = c.unit.attach_to
     if name == "args" and kind.prog_type in (RAW_TRACEPOINT, RAW_WRITABLE, TRACING, LSM, STRUCT_OPS):
         return Arguments(context)
-    if name in ("retval", "ret") and (kind.name.startswith(("kret", "uret")) or kind.attach_type == FEXIT):
+    if name in ("retval", "ret") and (kind.name.startswith(("kret", "uret")) or kind.attach_type in WITH_RESULT):
         return returned(c, context, node)
     if target is None:
         return None
@@ -77,7 +76,7 @@ def parameters(c: Compiler, context: Any, names: tuple[str, ...], node: Any) -> 
             f"{kind.name} programs take their context and nothing else: a constant comes from the function around it",
             node,
         )
-    notes = notes_of(c.frame.fn)
+    notes = c.frame.notes()
     return [annotated(c, parameter(c, context, i, node), notes.get(name), node) for i, name in enumerate(names)]
 
 
@@ -141,7 +140,7 @@ def parameter(c: Compiler, context: Any, i: int, node: Any) -> Front:
     if kind.prog_type == KPROBE:
         return probed(c, context, i, node)
     params = signature(c, node) if c.unit.attach_to is not None else []
-    if kind.attach_type == FEXIT and i == len(params):
+    if kind.attach_type in WITH_RESULT and i == len(params):
         return returned(c, context, node)
     if kind.prog_type not in (RAW_TRACEPOINT, RAW_WRITABLE) and i >= len(params):
         c.fail(f"{c.unit.attach_to} has {len(params)} arguments, and this is number {i + 1}", node)
@@ -165,8 +164,16 @@ def returned(c: Compiler, context: Any, node: Any) -> Front:
     value = c.b.load(context.value, 8 * len(signature(c, node)), 8, False, "ctx")
     from ...btf import Btf
 
-    ret = Btf.kernel().find(str(c.unit.attach_to), 12).ret  # type: ignore[attr-defined]
-    return typed(c, value, ret, direct=True)
+    prefix = "bpf_lsm_" if kind.prog_type == LSM else ""
+    ret = Btf.kernel().find(f"{prefix}{c.unit.attach_to}", 12).ret  # type: ignore[attr-defined]
+    if str(ret) == "void":
+        c.fail(f"{c.unit.attach_to} gives no result", node)
+    found = typed(c, value, ret, direct=True)
+    allowed = c.unit.rules().returns if kind.prog_type == LSM else None
+    if isinstance(found, Int) and allowed is not None:
+        # What a hook gives is what programs may return, and so the kernel holds it (5d99e198be27, Linux 6.12).
+        return Int(c.b.retype(found.value, *allowed), found.type)
+    return found
 
 
 def machine(c: Compiler, node: Any) -> Any:

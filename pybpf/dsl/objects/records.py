@@ -83,7 +83,7 @@ def _whole(c: Compiler, m: MapRef, value: Front, node: Any) -> tuple[Value, int,
     if event is not None and not (isinstance(value, Ref) and sizeof(value.type) == sizeof(normal(event))):
         return value_pointer(c, value, event, "record", temporary, node), sizeof(normal(event)), temporary
     if isinstance(value, Ref):
-        return value.pointer(c, node), sizeof(value.type), temporary
+        return value_pointer(c, value, value.type, "record", temporary, node), sizeof(value.type), temporary
     if isinstance(value, Const) and isinstance(value.obj, (bytes, str)):
         from ..lower.helpercalls import _raw
         from .data import text

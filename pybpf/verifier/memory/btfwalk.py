@@ -12,6 +12,7 @@ from ...kernel import targets
 from ...uapi.attach import AttachType
 from ...uapi.map import MapType
 from ...uapi.prog import ProgType
+from ..numbers.num import UNKNOWN, sync
 from ..reject import Reject, Unsure
 from ..values import (
     ALLOC,
@@ -325,6 +326,8 @@ def argument(run: Run, off: int, size: int, write: bool) -> Reg | None:
         return None
     index = off // 8
     name, type = found[index][0], found[index][1].stripped
+    if attach == AttachType.LSM_MAC and index == len(found) - 1 and not name and run.setting.at_least("6.12"):
+        return _result_of_hook(run.setting.program_rules.returns)
     if type.kind != Kind.PTR:
         return _number(size)
     if size != 8:
@@ -346,6 +349,14 @@ def argument(run: Run, off: int, size: int, write: bool) -> Reg | None:
     if kind == ProgType.STRUCT_OPS and target.startswith("tcp_congestion_ops/") and value.data == ("kernel", "sock"):
         return value.replace(data=("kernel", "tcp_sock"))
     return value.replace(id=run.new_id()) if value.type & MAYBE_NULL else value
+
+
+def _result_of_hook(allowed: tuple[int, int] | None) -> Reg:
+    """What a security hook gave so far: within what programs may return (__mark_reg_s32_range, 5d99e198be27)."""
+    if allowed is None:
+        return ANY
+    low, high = allowed
+    return Reg(SCALAR, sync(UNKNOWN._replace(smin=low, smax=high, smin32=low, smax32=high)))
 
 
 def check_kptr_store(run: Run, field: Special, value: Reg, source: int) -> None:
