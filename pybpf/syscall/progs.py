@@ -101,7 +101,8 @@ def _load_with_log(attr: bytearray, level: int, what: str) -> tuple[int, str]:
     result, log = grow_log(attempt, level)
     if result >= 0:
         return result, log
-    if -result in _NOT_ABOUT_THE_PROGRAM or not log.strip():
+    # A program with too many branches is refused with ENOMEM, too, as if its states had found no memory.
+    if (-result in _NOT_ABOUT_THE_PROGRAM and "is too complex" not in log) or not log.strip():
         raise failure(-result, PROG_LOAD, what)
     from .log import parse
 

@@ -904,3 +904,67 @@ def bound_unknown(ctx):
             row[n] += i
         n = (n * 3 + i) & 31
     return u32(row[0] + row[1] * 7 + row[2])
+
+
+def number_met_in_a_round(ctx):
+    """The counter is known in the rounds behind that with `i == 2`, and the field lies there in another way than before."""
+    p = Pair()
+    n = u32(0)
+    for i in range(bounded(len(ctx) * 100, max=100_000)):
+        p.a = u64(i & 3)
+        if i == 2:
+            counts[u32(p.a)] = 7
+            p.b = n
+        if counts[u32(p.a + n)] > 3 and p.b != 9:
+            n += 1
+    return n + p.b
+
+
+def start_divided(ctx):
+    """The verifier loses the bounds of what was divided, and the mask would change nothing."""
+    n = u32(u32(u32(len(ctx) & 7) // (u32(len(ctx) & 1) | 1)) & 7)
+    t = u64(0)
+    while n > 0:
+        n = u32(n - 1)
+        t += n * 3
+        if t & 5 == 1:
+            continue
+        t ^= 6
+    return u32(t + n)
+
+
+def many_in_rounds(ctx):
+    """So many variables that the counter lies on the stack, where tests of it are lost before Linux 6.8."""
+    a, b, c, d, e, f = u64(1), u64(2), u64(3), u64(5), u64(8), u64(13)
+    for i in range(len(ctx) & 7):
+        counts[u32(i & 1)] += 1
+        a, b, c, d, e, f = b + i, c ^ a, d, e & b, f + d, a
+        for k in range(20):
+            if cells[k & 7] == 3:
+                cells[1] = d
+            counts[5] = a
+        n = u32(a & 7)
+        while n > 0:
+            n = u32(n - 1)
+            counts[n] = e
+            if cells[n & 3] == b:
+                return u32(c)
+    return u32(a + b * 3 + c * 5 + d * 7 + e * 11 + f * 13)
+
+
+@subprogram
+def inner_sum(n: u64):
+    t = u64(0)
+    for i in range(n & 7):
+        t += i * n
+        counts[u32(i)] = t
+    return t
+
+
+def call_in_else(ctx):
+    t = u64(0)
+    for i in range(len(ctx) & 15):
+        t += inner_sum(u64(i))
+    else:
+        t += inner_sum(u64(len(ctx)))
+    return u32(t)

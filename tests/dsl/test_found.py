@@ -182,3 +182,52 @@ def test_errors_of_maps_have_a_sign():
     assert VM(spec).run(data=bytes(64)).retval == 1
     with load(spec) as prog:
         assert prog.test_run(bytes(64)).retval == 1
+
+
+class Place(Struct):
+    row: u32
+    column: u32
+    first: u64
+    second: u64
+
+
+places = HashMap(Place, u32, max_entries=100)
+totals = HashMap(u64, u32, max_entries=100)
+
+
+def met_by_helpers(skb):
+    """Behind `i == 2` the counter is known, and what helpers read on the stack lies there in another way than before."""
+    place = Place()
+    n = u32(0)
+    for i in range(pybpf.bounded(skb.len, max=100_000)):
+        place.first = u64(i & 3)
+        if i == 2:
+            places[place] = 1
+        if place in places and skb.mark != 77:
+            n += 1
+    return n
+
+
+def met_in_fields(skb):
+    place = Place()
+    n, m = u32(0), u64(0)
+    for i in range(pybpf.bounded(skb.len, max=100_000)):
+        if i == 2:
+            place.first += i
+            place.second = m
+            m += place.first
+        if m not in totals and skb.mark != 77:
+            n += 1
+        if i == 20:
+            place.second = place.first
+            places[place] = n
+    return n + u32(place.second)
+
+
+@pytest.mark.parametrize("kernel", ["6.6", "6.12", None])
+@pytest.mark.parametrize(("function", "expected"), [(met_by_helpers, 16), (met_in_fields, 66)])
+def test_long_loops_that_meet_a_number(function, expected, kernel):
+    spec = pybpf.tc(function, kernel=kernel)
+    assert VM(spec).run(data=bytes(64)).retval == expected
+    with load(spec) as prog:
+        assert prog.test_run(bytes(64)).retval == expected

@@ -11,6 +11,7 @@ from typing import Any
 from pybpf import VM, load_collection
 from pybpf.dsl.program import DEFAULT_KERNEL, ISA_V4, version
 from pybpf.maps.create import create
+from pybpf.spec import ProgramSpec
 from pybpf.types import codec
 
 from . import model
@@ -29,12 +30,31 @@ class Trial:
         self.text = text or program(seed, isa, kernel or DEFAULT_KERNEL)
         self.packets = [packet(rng) for _ in range(6)]
         self.entries = entries(rng)
-        file = f"<generated {seed}>"
+        self.seed = seed
+        self.declare()
+        self.expected = self.evaluate()
+
+    def declare(self) -> None:
+        file = f"<generated {self.seed}>"
         linecache.cache[file] = (len(self.text), None, self.text.splitlines(keepends=True), file)
         self.scope: dict[str, Any] = {"__name__": "generated"}
         exec(compile(self.text, file, "exec"), self.scope)
         self.specs = [self.scope[name] for name in ("main", "after") if name in self.scope]
-        self.expected = self.evaluate()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickled, it is compiled: an emulated kernel has then only to load and run it."""
+        compiled = [{field: getattr(spec, field) for field in ProgramSpec._fields} for spec in self.specs]
+        for fields in compiled:
+            own = {id(value): name for name, value in self.scope.items()}
+            fields["maps"] = [(name, own.get(id(spec)) or spec) for name, spec in fields["maps"].items()]
+        return {**self.__dict__, "scope": None, "specs": compiled}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.declare()
+        for spec, fields in zip(self.specs, state["specs"], strict=True):
+            maps = {name: self.scope[own] if isinstance(own, str) else own for name, own in fields["maps"]}
+            spec.__dict__.update(fields, maps=maps)
 
     def evaluate(self) -> list[Any]:
         scope = model.declared(self.text)

@@ -14,6 +14,7 @@ from .gates import gate as gate_of
 from .joins import merge
 from .rounds import Widened, finish, repeat
 from .survey import assigned, count_tests, counters, named, weight
+from .turns import also, needed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -106,7 +107,9 @@ def counted(c: Compiler, node: Any, start: Front, stop: Front, step: int, elemen
     if most is None:
         first, last = in_sight(c, first, PLAIN_STEPS), in_sight(c, last, PLAIN_STEPS)
         n = value_of(c, first)
-        if c.unit.kernel < COMPARES and not isinstance(first, Const) and not isinstance(last, Const):
+        if not isinstance(first, Const) and (
+            (c.unit.kernel < COMPARES and not isinstance(last, Const)) or (not decided and needed(c, node))
+        ):
             most = reach
     known = isinstance(first, Const) and isinstance(last, Const)
     unsigned = ahi > S64_MAX or (known and bhi > S64_MAX)
@@ -154,6 +157,8 @@ def counted(c: Compiler, node: Any, start: Front, stop: Front, step: int, elemen
                 again, done = (c.b.state, None) if outcome else (None, c.b.state)
             else:
                 again, done = jump(c, *outcome)
+            if most is None and not decided and needed(c, node):
+                again, done = also(c, (again, done), test, following, bhi if step > 0 else blo, node)
             return again, merge(c, [s for s in (out, done) if s is not None], node)
 
         first_types = {hidden: (kind, low, high)}

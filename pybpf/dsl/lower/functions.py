@@ -9,7 +9,7 @@ from __future__ import annotations
 from ..objects import scalars as types
 from ..objects.integers import convert, value_of
 from ..objects.refs import Ref
-from ..objects.values import INT, Const, Front, Int
+from ..objects.values import INT, Conflict, Const, Front, Int
 from ..ssa.build import CALLERS, limits
 from ..ssa.ir import Graph, Value
 
@@ -142,10 +142,10 @@ def apart(c: Compiler, graph: Graph, given: int) -> list[Value]:
     Before Linux 6.7 the verifier looked for endless loops by the registers of the function alone, and took the same
     round of another call for one.
     """
-    counters = [name for name in c.state.env if name.startswith("$counter")]
+    counters = [x for name, x in c.state.env.items() if name.startswith("$counter") and not isinstance(x, Conflict)]
     if c.unit.kernel >= (6, 7) or given == 5 or not counters or not any(map(comes_back, graph.blocks)):
         return []
-    return [c.b.const(0)] * (4 - given) + [value_of(c, c.state.env[counters[-1]])]
+    return [c.b.const(0)] * (4 - given) + [value_of(c, counters[-1])]
 
 
 def comes_back(block: Any) -> bool:
@@ -430,13 +430,17 @@ def obscure(c: Compiler, ref: Ref) -> None:
 
 
 def blur(c: Compiler, ref: Ref) -> None:
-    """Let the verifier forget the numbers in an object."""
+    """Let the verifier forget the numbers in an object.
+
+    By halves of words at most: whole ones that were stored from one register are equal for it, and if later rounds break that
+    (check_scalar_ids) it sees states without end.
+    """
     from ..objects.layout import sizeof
 
     at, end = ref.off, ref.off + sizeof(ref.type)
     known: dict[int, Value] = {}
     while at < end:
-        width = next(w for w in (8, 4, 2, 1) if at % w == 0 and at + w <= end)
+        width = next(w for w in (4, 2, 1) if at % w == 0 and at + w <= end)
         now = c.b.load(ref.base, at, width, False, ref.region)
         if now.op == "const":
             hidden = known[now.aux] = known.get(now.aux) or c.b.hide(now)

@@ -14,6 +14,7 @@ from .joins import merge
 from .progress import deciding, rounds_of_while
 from .rounds import BOUNDED_LOOPS, Loop, finish, repeat
 from .survey import assigned, named, nodes_of, ways_out, weight
+from .turns import needed, turning
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,8 +68,13 @@ def while_(c: Compiler, node: Any) -> None:
         if guard and not gate and c.unit.kernel >= SINCE_LOOP:
             outs, breaks = while_by_call(c, node)
             return finish(c, node, leaving + outs, breaks)
+        names = assigned([*node.body, node.test])
+        first: dict[str, Any] = {}
+        decided = deciding(node) <= c.known | fixed and rounds_of_while(c, node, True) < MAX_ROUNDS
+        if not gate and not decided and rounds < MAX_ROUNDS and needed(c, node):
+            bottom = turning(c, node, names, first, rounds, bottom)
         with c.within(rounds, fixed):
-            outs, breaks = repeat(c, node, assigned([*node.body, node.test]), {}, list, bottom, gate)
+            outs, breaks = repeat(c, node, names, first, list, bottom, gate)
         leaving += outs
         after = breaks
     return finish(c, node, leaving, after)

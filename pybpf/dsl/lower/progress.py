@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ..objects.values import Const, Int
 from ..parse import children
+from ..ssa.build import limits
 from .bounds import sight
 from .gates import MAX_ROUNDS
 from .joins import is_number
@@ -172,6 +173,8 @@ def rounds(c: Compiler, front: Any, op: str, bound: Any, step: int, constant: bo
     if not isinstance(known, (Const, Int)) or not is_number(known) or (constant and not isinstance(known, Const)):
         return MAX_ROUNDS
     (lo, hi), (blo, bhi) = sight(c, front), sight(c, known)
+    if isinstance(known, Int) and any(reads(bound)):
+        blo, bhi = limits(known.type.bits, known.type.signed)  # what lies there may change
     ends = ("Lt", "LtE") if step > 0 else ("Gt", "GtE")
     way = bhi - lo if step > 0 else hi - blo
     if op in ends:
@@ -179,6 +182,14 @@ def rounds(c: Compiler, front: Any, op: str, bound: Any, step: int, constant: bo
     if op == "NotEq" and lo == hi and blo == bhi and way >= 0 and way % step == 0:
         return min(way // abs(step) + 1, MAX_ROUNDS)
     return MAX_ROUNDS
+
+
+def reads(node: Any) -> Iterator[Any]:
+    """What an expression may read from memory."""
+    if node.__class__.__name__ in ("Attribute", "Subscript", "Call"):
+        yield node
+    for child in children(node):
+        yield from reads(child)
 
 
 def calls(node: Any) -> Iterator[Any]:

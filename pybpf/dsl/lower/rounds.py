@@ -191,7 +191,8 @@ def to_hide(node: Any, names: set[str], gated: bool) -> list[str]:
 
     It walks a round again for each state that it has not seen.  A number that it knows in part decides tests, and where it has
     decided one it compares numbers exactly, so that rounds with tests have states without end.  Of numbers that it does not
-    know, all are the same.  What bounds the loop must stay known, unless a gate does.
+    know, all are the same.  What bounds the loop must stay known, unless a gate does; then the counter is hidden, too: a round in
+    which `i == 2` held would begin the next with a known one, which decides every test from there on.
     """
     if not count_tests(node.body):
         return []

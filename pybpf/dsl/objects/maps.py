@@ -21,8 +21,9 @@ from ...declared import (
 )
 from ...fields import kernel_fields
 from ..lower.joins import merge
+from ..ssa.build import CALLERS
 from .layout import normal, scalar_of, type_name
-from .places import DIRECT_VALUE, value_pointer
+from .places import DIRECT_VALUE, again, value_pointer
 from .refs import ATOMIC, Ref
 from .values import Const, Front, Int, native
 
@@ -238,6 +239,11 @@ class MapRef(Front):
         if self.spec.map_type == BloomFilter.TYPE:
             temporary: list[Value] = []
             place = value_pointer(c, item, self.spec.value, "value", temporary, node)
+            value = Ref(place, 0, normal(self.spec.value), "stack") if temporary else item
+            # Linux 7.2 believes that map_peek_elem only writes what a Bloom filter reads (bpf_helper_stack_access_bytes), and
+            # forgets at the next branch what was stored for it.
+            if isinstance(value, Ref) and value.region in CALLERS and value.writable:
+                again(c, value)
             result = self.call(c, "map_peek_elem", PEEK, [self.pointer_value(c), place], temporary)
             return jump(c, "==", 64, result, c.b.const(0))
         if self.spec.map_type not in TARGETS:

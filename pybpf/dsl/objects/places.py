@@ -5,7 +5,7 @@ from __future__ import annotations
 from .data import place as data
 from .integers import convert
 from .layout import alignof, is_array, is_struct, normal, scalar_of, sizeof, type_name
-from .refs import Ref, constant_bytes, pieces
+from .refs import Ref, chunk, constant_bytes, pieces, plain_pieces
 from .values import Const, Tuple
 
 TYPE_CHECKING = False
@@ -74,6 +74,14 @@ def value_pointer(c: Compiler, front: Front, type_: Any, what: str, temporary: l
     else:
         ref.fill(c, front, node)
     return place
+
+
+def again(c: Compiler, ref: Ref) -> None:
+    """Store what lies in an object once more, without changing it."""
+    size = sizeof(ref.type)
+    for at, width in plain_pieces(ref, size, min(chunk(ref, size), 4)):
+        now = c.b.load(ref.base, ref.off + at, width, False, ref.region)
+        c.b.store(ref.base, ref.off + at, width, now, ref.region)
 
 
 def _is_address(front: Front) -> bool:
