@@ -24,13 +24,15 @@ GPL_COMPATIBLE = ("GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", 
 class _Made(type):
     """A constructor called in a way that it has not is told in words of the caller, and by an error of our tree."""
 
-    def __call__(cls, *args: Any, **kw: Any) -> Any:
-        try:
-            return super().__call__(*args, **kw)
-        except TypeError as error:
-            if isinstance(error, BpfError):
-                raise
-            raise KindError(cls._misuse(args, kw) or f"{cls.__name__}: {error}") from None
+    if not TYPE_CHECKING:  # checkers go by the constructors, where this would make every spec an Any
+
+        def __call__(cls, *args, **kw):
+            try:
+                return super().__call__(*args, **kw)
+            except TypeError as error:
+                if isinstance(error, BpfError):
+                    raise
+                raise KindError(cls._misuse(args, kw) or f"{cls.__name__}: {error}") from None
 
     def _misuse(cls, args: tuple[Any, ...], kw: dict[str, Any]) -> str:
         from .misuse import explain
