@@ -8,7 +8,7 @@ from ..links.base import BpfLink
 from ..links.found import links
 from . import table
 from .map import plain
-from .which import add_argument, no_more, which
+from .which import add_arguments, no_more, which
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,19 +24,13 @@ EPILOG = """examples:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
-    parser.add_argument("action", choices=("list", "show", "dump", "detach"), nargs="?", default="list")
-    add_argument(parser, "link")
-    table.add_json(parser)
+    add_arguments(parser, "link", "show", "dump", "detach")
 
 
 def run(args: argparse.Namespace) -> int:
     if args.action == "list":
         no_more(args.link, "list")
-        rows = []
-        for link in links():
-            with link:
-                rows.append(_summary(link.details))
-        table.show(rows, args.json, "no links")
+        table.show_each(links(), lambda link: _summary(link.details), args.json, "no links")
         return 0
     with which("link", args.link, BpfLink.from_id, BpfLink.from_pin) as link:
         if args.action == "show":

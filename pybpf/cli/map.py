@@ -8,7 +8,7 @@ from functools import partial
 from ..errors import BpfError
 from ..uapi import MapType
 from . import table
-from .which import add_argument, no_more, which
+from .which import add_arguments, no_more, which
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,24 +24,16 @@ EPILOG = """examples:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
-    parser.add_argument("action", choices=("list", "show", "dump"), nargs="?", default="list")
-    add_argument(parser, "map")
-    table.add_json(parser)
+    add_arguments(parser, "map", "show", "dump")
 
 
 def run(args: argparse.Namespace) -> int:
-    from ..maps.found import maps
+    from ..maps.found import from_id, from_pin, maps
 
     if args.action == "list":
         no_more(args.map, "list")
-        rows = []
-        for live in maps():
-            with live:
-                rows.append(_summary(live.info))
-        table.show(rows, args.json, "no maps")
+        table.show_each(maps(), lambda live: _summary(live.info), args.json, "no maps")
         return 0
-    from ..maps.found import from_id, from_pin
-
     with which("map", args.map, from_id, partial(from_pin, read_only=True)) as live:
         if args.action == "show":
             info = live.info

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from ctypes import addressof, create_string_buffer, sizeof
 
 from ..live import Program, programs
-from ..syscall.objects import obj_info
-from ..uapi import ProgInfo, ProgType
+from ..uapi import ProgType
 from . import table
-from .which import add_argument, no_more, which
+from .which import add_arguments, no_more, which
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,20 +23,14 @@ EPILOG = """examples:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
-    parser.add_argument("action", choices=("list", "show", "dump"), nargs="?", default="list")
-    add_argument(parser, "program")
+    add_arguments(parser, "program", "show", "dump")
     parser.add_argument("--raw", action="store_true", help="dump the bytes, not text")
-    table.add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     if args.action == "list":
         no_more(args.program, "list")
-        rows = []
-        for prog in programs():
-            with prog:
-                rows.append({**_summary(prog.info), "maps": len(_map_ids(prog))})
-        table.show(rows, args.json, "no programs")
+        table.show_each(programs(), _row, args.json, "no programs")
         return 0
     with which("prog", args.program, Program.from_id, Program.from_pin) as prog:
         if args.action == "show":
@@ -47,6 +39,10 @@ def run(args: argparse.Namespace) -> int:
         else:
             _dump(prog, args)
     return 0
+
+
+def _row(prog: Program) -> dict[str, Any]:
+    return {**_summary(prog.info), "maps": len(prog.map_ids)}
 
 
 def _summary(info: Any) -> dict[str, Any]:
@@ -65,7 +61,7 @@ def _more(prog: Program, info: Any) -> dict[str, Any]:
     return {
         "uid": info.created_by_uid,
         "loaded": f"{info.load_time / 1e9:.3f} s after boot",
-        "map_ids": _map_ids(prog),
+        "map_ids": prog.map_ids,
         "btf_id": info.btf_id or None,
         "ifindex": info.ifindex or None,
         "verified_insns": getattr(info, "verified_insns", 0) or None,
@@ -75,28 +71,13 @@ def _more(prog: Program, info: Any) -> dict[str, Any]:
     }
 
 
-def _filled(prog: Program, count: str, where: str, length: int) -> bytes:
-    """An array that the kernel writes when its length and place are given: `length` bytes."""
-    if not length:
-        return b""
-    memory = create_string_buffer(length)
-    asked = ProgInfo(**{count: length if count.endswith("_len") else length // 4, where: addressof(memory)})
-    obj_info(prog.fileno(), sizeof(ProgInfo), bytes(asked))
-    return memory.raw
-
-
-def _map_ids(prog: Program) -> list[int]:
-    raw = _filled(prog, "nr_map_ids", "map_ids", prog.info.nr_map_ids * 4)
-    return [int.from_bytes(raw[i : i + 4], "little") for i in range(0, len(raw), 4)]
-
-
 def _dump(prog: Program, args: argparse.Namespace) -> None:
     import json
     import sys
 
     from ..asm import disassemble
 
-    raw = _filled(prog, "xlated_prog_len", "xlated_prog_insns", prog.info.xlated_prog_len)
+    raw = prog.info_array("xlated_prog_insns")
     if args.raw:
         sys.stdout.buffer.write(raw)
     elif args.json:

@@ -8,7 +8,7 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
 
 
@@ -25,6 +25,15 @@ def show(rows: Sequence[Mapping[str, Any]], as_json: bool, empty: str = "nothing
         print(empty)
     elif not (sys.stdout.isatty() and _rich(rows)):
         _plain(rows)
+
+
+def show_each(live: Iterable[Any], row: Callable[[Any], Mapping[str, Any]], as_json: bool, empty: str) -> None:
+    """Print a row of each object of the kernel, which is closed behind it."""
+    rows = []
+    for one in live:
+        with one:
+            rows.append(row(one))
+    show(rows, as_json, empty)
 
 
 def details(record: Mapping[str, Any], as_json: bool) -> None:

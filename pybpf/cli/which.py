@@ -5,6 +5,7 @@ from __future__ import annotations
 from errno import EACCES, ENOENT
 
 from ..errors import SpecError, SyscallError
+from . import table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,8 +16,11 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 
-def add_argument(parser: argparse.ArgumentParser, kind: str) -> None:
+def add_arguments(parser: argparse.ArgumentParser, kind: str, *actions: str) -> None:
+    """`list`, which takes nothing, and the actions on one object; `--json`."""
+    parser.add_argument("action", choices=("list", *actions), nargs="?", default="list")
     parser.add_argument(kind, nargs="?", help="an id, or the path of a pin")
+    table.add_json(parser)
 
 
 def which(kind: str, text: str | None, by_id: Callable[[int], T], by_pin: Callable[[str], T]) -> T:

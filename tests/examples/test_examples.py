@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
-import importlib.util
 import os
 import socket
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -20,14 +17,6 @@ pytestmark = pytest.mark.kernel
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 
-def example(name: str):
-    spec = importlib.util.spec_from_file_location(f"example_{name}", EXAMPLES / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 def packet(payload: bytes = bytes(40), **ip) -> bytes:
     fields = {"version": 4, "ihl": 5, "ttl": 64, "protocol": 17, "saddr": 0x0A000001, "daddr": 0x0A000002, **ip}
     return bytes(Ethernet(dst=(1,) * 6, src=(2,) * 6, type=ETH_P_IP)) + bytes(IPv4(**fields)) + payload
@@ -37,54 +26,13 @@ def udp(port: int, **ip) -> bytes:
     return packet(bytes(Udp(source=9, dest=port)) + bytes(32), **ip)
 
 
-@pytest.fixture
-def tracefs():
-    """Trace events, mounted for the test where they are not."""
-    root = "/sys/kernel/tracing"
-    if os.path.exists(f"{root}/events"):
-        yield root
-        return
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.mount(b"nodev", root.encode(), b"tracefs", 0, None):
-        pytest.skip(f"tracefs cannot be mounted: {os.strerror(ctypes.get_errno())}")
-    yield root
-    libc.umount2(root.encode(), 2)
-
-
-@pytest.fixture
-def cgroup(tmp_path):
-    """A cgroup that this test made, with a way to run commands in it."""
-    mounts = [line.split() for line in Path("/proc/mounts").read_text().splitlines()]
-    root = next((fields[1] for fields in mounts if fields[2] == "cgroup2"), None)
-    made = None
-    libc = ctypes.CDLL(None, use_errno=True)
-    if root is None:
-        made = root = str(tmp_path / "cgroup")
-        os.mkdir(root)
-        if libc.mount(b"none", root.encode(), b"cgroup2", 0, None):
-            pytest.skip("cgroup2 cannot be mounted")
-    path = os.path.join(root, f"pybpf-example-{os.getpid()}")
-    os.mkdir(path)
-    yield path
-    os.rmdir(path)
-    if made:
-        libc.umount2(made.encode(), 2)
-
-
-def run_in(cgroup: str, code: str) -> str:
-    join = f"open({cgroup + '/cgroup.procs'!r}, 'w').write('0')\n"
-    return subprocess.run(
-        [sys.executable, "-c", join + code], capture_output=True, text=True, check=True, timeout=30
-    ).stdout
-
-
 def send_udp() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         for _ in range(3):
             sock.sendto(b"x" * 100, ("127.0.0.1", 9))
 
 
-def test_count_protocols():
+def test_count_protocols(example):
     module = example("count_protocols")
     with load(module.count) as prog, socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)) as sock:
         with prog.attach(sock):
@@ -92,7 +40,7 @@ def test_count_protocols():
         assert prog[module.packets][17] >= 3
 
 
-def test_drop_ports():
+def test_drop_ports(example):
     module = example("drop_ports")
     with load(module.drop_ports) as prog:
         prog[module.blocked][53] = 0
@@ -102,7 +50,7 @@ def test_drop_ports():
         assert dict(prog[module.blocked].items()) == {53: 2}
 
 
-def test_exec_events(tracefs):
+def test_exec_events(example, tracefs):
     module = example("exec_events")
     with load(module.on_exec) as prog, prog.attach():
         child = subprocess.Popen(["/bin/true"])
@@ -111,7 +59,7 @@ def test_exec_events(tracefs):
     assert [(e.filename, e.uid) for e in events] == [(b"/bin/true", os.getuid())]
 
 
-def test_hello(tracefs):
+def test_hello(example, tracefs):
     module = example("hello")
     with load(module.hello) as prog, prog.attach():
         child = subprocess.Popen(["/bin/true"])
@@ -120,14 +68,14 @@ def test_hello(tracefs):
             assert f"hello from {child.pid}" in trace.read()
 
 
-def test_count_by_uid(tracefs):
+def test_count_by_uid(example, tracefs):
     module = example("count_by_uid")
     with load(module.count) as prog, prog.attach():
         subprocess.run(["/bin/true"], check=True)
         assert prog[module.started][os.getuid()] >= 1
 
 
-def test_sync_timing(tracefs):
+def test_sync_timing(example, tracefs):
     module = example("sync_timing")
     with load(module.on_sync) as prog, prog.attach():
         os.sync()
@@ -136,7 +84,7 @@ def test_sync_timing(tracefs):
         assert prog[module.quick].drain()
 
 
-def test_bytes_by_protocol():
+def test_bytes_by_protocol(example):
     module = example("bytes_by_protocol")
     with load(module.count) as prog, socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)) as sock:
         with prog.attach(sock):
@@ -144,7 +92,7 @@ def test_bytes_by_protocol():
         assert prog[module.sent][17] >= 3 * 142
 
 
-def test_flows_by_tail_call():
+def test_flows_by_tail_call(example):
     module = example("flows_by_tail_call")
     with module.load_all() as objs, socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)) as packets:
         packets.bind(("lo", 0))
@@ -168,7 +116,7 @@ def test_flows_by_tail_call():
             assert (9, 53, 17) in found
 
 
-def test_icmp_echo():
+def test_icmp_echo(example):
     module = example("icmp_echo")
     body = bytes(range(32))
     icmp = Icmp(type=8, id=7, sequence=1)
@@ -184,7 +132,7 @@ def test_icmp_echo():
     assert result.data[:6] == bytes((2,) * 6)
 
 
-def test_icmp_echo_in_ipv6():
+def test_icmp_echo_in_ipv6(example):
     module = example("icmp_echo")
     one, two = bytes(range(16)), bytes(range(100, 116))
     for payload in (bytes(range(32)), bytes((255,)) * 32, bytes(32)):
@@ -203,7 +151,7 @@ def test_icmp_echo_in_ipv6():
         assert ip_checksum(pseudo + result.data[54:]) == 0
 
 
-def test_lpm_firewall():
+def test_lpm_firewall(example):
     module = example("lpm_firewall")
     with load(module.firewall) as prog:
         prog[module.refused]["10.0.0.0/24"] = 0
@@ -212,7 +160,7 @@ def test_lpm_firewall():
         assert prog[module.refused]["10.0.0.0/24"] == 1
 
 
-def test_token_bucket():
+def test_token_bucket(example):
     module = example("token_bucket")
     with load(module.limit) as prog:
         prog[module.rate][0] = 5
@@ -223,7 +171,7 @@ def test_token_bucket():
         assert prog.test_run(udp(1)).retval == 2
 
 
-def test_mark_dns():
+def test_mark_dns(example):
     module = example("mark_dns")
     with load(module.mark) as prog:
         assert prog.test_run(udp(53)).retval == 0
@@ -231,23 +179,23 @@ def test_mark_dns():
         assert prog[module.marked][0] == 1
 
 
-def test_redirect_connect(cgroup):
+def test_redirect_connect(example, cgroup, run_in):
     module = example("redirect_connect")
     with socket.create_server(("127.0.0.1", 0)) as server, load(module.redirect) as prog:
         prog[module.ports][4] = server.getsockname()[1]
         with prog.attach(cgroup):
             code = "import socket; s = socket.create_connection(('192.0.2.1', 4), 5); print(s.getpeername())"
-            assert "127.0.0.1" in run_in(cgroup, code)
+            assert "127.0.0.1" in run_in(code)
 
 
-def test_syn_timeout(cgroup):
+def test_syn_timeout(example, cgroup, run_in):
     module = example("syn_timeout")
     with socket.create_server(("127.0.0.1", 0)) as server, load(module.timeout) as prog, prog.attach(cgroup):
-        run_in(cgroup, f"import socket; socket.create_connection({server.getsockname()!r}, 5)")
+        run_in(f"import socket; socket.create_connection({server.getsockname()!r}, 5)")
         assert prog[module.asked][0] >= 1
 
 
-def test_write_sizes(tracefs):
+def test_write_sizes(example, tracefs):
     module = example("write_sizes")
     with load(module.on_write) as prog, prog.attach(), open("/dev/null", "wb", buffering=0) as null:
         for _ in range(50):

@@ -167,14 +167,11 @@ def _callback(run: Run, state: State, call: Call, index: int, of: str) -> None:
 def _kernel_type(run: Run, state: State, call: Call, index: int, of: str) -> None:
     """The id of a type in the kernel's BTF."""
     regno = index + 1
-    reg = state.frames[-1].regs[regno]
-    if not reg.const:
-        raise Reject("argument", f"R{regno} must be a known constant", regs=(regno,))
-    run.mark_precise(state, regno)
+    number = objects.known_constant(run, state, regno)
     try:
-        found = run.setting.kernel_btf().type(reg.num.value).stripped
+        found = run.setting.kernel_btf().type(number).stripped
     except BtfError:
-        raise Reject("argument", f"Unknown type ID {reg.num.value} passed to kfunc {call.kfunc.name}") from None
+        raise Reject("argument", f"Unknown type ID {number} passed to kfunc {call.kfunc.name}") from None
     if found.kind in (Kind.STRUCT, Kind.UNION):
         call.struct = found.name
     elif found.kind != Kind.VOID or not run.setting.at_least("6.17"):

@@ -29,18 +29,24 @@ _MAX_PERCPU = 512
 # -- what must hold
 
 
-def constant_type(run: Run, state: State, call: Call, index: int, of: str) -> None:
-    """The id of a structure in the program's BTF, known when the program is checked."""
-    regno = index + 1
+def known_constant(run: Run, state: State, regno: int) -> int:
+    """The number in a register, which the program must know."""
     reg = state.frames[-1].regs[regno]
     if not reg.const:
         raise Reject("argument", f"R{regno} must be a known constant", regs=(regno,))
     run.mark_precise(state, regno)
+    return reg.num.value
+
+
+def constant_type(run: Run, state: State, call: Call, index: int, of: str) -> None:
+    """The id of a structure in the program's BTF, known when the program is checked."""
+    regno = index + 1
+    number = known_constant(run, state, regno)
     btf = run.program_btf()
     if btf is None:
         raise Reject("btf", f"{call.kfunc.name} requires prog BTF")
     try:
-        found = btf.type(reg.num.value)
+        found = btf.type(number)
     except BtfError:
         raise Reject("argument", "type ID argument must be of a struct", regs=(regno,)) from None
     if not isinstance(found, Struct) or found.is_union:

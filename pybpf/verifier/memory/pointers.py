@@ -128,31 +128,31 @@ def result(
     _check_offset(pointer.num, pointer.off, pointer.type, dst)
     if masking is not None:
         masking.before(pointer, number)
-    if op == Alu.ADD:
-        new = _add(run, pointer, number, known, smin)
-    elif op == Alu.SUB:
-        if not pointer_first:
-            raise Reject("type", f"R{dst} tried to subtract pointer from scalar", regs=(dst,))
-        if kind == STACK:
-            raise Reject(
-                "type",
-                f"R{dst} subtraction from stack pointer prohibited",
-                hint="add a negative number instead",
-                regs=(dst,),
-            )
-        new = _sub(run, pointer, number, known, smin)
-    elif op in (Alu.AND, Alu.OR, Alu.XOR):
-        text = f"R{dst} bitwise operator {OPERATORS[Alu(op)]} on pointer prohibited"
-        raise Reject("type", text, regs=(dst,))
-    else:
-        text = f"R{dst} pointer arithmetic with {OPERATORS[Alu(op)]} operator prohibited"
-        raise Reject("type", text, regs=(dst,))
+    if op != Alu.ADD:
+        _check_operator(op, pointer_first, kind, dst)
+    new = (_add if op == Alu.ADD else _sub)(run, pointer, number, known, smin)
     _check_offset(new.num, new.off, new.type, dst)
     if not run.setting.perfmon:
         check_bounds(new, dst)
     if masking is not None:
         masking.after(new)
     return new
+
+
+def _check_operator(op: int, pointer_first: bool, kind: int, dst: int) -> None:
+    """Besides adding a number to a pointer, it may be taken from one that is not the stack's."""
+    hint = ""
+    if op == Alu.SUB and not pointer_first:
+        text = "tried to subtract pointer from scalar"
+    elif op == Alu.SUB and kind == STACK:
+        text, hint = "subtraction from stack pointer prohibited", "add a negative number instead"
+    elif op == Alu.SUB:
+        return
+    elif op in (Alu.AND, Alu.OR, Alu.XOR):
+        text = f"bitwise operator {OPERATORS[Alu(op)]} on pointer prohibited"
+    else:
+        text = f"pointer arithmetic with {OPERATORS[Alu(op)]} operator prohibited"
+    raise Reject("type", f"R{dst} {text}", hint=hint, regs=(dst,))
 
 
 def _add(run: Run, pointer: Reg, number: Num, known: bool, amount: int) -> Reg:

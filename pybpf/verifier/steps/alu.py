@@ -208,48 +208,37 @@ def _mov(slot: int, dst: int, src: int) -> Step:
     return step
 
 
-def _mov32(slot: int, dst: int, src: int) -> Step:
+def _mov_part(slot: int, dst: int, src: int, largest: int, change: Callable[[Num], Num], what: str, lost: Reg) -> Step:
+    """A move that changes numbers above `largest`; of pointers `lost` remains."""
     after = slot + 1
 
     def step(run: Run, state: State) -> int:
         regs = state.frames[-1].regs
         a = regs[src]
         if a.type == SCALAR:
-            if a.num[3] <= U32:
+            if a.num[3] <= largest:
                 regs[dst] = identified(run, regs, src)
             else:
-                regs[dst] = Reg(SCALAR, sync(zero_extend(a.num)))
+                regs[dst] = Reg(SCALAR, change(a.num))
         elif not a.type:
             raise unread(src)
         else:
-            run.check_leak(a, f"R{src} partial copy of pointer")
-            regs[dst] = LOADED[4]
+            run.check_leak(a, f"R{src} {what} of pointer")
+            regs[dst] = lost
         return after
 
     return step
+
+
+def _mov32(slot: int, dst: int, src: int) -> Step:
+    return _mov_part(slot, dst, src, U32, lambda num: sync(zero_extend(num)), "partial copy", LOADED[4])
 
 
 def _mov_sign(slot: int, dst: int, src: int, size: int, wide: bool) -> Step:
-    after = slot + 1
     extend = sign_extend if wide else sign_extend32
-    positive = 1 << size * 8 - 1
-
-    def step(run: Run, state: State) -> int:
-        regs = state.frames[-1].regs
-        a = regs[src]
-        if a.type == SCALAR:
-            if a.num[3] < positive:
-                regs[dst] = identified(run, regs, src)
-            else:
-                regs[dst] = Reg(SCALAR, extend(a.num, size))
-        elif not a.type:
-            raise unread(src)
-        else:
-            run.check_leak(a, f"R{src} sign-extension part of pointer")
-            regs[dst] = ANY if wide else LOADED[4]
-        return after
-
-    return step
+    largest = (1 << size * 8 - 1) - 1
+    lost = ANY if wide else LOADED[4]
+    return _mov_part(slot, dst, src, largest, lambda num: extend(num, size), "sign-extension part", lost)
 
 
 def _cast(slot: int, dst: int, src: int, imm: int) -> Step:
