@@ -1,7 +1,9 @@
 """Every Python code block of the README and of docs/ is run, in order, one namespace a page.
 
-A comment before a block says what it needs:  <!-- run: kernel -->  <!-- run: no, because ... -->
-Blocks with `>>>` are checked as doctests, all others must run through.
+A comment before a block says what it needs:
+<!-- run: kernel -->  <!-- run: kernel, as a script -->  <!-- run: no, because ... -->
+Blocks with `>>>` are checked as doctests, all others must run through, and so must the tests that they define.
+A block that begins with `# NAME.py` is a file of that name, which later ones may import.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import builtins
 import contextlib
 import doctest
+import inspect
 import io
 import os
 import re
@@ -26,20 +29,21 @@ BLOCK = re.compile(r"^(?:<!-- run: (?P<how>[^\n]*?) -->\n+)?```(?:python|pycon)\
 
 
 def blocks(page: Path):
-    """(line, how, code) for each Python block of a page; `how` is "", "kernel", or "no, because ..."."""
+    """(line, how, code) for each Python block of a page; `how` is "", "kernel", "kernel, as a script" or "no, because ..."."""
     text = page.read_text()
     for match in BLOCK.finditer(text):
         yield text[: match.start("code")].count("\n") + 1, match["how"] or "", match["code"]
 
 
 def needs_kernel(page: Path) -> bool:
-    return any(how == "kernel" for _, how, _ in blocks(page))
+    return any(how.startswith("kernel") for _, how, _ in blocks(page))
 
 
 def test_every_exception_from_running_has_a_reason():
     for page in PAGES:
         for line, how, _ in blocks(page):
-            assert how in ("", "kernel") or re.match(r"no, \w", how), f"{page.name}:{line}: <!-- run: {how} -->"
+            known = how in ("", "kernel", "kernel, as a script") or re.match(r"no, \w", how)
+            assert known, f"{page.name}:{line}: <!-- run: {how} -->"
 
 
 @pytest.fixture
@@ -64,7 +68,7 @@ def test_blocks_run(page, tmp_path, monkeypatch, private_world):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     monkeypatch.setattr(builtins, "input", press_enter)
-    namespace: dict[str, object] = {"__name__": page.stem}  # a script's main() is for readers to start
+    namespace: dict[str, object] = {}  # but where it says so, a script's main() is for readers to start
     for line, how, code in blocks(page):
         if how.startswith("no,"):
             continue
@@ -74,11 +78,18 @@ def test_blocks_run(page, tmp_path, monkeypatch, private_world):
             run_session(code, namespace, page, line)
         else:
             # A file of its own, with the page's line numbers: the compiler reads source from files.
-            source = tmp_path / f"{page.stem}_{line}.py"
+            named = re.match(r"# (\w+\.py)\b", code)
+            if named:
+                monkeypatch.delitem(sys.modules, named[1].removesuffix(".py"), raising=False)
+            source = tmp_path / (named[1] if named else f"{page.stem}_{line}.py")
             source.write_text("\n" * (line - 1) + code)
-            namespace["__file__"] = str(source)
+            script = {"__name__": "__main__"} if how.endswith("script") else {}
+            namespace |= {"__name__": page.stem, "__file__": str(source), **script}
             with contextlib.redirect_stdout(io.StringIO()):
                 exec(compile(source.read_text(), str(source), "exec"), namespace)
+    for name, test in namespace.items():
+        if name.startswith("test_") and not inspect.signature(test).parameters:
+            test()
 
 
 def press_enter(prompt: str = "") -> str:
