@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -94,3 +96,27 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if SCALE > 1 and "scale" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.timeout(300 * SCALE))
+
+
+@pytest.fixture
+def cgroup(tmp_path):
+    """`cgroup.path` of a group that this test made; inside `cgroup.joined()` this process, and what it opens, is in it."""
+    mounts = [line.split() for line in Path("/proc/mounts").read_text().splitlines()]
+    root = next((fields[1] for fields in mounts if fields[2] == "cgroup2"), None)
+    if root is None:
+        pytest.skip("no cgroup2 is mounted")
+    lines = Path("/proc/self/cgroup").read_text().splitlines()
+    before = Path(root, next(line for line in lines if line.startswith("0::"))[4:])
+    path = Path(root, f"pybpf-vm-{os.getpid()}")
+    path.mkdir()
+
+    @contextlib.contextmanager
+    def joined():
+        (path / "cgroup.procs").write_text("0")
+        try:
+            yield
+        finally:
+            (before / "cgroup.procs").write_text("0")
+
+    yield types.SimpleNamespace(path=str(path), joined=joined)
+    path.rmdir()

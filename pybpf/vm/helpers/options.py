@@ -60,10 +60,12 @@ def _ended(options: bytes) -> bool:
 def load_hdr_opt(run: Run, skops: int, searchby_res: int, len_: int, flags: int) -> int:
     """Of the segment, or with flag 1 of the SYN that `env.saved_syn` holds (from its TCP header on)."""
     size = len_ & 0xFFFFFFFF
-    if flags & ~_OF_SYN:
+    if size < 2 or flags & ~_OF_SYN:
         return -EINVAL
     wanted = run.mem.read(searchby_res, size)
     kind, length = wanted[0], wanted[1]
+    if length > size or kind in (_EOL, _NOP):
+        return -EINVAL
     if kind in _EXPERIMENTAL:
         if length not in (4, 6):
             return -EINVAL
@@ -94,7 +96,7 @@ def store_hdr_opt(run: Run, skops: int, from_: int, len_: int, flags: int) -> in
         return -EINVAL
     given = run.mem.read(from_, size)
     kind, length = given[0], given[1]
-    if length > size or length < 2 or kind in (_EOL, _NOP):
+    if length > size or kind in (_EOL, _NOP):
         return -EINVAL
     if length > run.env.tcp_option_room:
         return -ENOSPC
