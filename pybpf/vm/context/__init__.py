@@ -46,9 +46,8 @@ MAKERS: dict[int, Maker] = {
     ProgType.CGROUP_DEVICE: _typed(partial(flat, bpf_cgroup_dev_ctx)),
     ProgType.CGROUP_SYSCTL: _typed(partial(flat, bpf_sysctl)),
     ProgType.SK_LOOKUP: special.sk_lookup,
-    **dict.fromkeys(
-        (ProgType.SK_MSG, ProgType.SK_REUSEPORT, ProgType.SOCK_OPS, ProgType.CGROUP_SOCKOPT), special.with_packet
-    ),
+    **dict.fromkeys((ProgType.SK_MSG, ProgType.SK_REUSEPORT, ProgType.SOCK_OPS), special.with_packet),
+    ProgType.CGROUP_SOCKOPT: special.socket_option,
     ProgType.FLOW_DISSECTOR: special.flow_dissector,
     ProgType.NETFILTER: netfilter.make,
     **dict.fromkeys(
@@ -69,7 +68,9 @@ MAKERS: dict[int, Maker] = {
 
 PACKETS = frozenset(t for t, maker in MAKERS.items() if maker in (skb.make, xdp.make, special.flow_dissector))
 """Program types that run on a frame."""
-_TAKE_DATA = frozenset((skb.make, xdp.make, special.flow_dissector, netfilter.make, special.with_packet))
+_TAKE_DATA = frozenset(
+    (skb.make, xdp.make, special.flow_dissector, netfilter.make, special.with_packet, special.socket_option)
+)
 
 
 def make(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: bytes | None) -> Context:

@@ -10,6 +10,7 @@ from errno import EAFNOSUPPORT, EINVAL, ERANGE
 from ...errors import InputError
 from ...kernel.run_context import set_field
 from ...uapi import (
+    AttachType,
     ProgType,
     bpf_flow_keys,
     bpf_sk_lookup,
@@ -32,13 +33,13 @@ if TYPE_CHECKING:
     from ..sockets import PseudoSocket
 
 _PAGE = 4096
+_SMALLEST_SET = 16
 _AF_INET, _AF_INET6 = 2, 10
 _NARROW = narrow_fields(bpf_sk_lookup, dict.fromkeys(("family", "protocol", "local_port"), 2))
 _WITH_PACKET: dict[int, tuple[Any, str, str, str]] = {
     ProgType.SK_MSG: (sk_msg_md, "data", "data_end", "size"),
     ProgType.SK_REUSEPORT: (sk_reuseport_md, "data", "data_end", "len"),
     ProgType.SOCK_OPS: (bpf_sock_ops, "skb_data", "skb_data_end", "skb_len"),
-    ProgType.CGROUP_SOCKOPT: (bpf_sockopt, "optval", "optval_end", "optlen"),
 }
 
 
@@ -50,15 +51,40 @@ class PacketContext(Context):
 
 
 def with_packet(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: bytes | None) -> Context:
-    """Messages, socket operations and options: `data` is the message, the segment, or the option's value."""
+    """Messages and socket operations: `data` is the message, or the segment."""
     layout, start, end, length = _WITH_PACKET[spec.prog_type]
     fields = structure(layout, given, mem)
     raw = b"" if data is None else data
     if not getattr(fields, length):
         setattr(fields, length, len(raw))
     made = PacketContext(bytearray(bytes(fields)), {}, f"struct {layout.__name__}", layout)
-    made.packet = Packet(mem, raw, writable=spec.prog_type in (ProgType.SK_MSG, ProgType.CGROUP_SOCKOPT))
+    made.packet = Packet(mem, raw, writable=spec.prog_type == ProgType.SK_MSG)
     made.packet.bind(made.pointers, offset_of(layout, start), offset_of(layout, end))
+    return made
+
+
+class OptionContext(PacketContext):
+    """A socket option: what comes back is as much of its value as `optlen` says after the program."""
+
+    def packet_output(self) -> bytes:
+        length = bpf_sockopt.from_buffer_copy(self.data).optlen
+        return bytes(self.packet.raw()[: length if length >= 0 else None])
+
+
+def socket_option(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: bytes | None) -> Context:
+    """An option that is set, or that the kernel has answered: `data` is the caller's buffer, `optlen` how much is the value.
+
+    Programs see a page of it at most, 16 bytes at least of one that is set (`__cgroup_bpf_run_filter_setsockopt`), and
+    zeros where the kernel has failed to answer (`retval`).
+    """
+    fields = structure(bpf_sockopt, given, mem)
+    raw = b"" if data is None else data
+    fields.optlen = fields.optlen or len(raw)
+    is_set = spec.expected_attach_type == AttachType.CGROUP_SETSOCKOPT
+    shown = (bytes(len(raw)) if fields.retval else raw)[:_PAGE].ljust(_SMALLEST_SET if is_set else 0, b"\0")
+    made = OptionContext(bytearray(bytes(fields)), {}, "struct bpf_sockopt", bpf_sockopt)
+    made.packet = Packet(mem, shown)
+    made.packet.bind(made.pointers, offset_of(bpf_sockopt, "optval"), offset_of(bpf_sockopt, "optval_end"))
     return made
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from errno import E2BIG, EBUSY, EDEADLK, EINVAL, EPERM
 
 from ...errors import VmFault
+from ...uapi import bpf_sockopt
 from .table import model
 
 TYPE_CHECKING = False
@@ -150,12 +151,19 @@ def override_return(run: Run, regs: int, rc: int) -> int:
 
 @model
 def set_retval(run: Run, retval: int) -> int:
-    run.env.return_value = (retval & 0xFFFFFFFF) - ((retval >> 31 & 1) << 32)
+    """What the system call answers: the context's field of that name where it has one, else the environment's."""
+    value = (retval & 0xFFFFFFFF) - ((retval >> 31 & 1) << 32)
+    if run.ctx.layout is bpf_sockopt:
+        run.ctx.store(bpf_sockopt.retval.offset, 4, value)
+    else:
+        run.env.return_value = value
     return 0
 
 
 @model
 def get_retval(run: Run) -> int:
+    if run.ctx.layout is bpf_sockopt:
+        return int(bpf_sockopt.from_buffer_copy(run.ctx.data).retval)
     return run.env.return_value
 
 
