@@ -38,7 +38,8 @@ class Environment:
     options of a TCP header may grow, `saved_syn` the SYN of a connection from its TCP header on.
     `tunnel_key` (a `bpf_tunnel_key`), `tunnel_options` and `xfrm_states` go with a packet; `counters` are
     (count, time enabled, time running) of a perf event, `branches` the bytes of its branch records; `registers` are
-    the fields of the current task's `pt_regs`; `paths` maps the
+    the fields of the current task's `pt_regs`, `areas` its memory as (begin, end, VM_* flags) in order (what the test put
+    into user memory unless given), `tasks` other tasks (see `Task`); `paths` maps the
     address of a struct path to its text, `file_sockets` that of a struct file to that of its struct socket, `ima_hashes`
     that of a struct file or inode to its digest, whose length says by which algorithm.  `btf` has the kernel's own types
     (a `Btf`): those of the running kernel, where it has BTF, unless given.
@@ -103,6 +104,8 @@ class Environment:
         self.socket_options: dict[tuple[int, int], bytes] = {}
         self.xfrm_states: list[Any] = []
         self.registers: dict[str, int] = {}
+        self.tasks: list[Task] = []
+        self.areas: list[tuple[int, int, int]] = []
         self.paths: dict[int, str] = {}
         self.file_sockets: dict[int, int] = {}
         self.ima_hashes: dict[int, bytes] = {}
@@ -148,8 +151,26 @@ class Environment:
     @property
     def comm_bytes(self) -> bytes:
         """The name as the kernel keeps it: 16 bytes, the last of them NUL."""
-        raw = self.comm.encode() if isinstance(self.comm, str) else self.comm
-        return raw[:15].ljust(16, b"\0")
+        return _comm(self.comm)
+
+
+class Task:
+    """A task beside the current one, in `env.tasks`: a thread `pid` of process `tgid` (the same unless given)."""
+
+    def __init__(self, pid: int, *, tgid: int | None = None, comm: str | bytes = "") -> None:
+        self.pid = pid
+        self.tgid = pid if tgid is None else tgid
+        self.comm = comm
+
+    @property
+    def comm_bytes(self) -> bytes:
+        return _comm(self.comm)
+
+
+def _comm(name: str | bytes) -> bytes:
+    """A name as the kernel keeps it: 16 bytes, the last of them NUL."""
+    raw = name.encode() if isinstance(name, str) else name
+    return raw[:15].ljust(16, b"\0")
 
 
 class Route:

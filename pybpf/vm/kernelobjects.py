@@ -11,8 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from .environment import Environment
+    from .environment import Environment, Task
     from .memory import Memory
+
+_PAGE = 4096
+_VM_READ, _VM_WRITE = 1, 2
 
 
 def _member(env: Environment, struct: str, name: str) -> tuple[int, int] | None:
@@ -52,6 +55,7 @@ class KernelObjects:
         self.env = env
         self._task = self._css_set = self._registers = 0
         self._cgroups: dict[int, int] = {}
+        self._areas: dict[tuple[int, int, int], int] = {}
 
     def current_task(self) -> int:
         """The address of the current task's structure: memory that has its numbers and name where the kernel's BTF says
@@ -72,6 +76,32 @@ class KernelObjects:
         self.mem.readable[self._css_set >> 32] = cgroups
         self.mem.readable[self._task >> 32] = raw
         return self._task
+
+    def tasks(self) -> list[Environment | Task]:
+        """The current task, which is the environment, and the others."""
+        return [self.env, *self.env.tasks]
+
+    def task(self, task: Environment | Task) -> int:
+        """The address of a task's structure."""
+        if task is self.env:
+            return self.current_task()
+        fields: dict[str, int | bytes] = {"pid": task.pid, "tgid": task.tgid, "comm": task.comm_bytes}
+        raw = filled(self.env, "task_struct", 1 << 14, fields)
+        return self.mem.of(task, lambda: raw, f"struct task_struct of {task.pid}")
+
+    def areas(self) -> list[tuple[int, int, int]]:
+        """What is mapped in the current task's memory: (begin, end, flags)."""
+        return self.env.areas or [
+            (begin, -(-end // _PAGE) * _PAGE, _VM_READ | _VM_WRITE) for begin, end in self.mem.users()
+        ]
+
+    def area(self, area: tuple[int, int, int]) -> int:
+        """The address of the structure of an area."""
+        if area not in self._areas:
+            fields = dict(zip(("vm_start", "vm_end", "vm_flags"), area, strict=True))
+            raw = filled(self.env, "vm_area_struct", 1 << 8, fields)
+            self._areas[area] = self.mem.add(raw, f"struct vm_area_struct of 0x{area[0]:x}")
+        return self._areas[area]
 
     def task_registers(self) -> int:
         """The address of the user registers of the current task, as the environment has them now."""

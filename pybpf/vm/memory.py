@@ -210,6 +210,10 @@ class Memory:
         """Whether `address` lies where processes do."""
         return not address >> 63
 
+    def users(self) -> list[tuple[int, int]]:
+        """Where the regions of user memory begin and end."""
+        return [(w << 32, (w << 32) + len(data)) for w, data in sorted(self.readable.items()) if not w >> 31]
+
     def bad(self, address: int) -> bool:
         """Whether nothing of the kernel is near `address`: NULL, an address of a process, or no region's window."""
         window = address >> 32

@@ -31,11 +31,6 @@ def loop(run: Run, nr_loops: int, callback_fn: int, callback_ctx: int, flags: in
 
 
 @model
-def find_vma(run: Run, task: int, addr: int, callback_fn: int, callback_ctx: int, flags: int) -> int:
-    return -EINVAL if flags else -2
-
-
-@model
 def spin_lock(run: Run, lock: int) -> int:
     if run.mem.load(lock, 4):
         raise VmFault("bpf_spin_lock: the lock is held already: this would hang the CPU")

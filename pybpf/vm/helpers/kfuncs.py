@@ -234,27 +234,6 @@ def bpf_copy_from_user_str(run: Run, dst: int, size: int, unsafe_ptr: int, flags
 
 
 @kfunc(1)
-def bpf_task_from_pid(run: Run, pid: int) -> int:
-    """Only the current task is there."""
-    return run.current_task() if pid & 0xFFFFFFFF in (run.env.pid, run.env.tgid) else 0
-
-
-@kfunc(1)
-def bpf_task_from_vpid(run: Run, vpid: int) -> int:
-    return bpf_task_from_pid(run, vpid) or 0
-
-
-@kfunc(1)
-def bpf_task_acquire(run: Run, p: int) -> int:
-    return p
-
-
-@kfunc(1)
-def bpf_task_release(run: Run, p: int) -> int:
-    return 0
-
-
-@kfunc(1)
 def bpf_cgroup_acquire(run: Run, cgrp: int) -> int:
     return cgrp
 
