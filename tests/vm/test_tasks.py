@@ -108,13 +108,13 @@ def test_tasks_are_those_of_the_system():
         pid, other = os.getpid(), thread.native_id
         with load(tasks) as prog:
             vm = VM(tasks, pid=pid)
-            vm.env.tasks = [Task(other, tgid=pid), Task(1)]
+            vm.env.tasks = [Task(other, tgid=pid), Task(os.getppid())]
             for flags in (0, 1):
                 for machine, run in ((prog, prog.test_run), (vm, vm.run)):
                     machine[seen].clear()
                     machine[found][3] = flags
                     run()
-                for number in (pid, other, 1):
+                for number in (pid, other, os.getppid()):
                     assert vm[seen].get(number) == prog[seen].get(number), (flags, number)
     finally:
         done.set()
