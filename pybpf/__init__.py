@@ -146,8 +146,8 @@ if TYPE_CHECKING:
     from .dsl.lang import swap64 as swap64
     from .dsl.lang import unroll as unroll
     from .dsl.lower.functions import Subprogram as Subprogram
-    from .dsl.lower.functions import kfunc as kfunc
     from .dsl.lower.functions import subprogram as subprogram
+    from .dsl.lower.kfunccalls import kfunc as kfunc
     from .dsl.lower.sections import kernel_iter as kernel_iter
     from .dsl.lower.sections import no_preempt as no_preempt
     from .dsl.lower.sections import rcu as rcu
@@ -232,7 +232,8 @@ _MODULES = {
         cgroup_setsockopt tp_btf fentry fexit fmod_ret fentry_sleepable fexit_sleepable bpf_iter struct_ops
         freplace lsm lsm_sleepable lsm_cgroup sk_lookup bpf_syscall netfilter program
     """,
-    "dsl.lower.functions": "Subprogram kfunc subprogram",
+    "dsl.lower.functions": "Subprogram subprogram",
+    "dsl.lower.kfunccalls": "kfunc",
     "dsl.lower.sections": "kernel_iter no_preempt rcu",
     "dsl.lang": "bounded printk sdiv sizeof smod swap16 swap32 swap64 unroll",
     "uapi.action": "NfVerdict RetCode SkAction TcAction TcxAction XdpAction",

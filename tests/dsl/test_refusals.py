@@ -32,7 +32,7 @@ from pybpf import (
     xdp,
 )
 from pybpf import helpers as bpf
-from pybpf.dsl.lower.functions import Kfunc
+from pybpf.dsl.lower.kfunccalls import Kfunc
 from pybpf.net import Ethernet, IPv4, Udp
 
 counts = HashMap(u32, u64, max_entries=8)

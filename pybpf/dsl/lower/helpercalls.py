@@ -240,7 +240,7 @@ def argument(
             c.fail(f"{where} is {FIELDS[kind]} in a map's value, not {front.what()}", node)
         return front.address(c, node)  # type: ignore[attr-defined, no-any-return]
     if kind in ("func",):
-        from .functions import callback
+        from .callbacks import callback
 
         return callback(c, rules, front, given, node)
     if kind in (

@@ -15,8 +15,8 @@ from ..objects.refs import Ref
 from ..objects.values import INT, Conflict, Const, Front, Int, span
 from ..ssa.build import limits
 from ..ssa.ir import Graph, Value
+from .callbacks import obscure, walked_once
 from .conditions import jump
-from .functions import obscure, walked_once
 from .joins import is_number
 
 TYPE_CHECKING = False

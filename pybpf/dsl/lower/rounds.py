@@ -127,7 +127,7 @@ def begin(c: Compiler, node: Any, names: set[str], gate: Any) -> None:
     something: a known one would be so in each round, for it is widened only while nothing depends on it.  So do the numbers
     in objects on the stack that it changes.
     """
-    from .functions import blur
+    from .callbacks import blur
 
     for name in sorted(written(node.body)):
         front = c.state.env.get(name)

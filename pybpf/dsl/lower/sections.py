@@ -52,7 +52,7 @@ class SectionFront(Front):
         return f"the section {self.section.__name__}()"
 
     def block(self, c: Compiler, body: list[Any], node: Any) -> None:
-        from .functions import call_kernel
+        from .kfunccalls import call_kernel
 
         call_kernel(c, self.section.enter, [], {}, node)
         within(c, lambda: call_kernel(c, self.section.leave, [], {}, node), body, node)
@@ -149,7 +149,7 @@ class Items:
         self.call(c, "destroy")
 
     def call(self, c: Compiler, what: str, *args: Front) -> Front:
-        from .functions import call_kernel
+        from .kfunccalls import call_kernel
 
         return call_kernel(c, f"bpf_iter_{self.name}_{what}", [self.place, *args], {}, self.node)
 

@@ -138,7 +138,8 @@ class WorkQueueField(KernelField):
         return "a work queue in a map value"
 
     def method(self, c: Compiler, name: str, args: list[Front], kw: dict[str, Front], node: Any) -> Front:
-        from ..lower.functions import callback, check_kfunc
+        from ..lower.callbacks import callback
+        from ..lower.kfunccalls import check_kfunc
         from .integers import convert
         from .kernelrefs import kernel_function
         from .values import Int
