@@ -96,10 +96,12 @@ class Program(Object):
 
     @property
     def name(self) -> str:
+        """The spec's name; the kernel keeps 15 bytes of it."""
         return self.spec.name
 
     @property
     def prog_type(self) -> int:
+        """The spec's type, a `uapi.ProgType`."""
         return self.spec.prog_type
 
     def __getitem__(self, key: MapSpec | str) -> Any:

@@ -68,13 +68,16 @@ class BtfBuilder:
     def add_int(
         self, name: str, size: int, signed: bool = False, *, is_char: bool = False, is_bool: bool = False
     ) -> int:
+        """An integer of `size` bytes."""
         encoding = INT_SIGNED * signed | INT_CHAR * is_char | INT_BOOL * is_bool
         return self.add(name, pack_info(Kind.INT), size, encoding << 24 | size * 8)
 
     def add_ptr(self, type: int) -> int:
+        """A pointer; to type 0 it is `void *`."""
         return self.add("", pack_info(Kind.PTR), type)
 
     def add_array(self, element: int, count: int) -> int:
+        """`count` elements of a type."""
         index = self.add_int("__ARRAY_SIZE_TYPE__", 4)
         return self.add("", pack_info(Kind.ARRAY), 0, element, index, count)
 
@@ -93,6 +96,7 @@ class BtfBuilder:
         return self.add(name, pack_info(kind, _vlen(name, rows), flag), size, *words)
 
     def add_union(self, name: str, size: int, members: Iterable[Sequence[Any]]) -> int:
+        """As `add_struct`, where all members begin at the start."""
         return self.add_struct(name, size, members, union=True)
 
     def add_enum(self, name: str, values: Iterable[tuple[str, int]], size: int = 4) -> int:
@@ -107,18 +111,23 @@ class BtfBuilder:
         return self.add(name, pack_info(kind, _vlen(name, rows), signed), 8 if wide else size, *words)
 
     def add_fwd(self, name: str, union: bool = False) -> int:
+        """A struct or union that is only declared."""
         return self.add(name, pack_info(Kind.FWD, 0, union), 0)
 
     def add_typedef(self, name: str, type: int) -> int:
+        """Another name for a type."""
         return self.add(name, pack_info(Kind.TYPEDEF), type)
 
     def add_const(self, type: int) -> int:
+        """A type that is const."""
         return self.add("", pack_info(Kind.CONST), type)
 
     def add_volatile(self, type: int) -> int:
+        """A type that is volatile."""
         return self.add("", pack_info(Kind.VOLATILE), type)
 
     def add_restrict(self, type: int) -> int:
+        """A pointer that is restrict."""
         return self.add("", pack_info(Kind.RESTRICT), type)
 
     def add_func_proto(self, ret: int, params: Iterable[tuple[str, int]] = ()) -> int:
@@ -128,9 +137,11 @@ class BtfBuilder:
         return self.add("", pack_info(Kind.FUNC_PROTO, _vlen("a function", rows)), ret, *words)
 
     def add_func(self, name: str, proto: int, linkage: int = GLOBAL) -> int:
+        """A function of the type `proto`; STATIC ones are not checked by themselves."""
         return self.add(name, pack_info(Kind.FUNC, linkage), proto)
 
     def add_var(self, name: str, type: int, linkage: int = GLOBAL) -> int:
+        """A variable, which a DATASEC places."""
         return self.add(name, pack_info(Kind.VAR), type, linkage)
 
     def add_datasec(self, name: str, size: int, vars: Iterable[tuple[int, int, int]]) -> int:
@@ -139,12 +150,15 @@ class BtfBuilder:
         return self.add(name, pack_info(Kind.DATASEC, _vlen(name, rows)), size, *(w for row in rows for w in row))
 
     def add_float(self, name: str, size: int) -> int:
+        """A floating-point number of `size` bytes (Linux 5.13)."""
         return self.add(name, pack_info(Kind.FLOAT), size)
 
     def add_decl_tag(self, text: str, type: int, component: int = -1) -> int:
+        """An attribute of a type, or of its member or parameter `component` (Linux 5.16)."""
         return self.add(text, pack_info(Kind.DECL_TAG), type, component & 0xFFFFFFFF)
 
     def add_type_tag(self, text: str, type: int) -> int:
+        """An attribute of what a pointer points to, between the two (Linux 5.17)."""
         return self.add(text, pack_info(Kind.TYPE_TAG), type)
 
     def add_type(self, type_: Any) -> int:

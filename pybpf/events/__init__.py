@@ -23,7 +23,7 @@ _HOME = {
     "PerfBuffer": "perfbuf",
     "Poller": "reader",
     "Reader": "reader",
-    "Records": "records",
+    "Records": "..records",
     "RingBuffer": "ringbuf",
     "TracePipe": "tracepipe",
     "UserRingBuffer": "userring",

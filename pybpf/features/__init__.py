@@ -179,4 +179,10 @@ def _ever(prog_type: int, helper: int) -> bool:
 
 _HOME = {"kernel_config": "host", "report": "host"}
 
+__all__ = (
+    "first_kernel", "forget", "have_attach_type", "have_btf", "have_command", "have_helper", "have_instruction",
+    "have_link_type", "have_map_type", "have_program_type", "isa_level", "kernel_config", "missing", "report",
+    "require",
+)  # fmt: skip
+
 __getattr__ = exports(__name__, _HOME)

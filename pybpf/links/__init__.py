@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     Attach = Callable[..., Link]
 
+__all__ = ("ATTACH", "attach", "attacher")
+
 # ProgType -> "module:function" in this package; imported when it is first used.
 ATTACH: dict[int, str] = {
     1: "socket:attach",  # SOCKET_FILTER

@@ -43,6 +43,7 @@ class Map(Object):
 
     @property
     def name(self) -> str:
+        """The spec's name; the kernel keeps 15 bytes of it."""
         return self.spec.name
 
     @property

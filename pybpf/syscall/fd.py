@@ -56,6 +56,7 @@ class Fd:
 
     @property
     def closed(self) -> bool:
+        """Whether `close()` was called, or the descriptor given away."""
         return not self._fd
 
     def close(self) -> None:

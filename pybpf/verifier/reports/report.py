@@ -105,6 +105,7 @@ class Report:
 
     @property
     def ok(self) -> bool:
+        """Whether the kernel would take the program; False also where that is not known."""
         return self.verdict == "accept"
 
     def __bool__(self) -> bool:
