@@ -10,7 +10,7 @@ from .test_refusals import build
 
 # body, the beginning of the message when it is refused
 RARE: list[tuple[str, str | None]] = [
-    ("a, *b = (1, 2, 3)", "2 names take 2 values; (1, 2, 3) given"),
+    ("a, *b = (1, 2, 3)", "there is no unpacking with * inside a program: name each value"),
     ("f(*[1,2])", "there is no unpacking with * inside a program: name each"),
     ("x = len(*(ctx,))", "there is no unpacking with * inside a program: name each"),
     ("print(*[1])", "there is no unpacking with * inside a program: name each"),
@@ -18,7 +18,7 @@ RARE: list[tuple[str, str | None]] = [
     ("x = (y := len(ctx)) + y", None),
     ("while (n := len(ctx)) > 1000: pass", None),
     ("x = slots[0:1]", "there are no slices: copy with a loop, or pass the array"),
-    ("x = (1,2,3)[::2]", "there are no slices: copy with a loop, or pass the array"),
+    ("x = (1,2,3)[::2]", None),
     ("a = b = c = len(ctx)", None),
     ("a = b = u32[4]()", None),
     ("x = y = z = 0; x += 1", None),
@@ -129,7 +129,7 @@ RARE: list[tuple[str, str | None]] = [
     ("x = sum((1,2,3))", None),
     ("x = sum((len(ctx), 2))", "sum is computed at compile time and takes constants only"),
     ("x = sorted((3,1))[0]", None),
-    ("x = max((1, 2))", "min and max take two numbers or more"),
+    ("x = max((1, 2))", None),
     ("x = max(len(ctx))", "min and max take two numbers or more"),
     ("x = max(1, 2, key=len)", "min and max take two numbers or more"),
     ("x = abs(-5)", None),
