@@ -96,6 +96,8 @@ def _lines(fn: FunctionType, file: str) -> tuple[str, ...]:
                 return tuple(lines)
         if file == "<string>" and (lines := _command(fn.__code__)):
             return lines
+        if file == "<stdin>" and (lines := _typed(fn.__code__)):
+            return lines
         loader = fn.__globals__.get("__loader__") if file[:1] != "<" else None
         try:
             with open(file, encoding="utf-8") as stream:
@@ -119,6 +121,26 @@ def _command(code: CodeType) -> tuple[str, ...]:
     at = next((i for i, arg in enumerate(args) if arg[:1] == "-" and arg[-1:] == "c"), len(args))
     lines = tuple("".join(args[at + 1 : at + 2]).splitlines(keepends=True))
     return lines if _made_of(lines, code) else ()
+
+
+def _typed(code: CodeType) -> tuple[str, ...]:
+    """The text of a function typed into an interactive interpreter before Python 3.13, which keeps none: from its history of
+    lines, of which the last ones that make this very function are taken."""
+    readline: Any = sys.modules.get("readline")
+    if readline is None:
+        return ()
+    last = readline.get_current_history_length()
+    lines = [f"{readline.get_history_item(i)}\n" for i in range(max(last - _HISTORY, 0) + 1, last + 1)]
+    for start in range(len(lines) - 1, -1, -1):
+        given = tuple(lines[max(start - code.co_firstlineno + 1, 0) :])
+        begins = lines[start].lstrip().startswith(("@", "def ")) and not lines[start - 1].lstrip().startswith("@")
+        if begins and _made_of(given, code):
+            return given
+    return ()
+
+
+_HISTORY = 2000
+"""Lines of the history that are looked through: more than anybody types in a sitting."""
 
 
 def _made_of(lines: tuple[str, ...], code: CodeType) -> bool:

@@ -251,3 +251,51 @@ def test_an_interactive_interpreter_that_keeps_its_lines(monkeypatch):
     kept = {scope["f"].__code__: text.splitlines(keepends=True)}
     monkeypatch.setattr(linecache, "_getlines_from_code", lambda code: kept.get(code, []), raising=False)
     assert len(xdp(scope["f"]).insns) == 2
+
+
+TYPED = """\
+from pybpf import xdp
+@xdp
+def f(ctx):
+    n = len(ctx)
+    return 2 if n > 3 else 1
+
+print("instructions:", f.insns[-1])
+@xdp
+def g(ctx):
+    return 1.5
+
+g.insns
+exit()
+"""
+
+
+def test_what_is_typed_into_an_interactive_interpreter():
+    """Before Python 3.13, which keeps what is typed, the text comes from readline's history."""
+    pytest.importorskip("readline")
+    pty = pytest.importorskip("pty")
+    import os
+
+    main, side = pty.openpty()
+    shell = subprocess.Popen(
+        [sys.executable, "-q", "-i"],
+        stdin=side,
+        stdout=side,
+        stderr=side,
+        close_fds=True,
+        env={**os.environ, "TERM": "dumb"},
+    )
+    os.close(side)
+    os.write(main, TYPED.encode())
+    shown = b""
+    try:
+        while chunk := os.read(main, 4096):
+            shown += chunk
+    except OSError:  # the other side was closed
+        pass
+    os.close(main)
+    assert shell.wait(30) == 0
+    text = shown.decode()
+    assert "instructions: exit" in text
+    assert "programs have no floating point" in text
+    assert "        return 1.5\r\n               ^" in text
