@@ -294,14 +294,37 @@ def _close(c: Compiler, header: Any, phis: dict[str, tuple[Value, Front]], memo:
             new_hi = value.hi if type_ is known.type and hi <= value.hi else high
             memo[name] = (type_, max(new_lo, low) if first.lo >= 0 else low, new_hi)
             stable = False
-        elif c.suppressed or (value.hi == limits(type_.bits, type_.signed)[1] > max(value.args[0].hi, hi)):
-            # Something was complained of, or only the type limited it: what comes back may be less than was assumed,
-            # because tests have told.
-            stable = c.suppressed and stable
-            memo[name] = (type_, min(value.args[0].lo, lo), max(value.args[0].hi, hi))
+        else:
+            first, (lo, hi) = value.args[0], brought(n, value, lo, hi)
+            lo, hi = min(first.lo, lo), max(first.hi, hi)
+            if c.suppressed or value.hi == limits(type_.bits, type_.signed)[1] > hi:
+                # Something was complained of, or only the type limited it: what comes back may be less than was assumed,
+                # because tests have told.
+                stable = c.suppressed and stable
+                memo[name] = (type_, lo, hi)
         value.args.append(value_of(c, n))
     if not stable:
         raise Unstable
+
+
+def brought(n: Int | Const, head: Value, lo: int, hi: int) -> tuple[int, int]:
+    """The interval of what comes back to the head of a loop, lo..hi, without what the round itself began with."""
+    if isinstance(n, Const):
+        return lo, hi
+    met, todo, ends = {head}, [n.value], []
+    while todo:
+        value = todo.pop()
+        if value in met:
+            continue
+        met.add(value)
+        if value.op == "hide":
+            todo.append(value.args[0])
+        elif value.op == "phi" and value.aux != "open":
+            todo += value.args
+        else:
+            ends.append(value)
+    ends = ends or [head.args[0]]
+    return max(lo, min(v.lo for v in ends)), min(hi, max(v.hi for v in ends))
 
 
 def finish(c: Compiler, node: Any, leaving: list[State], breaks: list[State]) -> None:
