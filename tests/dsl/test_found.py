@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+
 import pytest
 
 import pybpf
@@ -121,8 +123,43 @@ def unseen_rounds(ctx):
     return u32(hits)
 
 
+class Mixed(Struct):
+    """ctypes puts `many` at byte 2, where nothing of 4 bytes is aligned."""
+
+    _fields_ = (
+        ("on", ctypes.c_uint8, 1),
+        ("level", ctypes.c_uint8, 7),
+        ("left", ctypes.c_int16, 5),
+        ("right", ctypes.c_int16, 11),
+        ("many", ctypes.c_uint32, 20),
+    )
+
+
+def mixed_bits(ctx):
+    n = ctx.packet(Numbers)
+    if n is None:
+        return 0
+    made = Mixed(level=n.small & 127, many=0x54321, left=-3, right=-700)
+    made.many += n.small
+    made.right -= n.small
+    return u32(made.many - made.level + made.left + made.right)
+
+
+def left_alone(ctx):
+    """A number that a round may leave as it was is no larger for that."""
+    total, by, left = 0, 7, u32(len(ctx)) & 7
+    while left > 0:
+        left = u32(left - 1)
+        if left == 3:
+            by = 1
+        total = u32(-by * 139 + by)
+    return u32(total + 1000)
+
+
 CASES = [
     (unseen_rounds, 2),
+    (mixed_bits, 0x54321 + 1 - 1 - 3 - 701),
+    (left_alone, 1000 - 138),
     (read_twice, 1),
     (least, 1),
     (index_in_a_frame, 3),

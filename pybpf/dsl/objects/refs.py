@@ -155,7 +155,7 @@ class Ref(Front):
             value = operand(c, op, field.width, scalar.signed, value, f"{name}, which has {field.width} bits,", node)
             old = inner.load_bits(c, field, node)
             new = binary(c, op, old, value, node).number(c, node)
-            return inner.store_bits(c, field, cast_bits(c, new, field.width), node)
+            return inner.store_bits(c, field, cast_bits(c, new, field.width, scalar.signed), node)
         inner.label = f"{name} of {inner.label or type_name(self.type)}"
         return inner.modify(c, op, value, node)
 
@@ -280,6 +280,10 @@ class Ref(Front):
         size = scalar.size
         if native(scalar) is not scalar and size > 1:
             value = swap(c, value, scalar.bits)
+        self.write(c, size, value)
+
+    def write(self, c: Compiler, size: int, value: Value) -> None:
+        """Store the low bytes of a value: at once where that may be done."""
         if self.aligned(size):
             c.b.store(self.base, self.off, size, value, self.region)
             return
@@ -369,7 +373,7 @@ class Ref(Front):
         if lo < 0:
             bits = c.b.arith("and", bits, c.b.const(mask), 64, 0, mask)
         new = c.b.arith("or", keep, bits, 64, 0, (1 << 8 * size) - 1)
-        c.b.store(self.base, self.off + first, size, swap(c, new, 8 * size) if swapped else new, self.region)
+        place.write(c, size, swap(c, new, 8 * size) if swapped else new)
 
     # -- whole objects
 
@@ -419,12 +423,16 @@ def operand(c: Compiler, op: str, bits: int, signed: bool, value: Front, where: 
     c.fail(f"{where} is changed by a number that may be {shown}: {wrap}", node)
 
 
-def cast_bits(c: Compiler, n: Int | Const, width: int) -> Front:
-    lo, hi = span(c, n)
-    mask = (1 << width) - 1
-    if lo >= 0 and hi <= mask:
+def cast_bits(c: Compiler, n: Int | Const, width: int, signed: bool) -> Front:
+    """A number as a bit-field keeps it: its low bits."""
+    (lo, hi), (low, high) = span(c, n), limits(width, signed)
+    if low <= lo and hi <= high:
         return n
-    return Int(c.b.arith("and", value_of(c, n), c.b.const(mask), 64, 0, mask), INT)
+    value = value_of(c, n)
+    if not signed:
+        return Int(c.b.arith("and", value, c.b.const(high), 64, 0, high), INT)
+    top = c.b.arith("shl", value, c.b.const(64 - width))
+    return Int(c.b.arith("sar", top, c.b.const(64 - width), 64, low, high), INT)
 
 
 def unit(field: Field, scalar: Scalar) -> tuple[int, int, int]:
