@@ -10,9 +10,11 @@ import builtins
 import ctypes
 from collections import deque
 from collections.abc import Iterator
+from contextlib import nullcontext
 from operator import add, and_, or_, sub, xor
 from types import SimpleNamespace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import pybpf
 from pybpf.types import Scalar, codec, ctype_of
@@ -287,10 +289,51 @@ class Lock(pybpf.SpinLock):
     def __exit__(self, *_: object) -> None: ...
 
 
-class Alarm(pybpf.Timer):
-    """A timer that is set too late to go off."""
+SOON = 10**6
+due: list[int] = []  # where timers are that will go off
 
-    init = set_callback = start = cancel = _nothing
+
+class Alarm(pybpf.Timer):
+    """A timer.  One that is set for soon goes off when the packet has been seen to; others are set too late for that."""
+
+    init = set_callback = cancel = _nothing
+
+    def start(self, ns: int) -> None:
+        if ns < SOON:
+            due.append(ctypes.addressof(self))
+
+
+def go_off(scope: dict[str, Any]) -> None:
+    """The callbacks of timers that are due: those that stand at the beginning of a value of `bells`."""
+    for cell in scope["bells"].cells.values() if due else ():
+        if ctypes.addressof(cell) in due:
+            scope["ring"](scope["bells"], None, cell)
+    due.clear()
+
+
+class Held:
+    """Values of sockets or tasks, which end with them."""
+
+    def __init__(self, value: Any) -> None:
+        self.type, self.values = value, WeakKeyDictionary[Any, Any]()
+
+    def get(self, owner: Any, create: bool = False) -> Any:
+        if create and owner not in self.values:
+            self.values[owner] = ctype_of(self.type)()
+        return self.values.get(owner)
+
+    def delete(self, owner: Any) -> None:
+        self.values.pop(owner, None)
+
+    def contents(self) -> Any:
+        return None
+
+
+class Owner:
+    """A socket, or a task."""
+
+
+TASK = Owner()
 
 
 class Packet:
@@ -303,6 +346,7 @@ class Packet:
         self.begin, self.end = self.ROOM, self.ROOM + len(data)
         self.views: list[tuple[Any, int]] = []  # with where each ends
         self.mark = self.priority = 0
+        self.sk = Owner()
         self.cb = (ctypes.c_uint32 * 5)()
 
     def __len__(self) -> int:
@@ -355,7 +399,9 @@ STAND_INS: dict[str, Any] = {
     "LpmTrie": Trie, "Queue": Line, "Stack": lambda value, max_entries: Line(value, max_entries, last=True),
     "BloomFilter": lambda value, max_entries: Bloom(), "RingBuf": lambda event, size: Ring(event), "ProgArray": Jumps,
     "HashOfMaps": Nested, "ArrayOfMaps": Nested, "SpinLock": Lock, "Timer": Alarm, "subprogram": lambda function: function,
-    "xdp": decorator, "sched_cls": decorator, "helpers": SimpleNamespace(loop=loop),
+    "xdp": decorator, "sched_cls": decorator,
+    "SkStorage": Held, "TaskStorage": Held, "no_preempt": nullcontext, "rcu": nullcontext, "printk": _nothing,
+    "helpers": SimpleNamespace(loop=loop, sk_fullsock=lambda sk: sk, get_current_task_btf=lambda: TASK),
 }  # fmt: skip
 PYBPF = SimpleNamespace(
     **{name: getattr(pybpf, name) for name, home in pybpf._HOME.items() if home != name} | STAND_INS
@@ -391,4 +437,5 @@ def run(scope: dict[str, Any], packets: list[bytes]) -> Iterator[tuple[int, byte
             result = scope["main"](packet)
         except TailCallError as jump:
             result = jump.args[0](packet)
+        go_off(scope)
         yield result & 0xFFFFFFFF, bytes(packet)

@@ -6,6 +6,7 @@ import ctypes
 import linecache
 import os
 import random
+import time
 from typing import Any
 
 from pybpf import VM, load_collection
@@ -95,7 +96,7 @@ class Trial:
         """What lies in the maps, in the form that the model gives."""
         found = dict(self.untouched)
         for name in found:
-            if not self.used(name) or name in ("met", "jumps"):
+            if not self.used(name) or name in ("met", "jumps", "held", "mine"):
                 continue
             declared = self.scope[name]
             kind, view = type(declared).__name__, state[declared]
@@ -122,6 +123,7 @@ class Trial:
 
         self.fill(vm, inner)
         runs = [vm.run(self.scope["main"], data=data) for data in self.packets]
+        vm.advance(model.SOON)
         inners = {(name, key): vm[self.scope[name]][key] for name, key in inners}
         return [*((run.retval, bytes(run.data)) for run in runs), self.contents(vm, inners, 0)]
 
@@ -136,6 +138,8 @@ class Trial:
             with load_collection(*self.specs) as objs:
                 self.fill(objs, inner)
                 runs = [objs[self.scope["main"]].test_run(data) for data in self.packets]
+                if self.used("bells"):
+                    time.sleep(0.01)  # until timers have gone off
                 state = self.contents(objs, inners, min(os.sched_getaffinity(0)))
                 return [*((run.retval, bytes(run.data)) for run in runs), state]
         finally:

@@ -103,6 +103,21 @@ class Alarm(Struct):
     timer: Timer
     fired: u64
 """,
+    "Flags": """
+class Flags(Struct):
+    _fields_ = (
+        ("on", ctypes.c_uint8, 1),
+        ("level", ctypes.c_uint8, 7),
+        ("left", ctypes.c_int16, 5),
+        ("right", ctypes.c_int16, 11),
+        ("many", ctypes.c_uint32, 20),
+        ("some", ctypes.c_uint32, 12),
+        ("big", ctypes.c_uint64, 40),
+        ("wild", ctypes.c_uint64, 24),
+        ("deep", ctypes.c_int64, 33),
+        ("high", ctypes.c_int64, 31),
+    )
+""",
     "Prefix": """
 class Prefix(Struct):
     length: u32
@@ -121,6 +136,10 @@ class Prefix(Struct):
     "single": "single = Array(Record, max_entries=1)\n",
     "buckets": "buckets = Array(Bucket, max_entries=4)\n",
     "alarms": "alarms = HashMap(u32, Alarm, max_entries=8)\n",
+    "bells": "bells = HashMap(u32, Alarm, max_entries=8)\n",
+    "held": "held = SkStorage(Record)\n",
+    "mine": "mine = TaskStorage(Record)\n",
+    "switches": "switches = HashMap(u32, Flags, max_entries=8)\n",
     "routes": "routes = LpmTrie(Prefix, u64, max_entries=64)\n",
     "waiting": "waiting = Queue(u64, max_entries=6)\n",
     "pile": "pile = Stack(Record, max_entries=6)\n",
@@ -167,7 +186,7 @@ def structures() -> dict[str, Any]:
     """The structures themselves."""
     scope: dict[str, Any] = {name: getattr(pybpf, name) for name, home in pybpf._HOME.items() if home != name}
     scope |= {"ctypes": ctypes, "__name__": "generated"}
-    for name in ("Input", "Tail", "Push", "Word", "Record", "Pair", "Key", "Event", "Bucket", "Alarm"):
+    for name in ("Input", "Tail", "Push", "Word", "Record", "Pair", "Key", "Event", "Bucket", "Alarm", "Flags"):
         exec(DECLARATIONS[name], scope)
     return scope
 

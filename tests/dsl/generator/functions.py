@@ -47,6 +47,15 @@ def write_wake(w: Writer) -> None:
     w.add("")
 
 
+def write_ring(w: Writer) -> None:
+    """The callback of a timer that goes off."""
+    w.begin({}, None)
+    with w.block("def ring(m, key, value):"):
+        w.add(f"value.fired += {w.random.randint(1, 9)}")
+    w.functions.append(Function("ring", [], (), False))
+    w.add("")
+
+
 def write_callback(w: Writer) -> None:
     """One for `loop`, or for the entries of a map.  A hash gives them in any order, so what it does may not depend on that."""
     name = w.fresh("cb")

@@ -40,8 +40,11 @@ def leaf(w: Writer, kind: str) -> str:
 def stored(w: Writer, place: str, depth: int) -> str:
     """An expression that a place holds."""
     kind = w.places[place]
-    text = expression(w, kind, depth)
-    bits = w.bits.get(place)
+    return fitted(expression(w, kind, depth), kind, w.bits.get(place, 0))
+
+
+def fitted(text: str, kind: str, bits: int) -> str:
+    """A number of this type, cut to what a bit-field holds."""
     if not bits:
         return text
     return f"({text}) & {(1 << bits) - 1}" if kind[0] == "u" else f"({text}) >> {BITS[kind] - bits}"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from . import storage  # noqa: F401 (its constructs)
+from . import hooks, storage  # noqa: F401 (their constructs)
 from .declarations import heading, leaves
-from .functions import write_callback, write_function, write_wake
+from .functions import write_callback, write_function, write_ring, write_wake
 from .numbers import expression
 from .packets import view
 from .statements import statements
@@ -18,6 +18,8 @@ def program(seed: int, isa: int = 3, kernel: str = "6.18", size: int = 10) -> st
     w.kind = w.choose("xdp", "xdp", "sched_cls")
     if w.kernel >= (5, 15) and w.chance(0.2):
         write_wake(w)
+    if w.kernel >= (5, 15) and w.chance(0.2):
+        write_ring(w)
     for _ in range(w.random.randint(0, 2)):
         write_function(w)
     if w.kernel >= (5, 13) and w.chance(0.3):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .declarations import leaves
-from .numbers import condition, expression, leaf, stored
+from .numbers import condition, expression, fitted, leaf, stored
 from .writer import BITS, TYPES, Table, Writer
 
 STATEMENTS = Table()
@@ -48,13 +48,13 @@ def assign_place(w: Writer) -> None:
 def augment(w: Writer) -> None:
     """Names keep their type with operators that cannot leave it, places wrap."""
     names = [n for n in w.variables() if BITS[w.names[n]] >= 32 and w.names[n][0] == "u"]
-    places = [p for p in sorted(w.places) if p not in w.bits and p not in w.shared]
+    places = [p for p in sorted(w.places) if p not in w.shared]
     if not names and not places:
         return assign(w)
     place = w.random.choice(names + places)
     kind = w.names.get(place) or w.places[place]
-    op = w.choose(*"|&^") if place in w.names or BITS[kind] < 32 else w.choose(*"|&^+-*")
-    w.add(f"{place} {op}= {expression(w, kind, 2)}")
+    op = w.choose(*"|&^") if place in w.names or (BITS[kind] < 32 and place not in w.bits) else w.choose(*"|&^+-*")
+    w.add(f"{place} {op}= {fitted(expression(w, kind, 2), kind, w.bits.get(place, 0))}")
     return None
 
 
@@ -117,12 +117,12 @@ def made(w: Writer, type_: str) -> str:
     """A new structure with some of its fields given."""
     plain = [f for f in leaves(type_) if f.path.count(".") == 1 and not f.count]
     some = w.random.sample(plain, w.random.randint(0, len(plain)))
-    return f"{type_}({', '.join(f'{f.path[1:]}={expression(w, f.kind, 1)}' for f in some)})"
+    return f"{type_}({', '.join(f'{f.path[1:]}={fitted(expression(w, f.kind, 1), f.kind, f.bits)}' for f in some)})"
 
 
 @STATEMENTS.row(2, lambda w: not w.inside and len(w.structs) < 5)
 def structure(w: Writer) -> None:
-    name, type_ = w.fresh("rec"), w.choose("Record", "Record", "Pair", "Key", "Event")
+    name, type_ = w.fresh("rec"), w.choose("Record", "Record", "Pair", "Key", "Event", "Flags")
     w.add(f"{name} = {made(w, type_)}")
     w.know(name, type_)
 

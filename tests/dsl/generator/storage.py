@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .declarations import leaves
-from .numbers import expression, key, leaf
+from .numbers import expression, fitted, key, leaf
 from .statements import STATEMENTS, body, made, statements
 from .writer import Writer
 
@@ -76,7 +76,11 @@ def record_reference(w: Writer, ref: str, shared: bool, type_: str = "Record") -
     """Changes to what a reference is to."""
     for f in leaves(type_):
         place = f"{ref}{f.path}"
-        if f.count or f.bits:
+        if f.count:
+            continue
+        if f.bits:
+            if w.chance(0.25):
+                w.add(f"{place} = {fitted(expression(w, f.kind, 1), f.kind, f.bits)}")
             continue
         if shared and f.kind in ("u32", "u64", "s32", "s64") and f.path not in (".big", ".word.number"):
             if w.chance(0.4):
@@ -100,6 +104,20 @@ def keyed_record(w: Writer) -> None:
         statements(w, 1)
     if w.chance(0.15):
         w.add(f"del records[{name}]")
+
+
+@STATEMENTS.row(1, still)
+def switch(w: Writer) -> None:
+    """A structure of bit-fields in a map."""
+    ref, at = w.fresh("ref"), w.fresh("at")
+    w.add(f"{at} = {key(w)}")
+    w.add(f"{ref} = switches.get({at})")
+    with w.scope(), w.block(f"if {ref} is None:"):
+        w.add(f"switches[{at}] = {made(w, 'Flags')}")
+    with w.scope(pinned=1), w.block("else:"):
+        w.know(ref, "Flags", shared=True)
+        record_reference(w, ref, True, "Flags")
+        statements(w, 1)
 
 
 @STATEMENTS.row(1.5, free)
