@@ -13,6 +13,8 @@ import pytest
 
 from pybpf import (
     Array,
+    Btf,
+    Global,
     HashMap,
     NotSupportedError,
     ProgramSpec,
@@ -20,12 +22,14 @@ from pybpf import (
     SyscallError,
     VerifierError,
     asm,
+    char,
     features,
     load,
     load_collection,
     u32,
     u64,
 )
+from pybpf.asm import build
 from pybpf.btf import BtfBuilder
 from pybpf.live import enable_stats
 from pybpf.source import Source
@@ -313,6 +317,32 @@ def test_statistics(programs):
         runs, spent = prog.run_stats
         assert runs - before >= 100
         assert spent > 0
+
+
+@pytest.mark.parametrize("stream", [1, 2])
+def test_streams(stream):
+    """What programs write with bpf_stream_vprintk, read once; the two streams are apart."""
+    kfunc = next((n for n in ("bpf_stream_vprintk", "bpf_stream_vprintk_impl") if Btf.kernel().find_all(n)), None)
+    if kfunc is None:
+        pytest.skip("this kernel has no streams")
+    text = Global(char[16], b"n is %d\n", const=True, name="text")
+    insns = build.program(
+        build.st(build.DW, build.r10 - 8, 7),
+        build.mov(build.r1, stream),
+        build.ld_map_value(build.r2, "text"),
+        build.mov(build.r3, build.r10),
+        build.add(build.r3, -8),
+        build.mov(build.r4, 8),
+        build.call_kfunc(kfunc),
+        build.exit_(),
+    )
+    with load(ProgramSpec(insns, SYSCALL, name="writer", flags=1 << 4, maps={"text": text})) as prog:
+        if prog.test_run().retval == (1 << 32) - errno.ENOMEM:
+            pytest.skip("this kernel finds no memory for streams (kmalloc_nolock)")
+        prog.test_run()
+        assert prog.read_stream(3 - stream) == b""
+        assert prog.read_stream(stream) == b"n is 7\nn is 7\n"
+        assert prog.read_stream(stream) == b""
 
 
 def test_function_and_line_information():
