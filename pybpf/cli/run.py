@@ -49,7 +49,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     meant, others = programs.read(args)
-    specs = meant + [spec for spec in others if _compiles(spec)]
+    run_one, *rest = meant
+    specs = [run_one, *(spec for spec in (*rest, *others) if _compiles(spec))]
     if args.repeat < 1:
         raise SpecError(f"--repeat {args.repeat}: expected 1 or more")
     options = dict(_setting(text) for text in args.set)

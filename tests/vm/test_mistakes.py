@@ -30,6 +30,7 @@ TABLE = HashMap(u32, u32, max_entries=1, name="table")
 EXECUTED = ProgramSpec(
     asm.assemble("r0 = 0\nexit"), ProgType.TRACEPOINT, attach_to="syscalls/sys_enter_execve", license="GPL"
 )
+PROBE = ProgramSpec(asm.assemble("r0 = 0\nexit"), ProgType.KPROBE, attach_to="vfs_read", license="GPL")
 CONTEXTS = "a dict of fields, a ctypes structure or bytes"
 
 
@@ -118,6 +119,11 @@ MISTAKES = {
             "ctx: filename of syscalls/sys_enter_execve: '/bin/ls' is not an integer; expected u64; "
             "for a pointer, vm.user_string('/bin/ls')"
         ),
+    ),
+    "more arguments than registers": (
+        lambda: VM(PROBE).run(ctx=[1, 2, 3, 4, 5, 6, 7]),
+        SpecError,
+        "ctx: 7 arguments: registers hold 6, others lie on the stack (sp)",
     ),
     "only a map": (lambda: VM(TABLE), SpecError, "VM() needs a program"),
     "nothing": (lambda: VM(), SpecError, "VM() needs a program"),

@@ -219,6 +219,38 @@ def test_names_of_arguments_that_are_not_known(target):
         VM(spec).run(ctx={"count": 1})
 
 
+@ENGINES
+def test_arguments_by_helpers(engine):
+    """How many there are is how many were given; a program behind the function finds the result after them."""
+    text = """
+        r6 = r1
+        call bpf_get_func_arg_cnt
+        r7 = r0
+        r1 = r6
+        r2 = {n}
+        r3 = r10
+        r3 += -8
+        *(u64 *)(r10 - 8) = 0
+        call bpf_get_func_{what}
+        r7 <<= 8
+        r0 = *(u64 *)(r10 - 8)
+        r0 |= r7
+        exit
+    """
+    leaving = {"expected_attach_type": AttachType.TRACE_FEXIT}
+    fetch = VM(program(text.format(n=1, what="arg"), ProgType.TRACING, **FENTRY), engine=engine)
+    assert fetch.run(ctx=[3, 4, 5]).retval == 3 << 8 | 4
+    assert fetch.run(ctx=[3]).retval == 1 << 8  # there is no second one
+    result = text.format(n=0, what="ret").replace("r2 = 0\n        r3 = r10\n        r3 += -8", "r2 = r10\nr2 += -8")
+    assert VM(program(result, ProgType.TRACING, **leaving), engine=engine).run(ctx=[3, 4, 9]).retval == 2 << 8 | 9
+
+
+@ENGINES
+def test_a_list_is_the_arguments_of_a_probe(engine):
+    vm = VM(program("r0 = *(u64 *)(r1 + 104)\nexit", ProgType.KPROBE), engine=engine)
+    assert vm.run(ctx=[3, 4]).retval == vm.run(ctx={"args": (3, 4)}).retval == vm.run(ctx={"si": 4}).retval == 4
+
+
 # -- captures
 
 

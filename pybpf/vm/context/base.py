@@ -27,6 +27,8 @@ class Context:
     """
 
     packet: Any = None
+    arguments = 0
+    """How many arguments a traced function has; what it returned stands behind them."""
 
     def __init__(
         self,

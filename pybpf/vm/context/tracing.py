@@ -76,12 +76,17 @@ def words(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: by
     """
     if isinstance(given, dict):
         given = given["args"] if set(given) == {"args"} else _by_name(spec, given)
+    count = MAX_WORDS
+    if isinstance(given, (list, tuple)):
+        count = max(len(given) - (spec.expected_attach_type in _SEE_RESULT), 0)
     if given is None or isinstance(given, (list, tuple)):
         given = in_words(given or ())
     if len(bytes(given)) > 8 * MAX_WORDS:
         raise InputError(EINVAL, f"ctx: {len(bytes(given))} bytes: at most {MAX_WORDS} arguments of 8")
     kind = ReadOnlyWords if spec.prog_type == ProgType.RAW_TRACEPOINT else Context
-    return kind(bytearray(bytes(given).ljust(8 * MAX_WORDS, b"\0")), name="the arguments")
+    made = kind(bytearray(bytes(given).ljust(8 * MAX_WORDS, b"\0")), name="the arguments")
+    made.arguments = count
+    return made
 
 
 def _by_name(spec: ProgramSpec, given: dict[str, Any]) -> list[Any]:
@@ -124,11 +129,18 @@ def _of_target(spec: ProgramSpec, given: dict[str, Any], own: list[str]) -> list
 
 def registers(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: bytes | None) -> Context:
     """The registers where a probe hit: fields of `struct pt_regs`, and `args` and `retval` for where functions have
-    them.
+    them; a list is `args`.  SpecError for more arguments than there are registers for.
     """
+    if isinstance(given, (list, tuple)):
+        given = {"args": given}
     if isinstance(given, dict):
         given = dict(given)
-        given.update(zip(_ARGUMENTS, given.pop("args", ()), strict=False))
+        args = given.pop("args", ())
+        if len(args) > len(_ARGUMENTS):
+            raise SpecError(
+                f"ctx: {len(args)} arguments: registers hold {len(_ARGUMENTS)}, others lie on the stack (sp)"
+            )
+        given.update(zip(_ARGUMENTS, args, strict=False))
         if "retval" in given:
             given["ax"] = given.pop("retval")
     return flat(pt_regs, given, mem, env, data)

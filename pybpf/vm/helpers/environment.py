@@ -164,7 +164,7 @@ def get_func_ip(run: Run, ctx: int) -> int:
 @model
 def get_func_arg(run: Run, ctx: int, n: int, value: int) -> int:
     n &= 0xFFFFFFFF
-    if n >= 12:
+    if n >= run.ctx.arguments:
         return -EINVAL
     run.mem.store(value, 8, run.ctx.load(n * 8, 8))
     return 0
@@ -172,12 +172,15 @@ def get_func_arg(run: Run, ctx: int, n: int, value: int) -> int:
 
 @model
 def get_func_arg_cnt(run: Run, ctx: int) -> int:
-    return len(run.ctx.data) // 8
+    return run.ctx.arguments
 
 
 @model
 def get_func_ret(run: Run, ctx: int, value: int) -> int:
-    run.mem.store(value, 8, run.env.return_value)
+    """What stands behind the arguments; where nothing was given there, the environment's `return_value`."""
+    at = 8 * run.ctx.arguments
+    given = run.ctx.load(at, 8) if at + 8 <= len(run.ctx.data) else 0
+    run.mem.store(value, 8, given or run.env.return_value)
     return 0
 
 
