@@ -284,7 +284,10 @@ def pointer_to(c: Compiler, arg: Any, front: Front, where: str, node: Any) -> Va
         from ..objects.data import text
 
         return text(c, _raw(front.obj)).pointer(c, node)
-    if arg.kind == "stack" and not (isinstance(front, Ref) and front.region == "stack"):
+    # What a callback was given as its context may go on to another one: it lies on the stack of a caller.
+    if arg.kind == "stack" and not (
+        isinstance(front, Ref) and (front.region == "stack" or (front.region == "mem" and front.base.op == "param"))
+    ):
         c.fail(
             f"{where} is memory that the program has on its stack, a Struct or an array, and not {front.what()}", node
         )
