@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import builtins
 import ctypes
+import struct
 from collections import deque
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -336,6 +337,11 @@ class Owner:
 TASK = Owner()
 
 
+def addresses(data: bytes) -> tuple[int, int, int]:
+    """What a look-up of sockets is asked, made from a packet: two addresses and a port."""
+    return struct.unpack_from(">IIH", data)
+
+
 class Packet:
     """The context of an XDP or tc program."""
 
@@ -347,6 +353,7 @@ class Packet:
         self.views: list[tuple[Any, int]] = []  # with where each ends
         self.mark = self.priority = 0
         self.sk = Owner()
+        self.remote_ip4, self.local_ip4, self.local_port = addresses(data)
         self.cb = (ctypes.c_uint32 * 5)()
 
     def __len__(self) -> int:
@@ -399,7 +406,7 @@ STAND_INS: dict[str, Any] = {
     "LpmTrie": Trie, "Queue": Line, "Stack": lambda value, max_entries: Line(value, max_entries, last=True),
     "BloomFilter": lambda value, max_entries: Bloom(), "RingBuf": lambda event, size: Ring(event), "ProgArray": Jumps,
     "HashOfMaps": Nested, "ArrayOfMaps": Nested, "SpinLock": Lock, "Timer": Alarm, "subprogram": lambda function: function,
-    "xdp": decorator, "sched_cls": decorator,
+    "xdp": decorator, "sched_cls": decorator, "lwt_xmit": decorator, "cgroup_egress": decorator, "sk_lookup": decorator,
     "SkStorage": Held, "TaskStorage": Held, "no_preempt": nullcontext, "rcu": nullcontext, "printk": _nothing,
     "helpers": SimpleNamespace(loop=loop, sk_fullsock=lambda sk: sk, get_current_task_btf=lambda: TASK),
 }  # fmt: skip

@@ -11,16 +11,22 @@ import pytest
 
 from pybpf import (
     CompileError,
+    HashMap,
+    Struct,
     SyscallError,
     VerifierError,
     char,
     kernel_iter,
     kfunc,
     load,
+    no_preempt,
     raw_tracepoint_writable,
     rcu,
     s32,
     sched_cls,
+    subprogram,
+    u32,
+    u64,
     verify,
 )
 from pybpf import helpers as bpf
@@ -46,6 +52,61 @@ def test_runs_of_packets(spec, expected, isa):
         isa = 3  # an atomic result
     with load(spec.replace(isa=isa)) as prog:
         assert prog.test_run(PACKET).retval == expected
+
+
+counts = HashMap(u32, u64, max_entries=8)
+
+
+class Total(Struct):
+    n: u64
+
+
+@subprogram
+def outline(x: u32) -> u32:
+    with rcu():
+        counts[x] += 1
+    return x
+
+
+def inlined(x):
+    with rcu():
+        if x > 4:
+            return 5
+        counts[x] += 2
+    return 7
+
+
+def called_back(i, total):
+    with rcu():
+        total.n += 1
+    return 0
+
+
+@sched_cls
+def sections_in_sections(ctx):
+    """The verifier refuses a section of RCU in another, also where a function begins it."""
+    total = Total()
+    got = outline(3)
+    with rcu():
+        got += outline(2) + inlined(u32(len(ctx)))
+        with rcu():
+            got += 1
+            with no_preempt():
+                got += 1
+                with no_preempt():
+                    got += 1
+                if len(ctx) > 70:
+                    return 3
+        bpf.loop(3, called_back, total)
+    bpf.loop(3, called_back, total)
+    return u32(got + outline(4) + total.n)
+
+
+def test_sections_in_sections():
+    with load(sections_in_sections) as prog:
+        assert prog.test_run(PACKET).retval == 3 + 2 + 5 + 3 + 4 + 6
+        assert prog.test_run(bytes(80)).retval == 3
+        assert dict(prog[counts].items()) == {2: 2, 3: 2, 4: 1}
 
 
 def test_iterators_of_tasks():

@@ -6,7 +6,9 @@ import ctypes
 import linecache
 import os
 import random
+import re
 import time
+from socket import htonl
 from typing import Any
 
 from pybpf import VM, load_collection
@@ -14,10 +16,12 @@ from pybpf.dsl.program import DEFAULT_KERNEL, ISA_V4, version
 from pybpf.maps.create import create
 from pybpf.spec import ProgramSpec
 from pybpf.types import codec
+from pybpf.uapi import bpf_sk_lookup
 
 from . import model
 from .generator import program
 from .generator.declarations import DECLARATIONS, structures
+from .generator.writer import HEADS
 
 PER_CPU = ("PerCpuArray", "PerCpuHashMap")
 
@@ -29,6 +33,7 @@ class Trial:
         rng = random.Random(seed)
         isa = seed % (4 if version(kernel) >= ISA_V4 else 3) + 1
         self.text = text or program(seed, isa, kernel or DEFAULT_KERNEL)
+        self.kind = re.findall(r"^@(\w+)\(", self.text, re.M)[-1]
         self.packets = [packet(rng) for _ in range(6)]
         self.entries = entries(rng)
         self.seed = seed
@@ -71,7 +76,23 @@ class Trial:
                 scope[name].programs[key] = scope["after"]
         self.untouched = {n: v.contents() for n, v in scope.items() if n in DECLARATIONS and hasattr(v, "contents")}
         runs = list(model.run(scope, self.packets))
+        if self.kind == "sk_lookup":
+            runs = [(retval, b"") for retval, _ in runs]
         return [*runs, {name: scope[name].contents() for name in self.untouched}]
+
+    def given(self, data: bytes) -> dict[str, Any]:
+        """What a test run is given for a packet: one with room for what is not seen, or what a socket is looked up by."""
+        if self.kind != "sk_lookup":
+            return {"data": bytes(HEADS.get(self.kind, 0)) + data}
+        remote, local, port = model.addresses(data)
+        return {
+            "ctx": bpf_sk_lookup(
+                family=2, protocol=6, remote_ip4=htonl(remote), local_ip4=htonl(local), local_port=port
+            )
+        }
+
+    def seen(self, run: Any) -> tuple[int, bytes]:
+        return run.retval, bytes(run.data or b"")[HEADS.get(self.kind, 0) :]
 
     def fill(self, state: Any, inner: Any) -> None:
         """Write the entries into the maps of a machine or of the kernel; `inner` makes a map from its spec."""
@@ -122,10 +143,10 @@ class Trial:
             return self.scope["inner"].replace(name=f"{name}{key}")
 
         self.fill(vm, inner)
-        runs = [vm.run(self.scope["main"], data=data) for data in self.packets]
+        runs = [vm.run(self.scope["main"], **self.given(data)) for data in self.packets]
         vm.advance(model.SOON)
         inners = {(name, key): vm[self.scope[name]][key] for name, key in inners}
-        return [*((run.retval, bytes(run.data)) for run in runs), self.contents(vm, inners, 0)]
+        return [*map(self.seen, runs), self.contents(vm, inners, 0)]
 
     def kernel(self) -> list[Any]:
         inners: dict[Any, Any] = {}
@@ -137,11 +158,11 @@ class Trial:
         try:
             with load_collection(*self.specs) as objs:
                 self.fill(objs, inner)
-                runs = [objs[self.scope["main"]].test_run(data) for data in self.packets]
+                runs = [objs[self.scope["main"]].test_run(**self.given(data)) for data in self.packets]
                 if self.used("bells"):
                     time.sleep(0.01)  # until timers have gone off
                 state = self.contents(objs, inners, min(os.sched_getaffinity(0)))
-                return [*((run.retval, bytes(run.data)) for run in runs), state]
+                return [*map(self.seen, runs), state]
         finally:
             for made in inners.values():
                 made.close()

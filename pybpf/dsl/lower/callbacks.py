@@ -37,12 +37,15 @@ def callback(c: Compiler, rules: Any, front: Front, given: list[Front], node: An
     for argument in given:
         if isinstance(argument, Ref):
             obscure(c, argument)
-    key = (function, rules.name, tuple(front.key for front in fronts))
+    rcu = c.unit.rcu
+    c.unit.rcu = rcu and rules.name in ("loop", "for_each_map_elem")  # others run later
+    key = (function, rules.name, c.unit.rcu, tuple(front.key for front in fronts))
     made = c.unit.functions.get(key)
     if made is None:
         shapes: dict[str, Any] = dict(zip(function.__code__.co_varnames[:count], fronts, strict=False))
         allowed = (0, 0) if rules.name == "timer_set_callback" else (0, 1)
         made = c.unit.functions[key] = graph_for(c, function, shapes, None, node, allowed, walked_once(c))
+    c.unit.rcu = rcu
     graph, _ = made
     return c.b.share("function", [], graph, 64, 1, (1 << 64) - 1)
 

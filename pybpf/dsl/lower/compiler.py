@@ -45,6 +45,7 @@ class Unit:
         self.graphs: list[Graph] = []
         self.functions: dict[Any, tuple[Graph, Any]] = {}
         self.pending: list[Any] = []
+        self.rcu = False  # whether what is being lowered runs in a section of RCU
         self.loops: dict[Any, Graph] = {}  # loops whose bodies are callbacks
 
     def symbol(self, spec: MapSpec, hint: str) -> str:

@@ -113,7 +113,7 @@ def call(c: Compiler, function: FunctionType, args: list[Front], kw: dict[str, F
     if len(passed) > 5:
         c.fail(f"a function takes 5 arguments at most in registers; {function.__name__} is given {len(passed)}", node)
     kinds = tuple((n, s.key if isinstance(s, Shape) else ("const", _identity(s))) for n, s in shapes.items())
-    key = (function, c.b.walked_once, kinds)
+    key = (function, c.b.walked_once, c.unit.rcu, kinds)
     made = c.unit.functions.get(key)
     if made is None:
         made = c.unit.functions[key] = graph_for(c, function, shapes, notes.get("return"), node)

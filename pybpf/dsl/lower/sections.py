@@ -54,8 +54,13 @@ class SectionFront(Front):
     def block(self, c: Compiler, body: list[Any], node: Any) -> None:
         from .kfunccalls import call_kernel
 
+        if self.section is rcu and c.unit.rcu:
+            return c.body(body)  # the verifier refuses one section of RCU in another, also across functions
+        outside, c.unit.rcu = c.unit.rcu, c.unit.rcu or self.section is rcu
         call_kernel(c, self.section.enter, [], {}, node)
         within(c, lambda: call_kernel(c, self.section.leave, [], {}, node), body, node)
+        c.unit.rcu = outside
+        return None
 
 
 def within(c: Compiler, leave: Any, body: list[Any], node: Any) -> None:

@@ -10,10 +10,21 @@ from .writer import Writer
 def view(w: Writer, name: str, type_: str, where: str = "") -> None:
     """A view that must be there for the program to go on."""
     w.add(f"{name} = {w.context}.packet({type_}{where})")
+    w.forget(name)
     with w.block(f"if {name} is None:"):
         w.add(f"return {w.returning() if w.chance(0.3) and w.names and w.returning else 1}")
-    w.forget(name)
-    w.know(name, type_, handed=False)
+    w.know(name, type_, handed=False, writable=w.kind != "cgroup_egress")
+
+
+def from_context(w: Writer, name: str) -> None:
+    """The same numbers where there is no packet, made from a context with two addresses and a port."""
+    first, second, port = f"{w.context}.remote_ip4", f"{w.context}.local_ip4", f"{w.context}.local_port"
+    some = {"a": f"u64({first}) << 9", "c": f"s64({first}) - s64({second})", "d": second, "e": f"s32({first})",
+            "f": f"u16({port})", "g": f"s8({second})", "h": f"u8({port})", "three": f"{port} & 7",
+            "mid": f"{first} >> 12"}  # fmt: skip
+    w.add(f"{name} = Input({', '.join(f'{field}={text}' for field, text in some.items())})")
+    w.know(name, "Input", handed=False)
+    w.context = ""
 
 
 def _top(w: Writer) -> bool:
@@ -33,7 +44,7 @@ def maybe(w: Writer) -> None:
     w.add(f"{name} = {w.context}.packet({w.choose('Tail', 'Push')}, at={leaf(w, 'u8')})")
     type_ = "Tail" if "(Tail" in w.lines[-1] else "Push"
     with w.scope(pinned=1), w.block(f"if {name} is not None:"):
-        w.know(name, type_, handed=False)
+        w.know(name, type_, handed=False, writable=w.kind != "cgroup_egress")
         statements(w, 2)
 
 

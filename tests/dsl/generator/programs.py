@@ -6,7 +6,7 @@ from . import hooks, storage  # noqa: F401 (their constructs)
 from .declarations import heading, leaves
 from .functions import write_callback, write_function, write_ring, write_wake
 from .numbers import expression
-from .packets import view
+from .packets import from_context, view
 from .statements import statements
 from .writer import Writer
 
@@ -15,7 +15,7 @@ def program(seed: int, isa: int = 3, kernel: str = "6.18", size: int = 10) -> st
     """The text of a file that declares a program, `main`, and what it needs."""
     major, minor = kernel.split(".")[:2]
     w = Writer(seed, isa, (int(major), int(minor)))
-    w.kind = w.choose("xdp", "xdp", "sched_cls")
+    w.kind = w.choose(*["xdp"] * 4, *["sched_cls"] * 3, "lwt_xmit", "cgroup_egress", "sk_lookup")
     if w.kernel >= (5, 15) and w.chance(0.2):
         write_wake(w)
     if w.kernel >= (5, 15) and w.chance(0.2):
@@ -34,10 +34,14 @@ def program(seed: int, isa: int = 3, kernel: str = "6.18", size: int = 10) -> st
 
 def write_main(w: Writer, decorator: str, size: int) -> None:
     w.add(decorator)
-    w.begin({}, lambda: f"({expression(w, 'u8', 1)}) & 3")
+    most = 1 if w.kind == "sk_lookup" else 3
+    w.begin({}, lambda: f"({expression(w, 'u8', 1)}) & {most}")
     w.context = "ctx"
     with w.block("def main(ctx):"):
-        view(w, "p", "Input")
+        if w.kind == "sk_lookup":
+            from_context(w, "p")
+        else:
+            view(w, "p", "Input")
         for leaf in w.random.sample(leaves("Input"), 5):
             name = leaf.path[1:]
             w.add(
@@ -48,4 +52,4 @@ def write_main(w: Writer, decorator: str, size: int) -> None:
         statements(w, size)
         total = " ^ ".join(f"u64({name})" for name in w.names)
         w.add(f"seen.value = u64(seen.value + ({total}))")
-        w.add("return u8(seen.value) & 3" if w.chance(0.5) else "return 2")
+        w.add(f"return u8(seen.value) & {most}" if w.chance(0.5) else "return 1")

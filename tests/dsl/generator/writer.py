@@ -17,6 +17,11 @@ WIDER = {
 """The types whose numbers another holds."""
 
 
+ETHERNET = 14
+HEADS = {"lwt_xmit": ETHERNET, "cgroup_egress": ETHERNET}
+"""The kinds of programs that do not see the first bytes of what a test run is given, and how many."""
+
+
 class Table:
     """Constructs of one kind.  `row(weight, when, since)` adds a writer; `when` tells whether it fits, `since` is a kernel."""
 
