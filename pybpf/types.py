@@ -301,7 +301,8 @@ class Struct(_Structure):
         return hash(bytes(self))
 
     def __repr__(self) -> str:
-        fields = ", ".join(f"{name}={getattr(self, name)!r}" for name, *_ in getattr(self, "_fields_", ()))
+        shown = ((name, getattr(self, name)) for name, *_ in getattr(self, "_fields_", ()))
+        fields = ", ".join(f"{name}={list(v) if isinstance(v, ctypes.Array) else v!r}" for name, v in shown)
         return f"{type(self).__name__}({fields})"
 
 

@@ -45,7 +45,7 @@ def printk(text: str) -> None:
 
     Formats are Python's, as far as the kernel has them: `{x}`, `{x:x}`, `{x:#x}`, `{x:08x}`, `{x:<8}`, `{x:+}`, `{x:c}`, `{x:p}`
     (negative numbers in hexadecimal as C does); a `char` array prints as text (`{comm:16}`).  The kernel's own: `pI4`,
-    `pI6` of addresses (Linux 5.13), `ps`, `pS`, `pB` (symbols), `pK`, `px` of kernel addresses.
+    `pI6` of addresses (Linux 5.13), `pM` of six bytes, `ps`, `pS`, `pB` (symbols), `pK`, `px` of kernel addresses.
     In plain Python it prints.
     """
     print(text)

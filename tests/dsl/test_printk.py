@@ -119,4 +119,4 @@ def test_what_the_kernel_cannot_write_is_refused():
 
     with pytest.raises(CompileError, match="printk has no format ',' for a number") as caught:
         wrong.insns  # noqa: B018
-    assert "numbers have d, x, X, #x, c and p" in str(caught.value)
+    assert "numbers have d, x, X, #x, c, p, with" in str(caught.value)

@@ -11,7 +11,9 @@ from pybpf import VM, CompileError, load, s32, verify
 from pybpf.verifier import Env
 
 HEAD = """\
+import copy
 import functools
+from ipaddress import IPv4Address, ip_address, ip_network
 from typing import Annotated, Any, Optional, Union
 
 import pybpf as pb
@@ -50,6 +52,7 @@ commands = UserRingBuf(size=4096)
 tasks = TaskStorage(Pair)
 groups = CgroupStorage(Pair)
 locked = HashMap(u32, Locked, max_entries=4)
+HERE = IPv4Address("10.0.0.1")
 """
 
 
@@ -204,6 +207,26 @@ RUNS = {
     "reversed constants": (
         in_xdp("t = 0", "for i in reversed(range(4)):", "    t = t * 10 + i", "for i in reversed((8, 9)):",
                "    t = t * 10 + i", "return t"), 321098),
+    "a structure with one field": (
+        "class Only(Struct):\n    raw: u8[16]\n\n\n"
+        + in_xdp("p = ctx.packet(u8[16])", "if p is None:", "    return 9", "o = Only()", "o.raw = p", "o.raw[1] = 5",
+                 "return o.raw[1]"), 5),
+    "copies": (
+        "class Two(Struct):\n    x: Pair\n    y: Pair\n\n\n"
+        + in_xdp("t = Two(Pair(1, 2), Pair(3, 4))", "p = copy.copy(t.x)", "t.x = t.y", "t.y = p",
+                 "q = Pair.from_buffer_copy(t.x)", "q.b = 9", "n = copy.deepcopy(len(ctx))",
+                 "return t.x.b * 100 + t.y.b * 10 + q.b + (n == 64) * 1000"), 1429),
+    "enumerate over arrays": (
+        in_xdp("few = u32[5]()", "many = u8[40]()", "t = 0", "for i, v in enumerate(few):", "    few[i] = i * i + v",
+               "for i, v in enumerate(few, 1):", "    t += i * v", "for i, v in enumerate(many):", "    many[i] = i & 0xFF",
+               "for i, v in enumerate(many):", "    t += v", "return t"), 910),
+    "a byte among others": (in_xdp("b = ctx.packet(u8[2])", "if b is None:", "    return 9",
+                                   "return (b[0] in b'\\x01\\x00') * 10 + (b[1] not in b'ab')"), 11),
+    "addresses as numbers and bytes": (
+        in_xdp("p = ctx.packet(IPv4)", "q = ctx.packet(u8[16])", "if p is None or q is None:", "    return 9",
+               "p.saddr = int(HERE)", "net = ip_network('10.0.0.0/8')",
+               "yes = p.saddr & int(net.netmask) == int(net.network_address)",
+               "q[0] = 0", "return yes * 100 + (p.saddr == int(HERE)) * 10 + (q != ip_address('::1').packed)"), 111),
     "slices and searches of constants": (
         in_xdp("t = (1, 2, 64)", "s = 'text'", "return (len(ctx) in t[1:]) + ('ex' in s) * 10 + max(t) * 100 + min(t[:2])"
                " + any(t) * 10000"), 16412),
@@ -277,6 +300,23 @@ def f(ctx):
         return 0
     plain.output(ctx.prev_comm)
     bpf.ringbuf_output(plain, ctx.next_comm, 16, 0)
+    return 0
+""",
+    "arrays of the kernel": """
+@tp_btf("sched_switch")
+def f(ctx, preempt, prev, next):
+    key = Key(target=u32(next.pid), name=next.comm)
+    keys[key] += 1
+    key.name = prev.comm
+    keys[key] += 1
+    return 0
+""",
+    "arrays of the kernel, read by helpers": """
+@raw_tracepoint("sched_switch")
+def f(ctx, preempt, prev, next):
+    key = Key(target=u32(next.pid))
+    key.name = next.comm
+    keys[key] += 1
     return 0
 """,
     "values of cgroups": """
@@ -402,6 +442,41 @@ REFUSED = {
         "@bpf_syscall\ndef f(ctx: Key):\n    bpf.get_current_comm(ctx.name)\n    return 0",
         "buf of get_current_comm is written, and helpers write no contexts: give an array, and assign it to the field",
     ),
+    "six bytes as a text": (
+        in_xdp("e = ctx.packet(Ethernet)", "if e is None:", "    return 1", 'printk(f"{e.src}")'),
+        "six bytes are no text: write {...:pM} for a hardware address",
+    ),
+    "the context as a text": (in_xdp('printk(f"{ctx}")'), "the context is not a value to be shown: name a field of it"),
+    "an address for a number": (
+        in_xdp("p = ctx.packet(IPv4)", "if p is None:", "    return 1", "if p.saddr == HERE:", "    return 3"),
+        "IPv4Address('10.0.0.1') is not a number in Python either: write int(...) of it, or its .packed for an array",
+    ),
+    "an address for bytes": (
+        in_xdp("p = ctx.packet(u8[16])", "if p is None:", "    return 1", "if p == ip_address('::1'):", "    return 3"),
+        "IPv6Address('::1') is no u8[16]: write its .packed",
+    ),
+    "a network": (
+        in_xdp(
+            "p = ctx.packet(IPv4)",
+            "if p is None:",
+            "    return 1",
+            "if p.saddr in ip_network('10.0.0.0/8'):",
+            "    return 3",
+        ),
+        "write address & int(n.netmask) == int(n.network_address), or look it up in an LpmTrie",
+    ),
+    "a reference taken for a copy": (
+        in_xdp("e = ctx.packet(Ethernet)", "if e is None:", "    return 1", "t = e.dst", "e.dst = e.src", "e.src = t"),
+        "has overwritten, and no copy of it: write t = copy.copy(...) where it is taken, or a.x, a.y = a.y, a.x to exchange",
+    ),
+    "a letter for a number": (
+        in_xdp("c = char[4]()", "if c[0] == 'a':", "    return 1"),
+        "'a' is not a number that a program can use: write ord('a')",
+    ),
+    "enumerate of a number": (
+        in_xdp("for i, n in enumerate(len(ctx)):", "    pass"),
+        "enumerate goes over constants, or over an array, from a constant on",
+    ),
     "a starred name": (in_xdp("a, *b = 1, 2, 3"), "there is no unpacking with * inside a program: name each value"),
     "print": (in_xdp('print("x")'), 'write printk(f"..."), which goes to the trace pipe'),
     "a method of what may be None": (
@@ -511,3 +586,16 @@ def test_structures_of_the_kernel_are_not_written(programs):
         caught.value.message
         == "programs read the kernel's structures and do not write them, so not 'pid' of struct task_struct of the kernel"
     )
+
+
+def test_hardware_addresses_are_shown(programs):
+    spec = programs(
+        in_xdp("e = ctx.packet(Ethernet)", "if e is None:", "    return 1", 'printk(f"{e.src:pM} {e.type:#x}")')
+    )
+    assert VM(spec).run(data=bytes(range(64))).printk == ["06:07:08:09:0a:0b 0xc0d"]
+
+
+def test_structures_show_their_arrays():
+    from pybpf.net import Ethernet
+
+    assert repr(Ethernet(type=5)) == "Ethernet(dst=[0, 0, 0, 0, 0, 0], src=[0, 0, 0, 0, 0, 0], type=5)"

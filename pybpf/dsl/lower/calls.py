@@ -88,6 +88,9 @@ def apply(c: Compiler, target: Any, args: list[Front], kw: dict[str, Front], nod
     builtin = BUILTIN.get(target) if _hashable(target) else None
     if builtin is not None:
         return builtin(c, args, kw, node)
+    copied = copy_of(c, target, args, kw, node)
+    if copied is not None:
+        return copied
     if is_struct(target) or isinstance(target, Array) or is_array(target):
         return make(c, target, args, kw, node)
     if isinstance(target, MethodType) and isinstance(target.__func__, FunctionType) and not pure(target.__func__):
@@ -259,6 +262,26 @@ def make(c: Compiler, type_: Any, args: list[Front], kw: dict[str, Front], node:
     return ref
 
 
+def copy_of(c: Compiler, target: Any, args: list[Front], kw: dict[str, Front], node: Any) -> Front | None:
+    """`copy.copy(ref)`, `copy.deepcopy(ref)`, `Type.from_buffer_copy(ref)`: a structure or an array of its own on the stack."""
+    named = getattr(target, "__name__", "")
+    owner = getattr(target, "__self__", None)
+    if named == "from_buffer_copy" and isinstance(owner, type):
+        type_: Any = owner
+    elif named in ("copy", "deepcopy") and getattr(target, "__module__", "") == "copy":
+        type_ = None
+    else:
+        return None
+    source = single(c, args, kw, node)
+    if type_ is None and not isinstance(source, Ref):
+        return source
+    if not isinstance(source, Ref) or source.is_number():
+        return source.number(c, node)
+    made = make(c, source.type if type_ is None else type_, [], {}, node)
+    made.fill(c, source, node)
+    return made
+
+
 def set_fields(c: Compiler, ref: Ref, args: list[Front], kw: dict[str, Front], node: Any) -> None:
     if is_array(ref.type):
         if kw:
@@ -414,7 +437,29 @@ def _printk(c: Compiler, node: Any) -> Front:
     return lower(c, node)
 
 
+class Enumerated(Front):
+    """`enumerate(array)`, for a loop: the index beside each element."""
+
+    __slots__ = ("array", "start")
+
+    def __init__(self, array: Ref, start: int) -> None:
+        self.array, self.start = array, start
+
+    def what(self) -> str:
+        return f"enumerate({self.array.what()})"
+
+
+def _enumerate(c: Compiler, args: list[Front], kw: dict[str, Front], node: Any) -> Front:
+    start = kw.get("start", args[1] if len(args) == 2 else Const(0))
+    if args and isinstance(args[0], Ref) and is_array(args[0].type) and isinstance(start, Const):
+        return Enumerated(args[0], start.obj)
+    if not all(isinstance(a, Const) for a in (*args, *kw.values())):
+        c.fail("enumerate goes over constants, or over an array, from a constant on", node)
+    return evaluate(c, enumerate, args, kw, node)
+
+
 BUILTIN: dict[Any, Callable[..., Front]] = {
+    builtins.enumerate: _enumerate,
     builtins.min: _extreme("<"),
     builtins.max: _extreme(">"),
     builtins.abs: _abs,

@@ -234,11 +234,15 @@ def contains(c: Compiler, item: Front, container: Front, node: Any) -> Outcome:
             yes, no = always(c, on) if isinstance(on, bool) else jump(c, *on)
             states += [no] if no else []
         return yes, merge(c, states, node)
-    elif isinstance(container, Const) and isinstance(container.obj, (tuple, list, set, frozenset, dict)):
+    elif isinstance(container, Const) and isinstance(container.obj, (tuple, list, set, frozenset, dict, bytes)):
         found = sorted(container.obj) if isinstance(container.obj, (set, frozenset)) else container.obj
         options = [Const(obj) for obj in found]
     else:
-        c.fail(f"`in` looks in maps, tuples and ranges, not in {container.what()}", node)
+        network = isinstance(container, Const) and hasattr(container.obj, "network_address")
+        instead = (
+            ": write address & int(n.netmask) == int(n.network_address), or look it up in an LpmTrie" if network else ""
+        )
+        c.fail(f"`in` looks in maps, tuples and ranges, not in {container.what()}{instead}", node)
     hits: list[State] = []
     state: State | None = c.b.state
     for option in options:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..ssa.build import S64_MAX
 
-KNOWN = "numbers have d, x, X, #x, c and p, with <, >, +, 0 and a width as in Python; texts a width; pI4 and pI6 are addresses"
+KNOWN = "numbers have d, x, X, #x, c, p, with <, >, +, 0 and a width; texts a width; pI4, pI6 and pM are addresses"
 ADDRESSES = {"pI4": 4, "pi4": 4, "pI6": 16, "pi6": 16}
 """Addresses in network order behind a pointer, and their sizes (Linux 5.13)."""
 POINTERS = frozenset(("ps", "pS", "pB", "pK", "px"))

@@ -134,8 +134,10 @@ def for_(c: Compiler, node: Any) -> None:
 
 def each(c: Compiler, node: Any, front: Front) -> None:
     """Over a constant sequence, or the elements of an array."""
+    from ..objects.integers import binary
     from ..objects.layout import as_array, is_array
     from ..objects.values import Tuple
+    from .calls import Enumerated
 
     if isinstance(front, Const) and isinstance(front.obj, range):
         return unrolled(c, node, [Const(i) for i in front.obj])
@@ -150,11 +152,16 @@ def each(c: Compiler, node: Any, front: Front) -> None:
         return unrolled(c, node, [Const(x) for x in front.obj])
     if isinstance(front, Tuple):
         return unrolled(c, node, front.items)
-    if isinstance(front, Ref) and is_array(front.type):
-        n = as_array(front.type).count
+    numbered = front if isinstance(front, Enumerated) else None
+    array = numbered.array if numbered is not None else front
+    if isinstance(array, Ref) and is_array(array.type):
+        n = as_array(array.type).count
 
-        def load(state_index: Front) -> Front:
-            return front.item(c, state_index, node)
+        def load(index: Front) -> Front:
+            element = array.item(c, index, node)
+            return (
+                element if numbered is None else Tuple([binary(c, "Add", index, Const(numbered.start), node), element])
+            )
 
         if short(n, node.body):
             return unrolled(c, node, [Const(i) for i in range(n)], load)

@@ -8,6 +8,7 @@ from ..objects.layout import as_array, is_array, sizeof
 from ..objects.refs import Ref
 from ..objects.values import Const, Front, span
 from .formats import ADDRESSES, KNOWN, POINTERS, of_number, of_text
+from .helpercalls import is_ctx
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,35 +36,34 @@ def parts_of(c: Compiler, node: Any, name: str) -> tuple[str, list[Value]]:
     args: list[Value] = []
     for part in parts:
         if part.__class__.__name__ == "FormattedValue":
-            shown, value = formatted(c, part)
+            shown, *values = formatted(c, part)
         else:
             front = c.expr(part)
             if not isinstance(front, Const) or not isinstance(front.obj, str):
                 c.fail("printk takes a text known at compile time", node)
-            shown, value = front.obj, None
-        if value is None:
+            shown, values = front.obj, []
+        if not values:
             before = out[-1] if out and out[-1][:1] == "%" else "%u"
-            shown, value = _literal(c, shown, before[1] == "p" or before[-1] == "s", part)
+            shown, *values = _literal(c, shown, before[1] == "p" or before[-1] == "s", part)
         out.append(shown)
-        if value is not None:
-            args.append(value)
+        args += values
     c.b.at = node
     return "".join(out), args
 
 
-def _literal(c: Compiler, text: str, behind: bool, node: Any) -> tuple[str, Value | None]:
+def _literal(c: Compiler, text: str, behind: bool, node: Any) -> tuple[Any, ...]:
     """A piece of the format; behind %s and %p the kernel takes no letter or digit: they are a text of their own."""
     if not text.isascii():
         c.fail("the trace pipe takes ASCII text only", node)
     if not (behind and text[:1].isalnum()):
-        return text.replace("%", "%%"), None
+        return (text.replace("%", "%%"),)
     from ..objects.data import text as constant
 
     return "%s", constant(c, text.encode() + b"\0").pointer(c, node)
 
 
-def formatted(c: Compiler, part: Any) -> tuple[str, Value | None]:
-    """A conversion and its value; of a constant, the text that Python makes of it, and None."""
+def formatted(c: Compiler, part: Any) -> tuple[Any, ...]:
+    """A conversion and its values; of a constant, the text that Python makes of it, and no more."""
     if part.conversion not in (-1, 115):
         c.fail("!r and !a have no meaning for the kernel's printk", part)
     spec = ""
@@ -75,7 +75,16 @@ def formatted(c: Compiler, part: Any) -> tuple[str, Value | None]:
     front = c.expr(part.value)
     c.b.at = part.value
     if isinstance(front, Const):
-        return _constant(c, front.obj, spec, part), None
+        return (_constant(c, front.obj, spec, part),)
+    if is_ctx(front):
+        c.fail("the context is not a value to be shown: name a field of it", part)
+    if isinstance(front, Ref) and is_array(front.type) and sizeof(front.type) == 6:
+        if spec == "pM":
+            return ":".join(["%02llx"] * 6), *(
+                value_of(c, front.item(c, Const(i), part).number(c, part)) for i in range(6)
+            )
+        if not spec and getattr(as_array(front.type).element, "name", "") == "u8":
+            c.fail("six bytes are no text: write {...:pM} for a hardware address", part)
     if spec in ADDRESSES:
         return f"%{spec}", _address(c, front, ADDRESSES[spec], part)
     text = _text(c, front, part)

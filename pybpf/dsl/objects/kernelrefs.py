@@ -11,7 +11,7 @@ from ..lower.joins import phi
 from ..ssa.build import limits
 from . import scalars as types
 from .core import LSHIFT, RSHIFT, Place, address, field, number
-from .layout import fields, normal, sizeof
+from .layout import fields, normal, sizeof, type_name
 from .refs import Ref
 from .sockets import view
 from .values import Const, Front, Int
@@ -367,6 +367,15 @@ class KernelArray(Front):
 
     def pointer_value(self, c: Compiler) -> Value:
         return address(c, self.value, self.place)
+
+    def read_into(self, c: Compiler, to: Ref, node: Any) -> None:
+        """`event.comm = task.comm`: the array is read into the program's own memory."""
+        from ..lower.helpercalls import call_helper
+
+        if sizeof(to.type) != sizeof(self.type):
+            c.fail(f"{type_name(to.type)} is not as long as {self.what()}: write bpf.probe_read_kernel(to, from)", node)
+        to.writes(c, node)
+        call_helper(c, "probe_read_kernel", [to, self], {}, node)
 
     def item(self, c: Compiler, index: Front, node: Any) -> Front:
         if not isinstance(index, Const) or not 0 <= index.obj < self.type.count:

@@ -16,7 +16,7 @@ from ..ssa.build import limits
 from ..ssa.ir import Value
 from .integers import OPS, binary, convert, value_of
 from .layout import Field, alignof, as_array, fields, is_array, is_struct, normal, scalar_of, sizeof, type_name
-from .values import INT, Const, Front, Int, Tuple, native, span
+from .values import INT, Conflict, Const, Front, Int, Tuple, native, span
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -139,7 +139,8 @@ class Ref(Front):
         inner = self.at(self.base, self.off + field.offset, field.type)
         if field.width:
             return inner.store_bits(c, field, value, node)
-        return inner.store(c, value, node, f"{name} of {self.label or type_name(self.type)}")
+        inner.store(c, value, node, f"{name} of {self.label or type_name(self.type)}")
+        return inner.overwritten(c, node)
 
     def update(self, c: Compiler, op: str, name: str | None, value: Front, node: Any) -> None:
         """`ref op= value`, or `ref.name op= value`, in place."""
@@ -211,7 +212,9 @@ class Ref(Front):
         return inner.read(c, node) if scalar_of(inner.type) is not None else part(inner)
 
     def set_item(self, c: Compiler, index: Front, value: Front, node: Any) -> None:
-        self.element(c, index, node).store(c, value, node)
+        place = self.element(c, index, node)
+        place.store(c, value, node)
+        place.overwritten(c, node)
 
     # -- memory
 
@@ -275,6 +278,24 @@ class Ref(Front):
         where = where or self.label or "this place"
         self.raw_store(c, scalar, convert(c, value, scalar, node, where))
         return None
+
+    def overwritten(self, c: Compiler, node: Any) -> None:
+        """A name for what lay here is no copy of it, and would now mean something else: `t = e.dst; e.dst = e.src; e.src = t`
+        exchanges nothing, in ctypes as little as here.  Such names are not used again."""
+        if self.is_number():
+            return
+        end = self.off + sizeof(self.type)
+        for name, front in c.state.env.items():
+            if front is self or not isinstance(front, Ref) or front.is_number() or front.base is not self.base:
+                continue
+            size = sizeof(front.type)
+            if size == end - self.off and front.type != self.type:
+                continue  # a structure of which this is the only field
+            if self.off <= front.off and front.off + size <= end:
+                c.state.env[name] = Conflict(
+                    f"{name} is a reference to what line {c.source(node).line} has overwritten, and no copy of it: write "
+                    f"{name} = copy.copy(...) where it is taken, or a.x, a.y = a.y, a.x to exchange"
+                )
 
     def raw_store(self, c: Compiler, scalar: Scalar, value: Value) -> None:
         size = scalar.size
@@ -395,6 +416,9 @@ class Ref(Front):
             return None
         if isinstance(value, Contents) and sizeof(value.type) == size:
             return value.store(c, self, node)
+        read_into = getattr(value, "read_into", None)
+        if read_into is not None:
+            return read_into(c, self, node)  # type: ignore[no-any-return]
         if (
             not isinstance(value, Ref)
             or sizeof(value.type) != size
@@ -563,6 +587,8 @@ def constant_bytes(c: Compiler, obj: Any, type_: Any, node: Any) -> bytes:
     try:
         return codec(type_).pack(obj)
     except (TypeError, ValueError, OverflowError) as error:
+        if hasattr(obj, "packed"):
+            c.fail(f"{obj!r} is no {type_name(type_)}: write its .packed", node)
         told = str(error)
         c.fail(told if type_name(type_) in told else f"{obj!r} is not a {type_name(type_)}: {told}", node)
 

@@ -80,7 +80,13 @@ class Const(Front):
             return Const(self.obj[0])
         if hasattr(self.obj.__class__, "_member_map_"):
             c.fail(f"{self.obj!r} is not a number: make its class an enum.IntEnum, or use its .value", node)
-        c.fail(f"{self.obj!r} is not a number that a program can use", node)
+        if hasattr(self.obj, "packed"):
+            c.fail(
+                f"{self.obj!r} is not a number in Python either: write int(...) of it, or its .packed for an array",
+                node,
+            )
+        hint = f": write ord({self.obj!r})" if isinstance(self.obj, str) and len(self.obj) == 1 else ""
+        c.fail(f"{self.obj!r} is not a number that a program can use{hint}", node)
 
 
 class Int(Front):
