@@ -257,6 +257,7 @@ def _assume(
 def _close(c: Compiler, header: Any, phis: dict[str, tuple[Value, Front]], memo: dict[str, Any]) -> None:
     """Give each phi its value from the way back; Unstable when it does not fit what was assumed."""
     stable = True
+    fitting = []
     for name, (value, known) in phis.items():
         front = c.state.env.get(name)
         if isinstance(known, Ref):
@@ -294,15 +295,19 @@ def _close(c: Compiler, header: Any, phis: dict[str, tuple[Value, Front]], memo:
             new_hi = value.hi if type_ is known.type and hi <= value.hi else high
             memo[name] = (type_, max(new_lo, low) if first.lo >= 0 else low, new_hi)
             stable = False
+            memo["$wide " + name] = True
         else:
-            first, (lo, hi) = value.args[0], brought(n, value, lo, hi)
-            lo, hi = min(first.lo, lo), max(first.hi, hi)
-            if c.suppressed or value.hi == limits(type_.bits, type_.signed)[1] > hi:
-                # Something was complained of, or only the type limited it: what comes back may be less than was assumed,
-                # because tests have told.
-                stable = c.suppressed and stable
-                memo[name] = (type_, lo, hi)
+            fitting.append((name, value, type_, n, lo, hi))
         value.args.append(value_of(c, n))
+    for name, value, type_, n, lo, hi in fitting:
+        lo, hi = brought(n, value, lo, hi)
+        lo, hi = min(value.args[0].lo, lo), max(value.args[0].hi, hi)
+        unlimited = value.hi == limits(type_.bits, type_.signed)[1] > hi and "$wide " + name not in memo
+        if c.suppressed or unlimited:
+            # Something was complained of, or only the type limited it: what comes back may be less than was assumed,
+            # because tests have told.
+            stable = c.suppressed and stable
+            memo[name] = (type_, lo, hi)
     if not stable:
         raise Unstable
 
