@@ -187,7 +187,7 @@ class LruPerCpuHashMap(_Keyed[K, V]):
 
 
 class ResizableHashMap(_Keyed[K, V]):
-    """A hash table that grows and shrinks with what it holds (Linux 7.x)."""
+    """A hash table that grows and shrinks with what it holds (Linux 7.2)."""
 
     TYPE = 35
 

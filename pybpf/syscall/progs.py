@@ -249,5 +249,5 @@ def prog_stream_read(prog_fd: int, stream: int, size: int) -> bytes:
 
 
 def prog_assoc_struct_ops(prog_fd: int, map_fd: int) -> None:
-    """BPF_PROG_ASSOC_STRUCT_OPS: tie a program to a struct_ops map for its kfuncs (Linux 6.19)."""
+    """BPF_PROG_ASSOC_STRUCT_OPS: tie a program to a struct_ops map for its kfuncs (Linux 7.0)."""
     bpf(PROG_ASSOC_STRUCT_OPS, ASSOC_STRUCT_OPS.pack(map_fd, prog_fd, 0))
