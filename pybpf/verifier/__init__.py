@@ -10,8 +10,8 @@ facts that it does not have is *unknown*: it does not guess.
 from __future__ import annotations
 
 from .api import verify
-from .context import Env
 from .reject import CATEGORIES
 from .reports.report import Finding, Report
+from .setting import Env
 
 __all__ = ("CATEGORIES", "Env", "Finding", "Report", "verify")

@@ -7,10 +7,10 @@ from ..kernel import rules
 from ..kernel.capabilities import held
 from ..spec import NO_SPEC, ProgramSpec
 from .check import check
-from .context import as_env
 from .reject import Reject
 from .reports.report import Finding, Report, describe_state, path_of
 from .reports.warn import warnings_of
+from .setting import as_env
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .check import Outcome
-    from .context import Env
+    from .setting import Env
 
 
 def verify(

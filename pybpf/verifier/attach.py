@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..btf import Btf, Type
-    from .context import Setting
+    from .setting import Setting
 
 
 WITH_RESULT = frozenset((AttachType.TRACE_FEXIT, AttachType.MODIFY_RETURN, AttachType.LSM_MAC, AttachType.LSM_CGROUP))

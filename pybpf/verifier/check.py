@@ -10,17 +10,17 @@ from . import depth
 from .attach import check_member
 from .calls.functions import entry_registers
 from .cfg import Cfg
-from .context import Setting
 from .explore import Run
 from .maps import check_definition
 from .program import MAX_INSNS, Program
 from .reject import Reject, Unsure
+from .setting import Setting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..kernel import Rules
     from ..spec import ProgramSpec
-    from .context import Env
+    from .setting import Env
 
 
 class Outcome(NamedTuple):

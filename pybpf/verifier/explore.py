@@ -26,8 +26,8 @@ from .values import ANY, CTX, SCALAR, STACK, UNINIT, Reg
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..btf import Btf
-    from .context import Setting
     from .program import Program
+    from .setting import Setting
     from .state import Access, Linked
     from .steps.alu import Step
 

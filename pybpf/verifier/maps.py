@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from ..btf import Btf
     from ..kernel import Rules
     from ..spec import MapSpec
-    from .context import Setting
     from .program import Program
+    from .setting import Setting
 
 MAX_OFFSET = 1 << 29
 """Offsets reach less far than this in either direction (BPF_MAX_VAR_OFF)."""

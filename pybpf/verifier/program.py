@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..asm.insn import Insn
     from ..source import Source
     from ..spec import ProgramSpec
-    from .context import Setting
+    from .setting import Setting
 
 MAX_INSNS = 1_000_000
 MAX_SUBPROGS = 256

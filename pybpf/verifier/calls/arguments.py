@@ -9,7 +9,7 @@ from ...kernel.helper_facts import (
 from ...uapi.map import MapType
 from ...uapi.prog import ProgType
 from ..maps import ARRAYS, MAX_OFFSET, Map
-from ..memory.access import check_alignment
+from ..memory.bounds import check_alignment
 from ..memory.buffers import check_memory
 from ..memory.special import (
     change_lock,

@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ..context import Setting
+    from ..setting import Setting
 
 _OF_KERNEL = {"__sk_buff": "sk_buff", "xdp_md": "xdp_buff"}
 """Contexts that untagged arguments may also call by the name of the kernel's own structure."""

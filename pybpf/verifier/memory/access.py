@@ -4,16 +4,12 @@
 from __future__ import annotations
 
 from ...btf.fields import KPTRS, NODES, RCU_PROTECTED, Special
-from ...kernel.capabilities import for_field
 from ...uapi.map import MapFlags, MapType
-from ...uapi.prog import ProgType
-from ..maps import MAX_OFFSET, Map
-from ..numbers import tnum
-from ..numbers.num import S64_MIN, s64
+from ..maps import Map
+from ..numbers.num import s64
 from ..reject import Reject
 from ..values import (
     ALLOC,
-    ANY,
     ARENA,
     BTF_ID,
     BUF,
@@ -26,58 +22,37 @@ from ..values import (
     MAP_VALUE,
     MAYBE_NULL,
     MEM,
-    NAMES,
     NON_OWN,
     PACKETS,
     PERCPU,
-    PKT,
-    PKT_END,
-    PKT_META,
     RCU,
     RDONLY,
     SCALAR,
-    SOCK_COMMON,
-    SOCKET,
     SOCKETS,
     STACK,
     TP_BUFFER,
-    TRUSTED,
     UNTRUSTED,
     Reg,
     scalar,
     type_name,
 )
 from . import btfwalk, sockets, stack
-from .pointers import area, check_unmodified
+from .bounds import (
+    check_alignment,
+    check_map_access,
+    check_map_region,
+    check_packet,
+    check_region,
+    fixed_buffer,
+    negative,
+)
+from .context import context
+from .pointers import check_unmodified
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..explore import Run
     from ..state import State
-
-READ, WRITE = False, True
-_CONTEXT_KINDS = {
-    "scalar": SCALAR,
-    "pkt": PKT,
-    "pkt_meta": PKT_META,
-    "pkt_end": PKT_END,
-    "flow_keys": FLOW_KEYS,
-    "sock": SOCKET,
-    "sock_or_null": SOCKET | MAYBE_NULL,
-    "sock_common_or_null": SOCK_COMMON | MAYBE_NULL,
-    "sock_common": SOCK_COMMON,
-    "tp_buffer": TP_BUFFER,
-}
-_ALIGNED_AS = {
-    FLOW_KEYS: "flow keys ",
-    MAP_KEY: "key ",
-    MAP_VALUE: "value ",
-    CTX: "context ",
-    STACK: "stack ",
-    SOCKET: "sock ",
-    SOCK_COMMON: "sock_common ",
-}
-
 
 _LEAKS = {MAP_VALUE: "map", CTX: "ctx", FLOW_KEYS: "flow keys"}
 
@@ -200,123 +175,6 @@ def bad_pointer(reg: Reg, regno: int) -> Reject:
     return Reject("type", text, hint=hint, regs=(regno,))
 
 
-def negative(regno: int) -> Reject:
-    return Reject(
-        "bounds-memory",
-        f"R{regno} min value is negative, either use unsigned index or do a if (index >=0) check.",
-        hint="make the index unsigned, or check that it is not negative",
-        regs=(regno,),
-    )
-
-
-def check_alignment(run: Run, reg: Reg, off: int, size: int, strict: bool) -> None:
-    """Stack accesses are aligned; others too when the program was loaded so."""
-    type = reg.type
-    strict = strict or run.setting.strict_alignment
-    kind = type & KIND
-    if size == 1 or not (strict or kind == STACK) or kind == ARENA:
-        return
-    total = reg.off + off
-    what = _ALIGNED_AS.get(kind, "")
-    if kind in PACKETS:
-        total += 2  # the network header, behind an Ethernet header, is what is aligned
-        what = "packet "
-    if not tnum.aligned(tnum.add(reg.num.tnum, (total & tnum.U64, 0)), size):
-        shown = tnum.text(reg.num.tnum)
-        raise Reject(
-            "alignment",
-            f"misaligned {what}access off {shown}+{reg.off}+{off} size {size}",
-            hint=f"an access of {size} bytes needs an address that is a multiple of {size}",
-        )
-
-
-def check_packet(reg: Reg, regno: int, off: int, size: int, zero_ok: bool = False) -> None:
-    """The access lies within what a comparison with the packet's end has shown to be there."""
-    if reg.num.smin < 0:
-        error = negative(regno)
-        error.category = "bounds-packet"
-        raise error
-    reach = reg.data
-    if reach < 0 or off < 0 or off + size > reach or not (size or zero_ok):
-        raise Reject(
-            "bounds-packet",
-            f"R{regno} offset is outside of the packet: off={off} size={size}, checked up to {max(reach, 0)}",
-            hint=f"compare the pointer plus {max(off + size, 1)} with data_end first, "
-            "and access on the side where it is not greater",
-            regs=(regno,),
-        )
-
-
-def check_region(reg: Reg, regno: int, off: int, size: int, length: int, zero_ok: bool = False) -> None:
-    """The access lies within `length` bytes, wherever in its bounds the offset is."""
-    smin = reg.num[4]
-    category = area(reg.type)
-    if smin < 0 and (smin == S64_MIN or not -(1 << 31) <= off + smin < 1 << 31 or smin + off < 0):
-        error = negative(regno)
-        error.category = category
-        raise error
-    fits = size > 0 or (size == 0 and zero_ok)
-    name = NAMES[reg.type & KIND]
-    low = smin + off
-    if not fits or low < 0 or low + size > length:
-        raise Reject(
-            category,
-            f"R{regno} min value is outside of the allowed memory range: {name} has {length} bytes, off={low} size={size}",
-            hint=f"accesses must stay within the {length} bytes",
-            regs=(regno,),
-        )
-    umax = reg.num[3]
-    if umax >= MAX_OFFSET:
-        raise Reject(
-            category,
-            f"R{regno} unbounded memory access, make sure to bounds check any such access",
-            hint="bound the index before it is added: `index &= mask`, or `if index < size`",
-            regs=(regno,),
-        )
-    high = umax + off
-    if high < 0 or high + size > length:
-        raise Reject(
-            category,
-            f"R{regno} max value is outside of the allowed memory range: {name} has {length} bytes, off={high} size={size}",
-            hint=f"the index may be as large as {umax}: bound it so that the access stays within the {length} bytes",
-            regs=(regno,),
-        )
-
-
-def check_map_region(reg: Reg, regno: int, off: int, size: int, zero_ok: bool, direct: bool) -> None:
-    """The access lies within a map's value and does not touch its special fields."""
-    target: Map = reg.data
-    check_region(reg, regno, off, size, target.value_size, zero_ok)
-    low, high = reg.num.smin + off, reg.num.umax + off + size
-    for field in target.specials:
-        if low < field.offset + field.size and field.offset < high:
-            _check_special(field, reg, off, size, direct)
-
-
-def _check_special(field: Special, reg: Reg, off: int, size: int, direct: bool) -> None:
-    if field.kind not in KPTRS:
-        name = f"bpf_{field.kind}"
-        raise Reject("type", f"{name} cannot be accessed directly by load/store", hint="use the functions made for it")
-    if not direct:
-        raise Reject("argument", "kptr cannot be accessed indirectly by helper")
-    if not reg.fixed:
-        raise Reject("type", "kptr access cannot have variable offset")
-    at = off + s64(reg.num.value)
-    if at != field.offset:
-        raise Reject("type", f"kptr access misaligned expected={field.offset} off={at}")
-    if size != 8:
-        raise Reject("type", "kptr access size must be BPF_DW")
-
-
-def check_map_access(target: Map, off: int, size: int, write: bool) -> None:
-    if write and not target.program_writes:
-        text = f"write into map forbidden, value_size={target.value_size} off={off} size={size}"
-        raise Reject("type", text, hint="the map was created read-only for programs")
-    if not write and not target.program_reads:
-        text = f"read from map forbidden, value_size={target.value_size} off={off} size={size}"
-        raise Reject("type", text, hint="the map was created write-only for programs")
-
-
 def _map_value(
     run: Run,
     state: State,
@@ -369,74 +227,6 @@ def _kptr(run: Run, state: State, field: Special, write: bool, value: Reg | None
     elif value is None or not value.null:
         raise Reject("type", f"BPF_ST imm must be 0 when storing to kptr at off={field.offset}")
     return None
-
-
-def context(run: Run, off: int, size: int, write: bool) -> Reg | None:
-    """An access to the program's context."""
-    key = (off, size, write)
-    try:
-        known = run.context_cache[key]
-    except KeyError:
-        known = run.context_cache[key] = _context(run, off, size, write)
-    if known is None:
-        raise context_refused(run, off, size)
-    if known.type & MAYBE_NULL:
-        return known.replace(id=run.new_id())
-    return known
-
-
-def context_refused(run: Run, off: int, size: int) -> Reject:
-    """The context has no such field for this program, or not in this form."""
-    return Reject("ctx-access", f"invalid bpf_context access off={off} size={size}", hint=_context_hint(run, off))
-
-
-def _context(run: Run, off: int, size: int, write: bool) -> Reg | None:
-    rules = run.setting.program_rules.context
-    if run.setting.prog_type in (ProgType.TRACING, ProgType.LSM, ProgType.STRUCT_OPS, ProgType.EXT):
-        return btfwalk.argument(run, off, size, write)
-    if off < 0 or off % size:
-        return None
-    field = rules.at(off)
-    needed = for_field(run.setting.prog_type, field[0].name, write) if field is not None else None
-    if needed is not None and needed not in run.setting.capabilities:
-        return None
-    if write:
-        return ANY if rules.store(off, size) else None
-    kind = rules.load(off, size)
-    if kind is None:
-        return None
-    if kind in _CONTEXT_KINDS:
-        type = _CONTEXT_KINDS[kind]
-        if type == SCALAR:
-            return LOADED[size]
-        return Reg(type, data=0 if type in PACKETS else None)
-    word, _, struct = kind.partition("ptr_")
-    flags = {"trusted_": TRUSTED, "untrusted_": UNTRUSTED, "rcu_": RCU}.get(word, 0)
-    if struct.startswith("or_null_"):
-        struct, flags = struct.removeprefix("or_null_"), flags | MAYBE_NULL
-    return Reg(BTF_ID | flags, data=("kernel", struct))
-
-
-def _context_hint(run: Run, off: int) -> str:
-    rules = run.setting.program_rules.context
-    found = rules.at(off)
-    if found is None:
-        return (
-            f"this program type's context{f' (struct {rules.name})' if rules.name else ''} has nothing to access there"
-        )
-    field = found[0]
-    how = "read and written" if field.writable else "read"
-    if not field.readable and not field.writable:
-        return f"this program type may not access the field {field.name!r}"
-    return f"the field {field.name!r} there has {field.size} bytes at offset {field.offset} and can be {how}"
-
-
-def fixed_buffer(name: str, reg: Reg, regno: int, off: int) -> None:
-    if off < 0:
-        raise Reject("bounds-memory", f"R{regno} invalid {name} buffer access: off={off}", regs=(regno,))
-    if reg.num[1] or reg.num[0]:
-        text = f"R{regno} invalid variable buffer offset: off={off}, var_off={tnum.text(reg.num.tnum)}"
-        raise Reject("bounds-memory", text, regs=(regno,))
 
 
 def _map_struct(run: Run, reg: Reg, regno: int, off: int, size: int, write: bool) -> Reg | None:

@@ -18,7 +18,8 @@ from ..values import (
     type_name,
 )
 from . import stack
-from .access import access, check_map_access, check_map_region, check_packet, check_region, fixed_buffer
+from .access import access
+from .bounds import check_map_access, check_map_region, check_packet, check_region, fixed_buffer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

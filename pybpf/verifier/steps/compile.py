@@ -10,7 +10,8 @@ from ..calls.helpers import call_helper
 from ..calls.kfuncs import call_kfunc
 from ..calls.subprograms import call_function, check_resources, end_early, leave
 from ..memory import stack
-from ..memory.access import access, context_refused
+from ..memory.access import access
+from ..memory.context import context_refused
 from ..memory.pointers import check_unmodified
 from ..numbers.num import sign_extend, truncate
 from ..reject import Reject

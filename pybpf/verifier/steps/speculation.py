@@ -125,7 +125,7 @@ def check_bounds(pointer: Reg, dst: int) -> None:
             text = f"R{dst} stack pointer arithmetic goes out of range, prohibited for !root; off={off}"
             raise Reject("leak", text, regs=(dst,))
     elif pointer.type == MAP_VALUE:
-        from ..memory.access import check_map_region
+        from ..memory.bounds import check_map_region
 
         try:
             check_map_region(pointer, dst, pointer.off, 1, False, False)
