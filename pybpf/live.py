@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 
+from .errors import SpecError
 from .spec import ProgramSpec
 from .syscall.fd import Object, close_all
 from .syscall.progs import prog_test_run
@@ -142,6 +143,8 @@ class Program(Object):
         """
         from .kernel.run_context import from_fields, packet_bytes
 
+        if not isinstance(repeat, int) or repeat < 0:
+            raise SpecError(f"repeat is {repeat!r}: expected how many times the program is to run")
         kind = self.prog_type
         data = packet_bytes(data)
         live = flags & _LIVE_FRAMES  # of live frames nothing comes back, and the kernel refuses room for it
@@ -177,7 +180,7 @@ class Program(Object):
     def info_array(self, member: str) -> bytes:
         """An array of `uapi.ProgInfo`: "xlated_prog_insns", "jited_prog_insns", "line_info", "prog_tags", ...
 
-        Empty where the kernel has none or does not show it to us.
+        Empty where the kernel has none or does not show it to us.  KeyError for what is no array.
         """
         from .syscall.info import prog_array
 

@@ -59,6 +59,11 @@ class Collection:
         """Close the programs, with their links, and the maps."""
         close_all((*self.programs.values(), *self.maps.values()))
 
+    def __repr__(self) -> str:
+        return (
+            f"<Collection of programs {', '.join(self.programs) or '(none)'}; maps {', '.join(self.maps) or '(none)'}>"
+        )
+
     def __enter__(self) -> Self:
         return self
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from errno import EACCES, ENOENT
+from errno import ENOENT
 
 from ..errors import SpecError, SyscallError
 from . import table
@@ -38,8 +38,6 @@ def which(kind: str, text: str | None, by_id: Callable[[int], T], by_pin: Callab
     except SyscallError as error:
         if error.errno == ENOENT:
             error.hint = f"ids are numbers, pins are paths in a bpffs; `pybpf {kind} list` shows what there is"
-        elif error.errno == EACCES:
-            error.hint = f"{text} is no pin: those are files in a bpffs, which only their owner may open"
         raise
 
 

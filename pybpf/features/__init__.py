@@ -10,7 +10,7 @@ A probe that the kernel answers with "not permitted" says nothing about the kern
 
 from __future__ import annotations
 
-from ..errors import NotSupportedError
+from ..errors import KindError, NotSupportedError
 from ..lazy import exports
 
 TYPE_CHECKING = False
@@ -31,6 +31,13 @@ def _once(key: tuple[Hashable, ...], probe: Callable[[], Any]) -> Any:
     return _answers[key]
 
 
+def _numbered(what: str, number: int, probe: Callable[[int], Any]) -> bool:
+    """The answer for a number of one of the kernel's enums."""
+    if not isinstance(number, int):
+        raise KindError(f"{what} {number!r}: expected a number, as uapi's enums have them")
+    return bool(_once((what, int(number)), lambda: probe(int(number))))
+
+
 def forget() -> None:
     """Forget every answer, for a process that gained privileges or loaded a module."""
     _answers.clear()
@@ -40,14 +47,14 @@ def have_program_type(prog_type: int) -> bool:
     """Does this kernel load programs of this type (a `ProgType`)?"""
     from .programs import program_type
 
-    return bool(_once(("program type", int(prog_type)), lambda: program_type(int(prog_type))))
+    return _numbered("program type", prog_type, program_type)
 
 
 def have_map_type(map_type: int) -> bool:
     """Does this kernel create maps of this type (a `MapType`)?"""
     from .maps import map_type as probe
 
-    return bool(_once(("map type", int(map_type)), lambda: probe(int(map_type))))
+    return _numbered("map type", map_type, probe)
 
 
 def have_helper(prog_type: int, helper: int | str, attach_type: int | None = None) -> bool:
@@ -68,21 +75,21 @@ def have_attach_type(attach_type: int) -> bool:
     """Can a program be attached at such a hook (an `AttachType`) here?"""
     from .attach import attach_type as probe
 
-    return bool(_once(("attach type", int(attach_type)), lambda: probe(int(attach_type))))
+    return _numbered("attach type", attach_type, probe)
 
 
 def have_link_type(link_type: int) -> bool:
     """Does this kernel make links of this type (a `LinkType`)?"""
     from .attach import link_type as probe
 
-    return bool(_once(("link type", int(link_type)), lambda: probe(int(link_type))))
+    return _numbered("link type", link_type, probe)
 
 
 def have_command(command: int) -> bool:
     """Does this kernel's bpf(2) know this command (a `Cmd`)?"""
     from .commands import command as probe
 
-    return bool(_once(("command", int(command)), lambda: probe(int(command))))
+    return _numbered("command", command, probe)
 
 
 def isa_level() -> int:
@@ -120,9 +127,12 @@ _LINK_SINCE = (
 
 
 def first_kernel(kind: str, number: int) -> str | None:
-    """The first kernel with a feature ("prog", "map", "attach", "link", "cmd" or "helper", and its number), if known."""
+    """The first kernel with a feature ("prog", "map", "attach", "link", "cmd" or "helper", and its number), if known.
+
+    SpecError for another kind.
+    """
     if kind == "link":
-        return _LINK_SINCE[number] if number < len(_LINK_SINCE) else None
+        return _LINK_SINCE[number] if 0 <= number < len(_LINK_SINCE) else None
     from ..kernel import since
 
     return since(kind, number)

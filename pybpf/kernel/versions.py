@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 
+from ..errors import SpecError
+
 # kind -> ((last number, release that added it), ...), in order of the numbers.
 _LAST: dict[str, tuple[tuple[int, str], ...]] = {
     "prog": (
@@ -161,8 +163,10 @@ def since(kind: str, number: int) -> str | None:
     """The first kernel that has something, "5.8" for example.
 
     `kind` is "prog", "map", "attach", "helper" or "cmd", `number` its value in the kernel's enum.  None for what is
-    newer than the tables, and for 0 of the types, which stands for nothing.
+    newer than the tables, and for 0 of the types, which stands for nothing.  SpecError for another kind.
     """
+    if kind not in _LAST:
+        raise SpecError(f"{kind!r} is no kind of feature: there are {', '.join(KINDS)}")
     rows = _LAST[kind]
     if number <= 0 and kind in ("prog", "map", "helper"):
         return None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from types import ModuleType
 
-from ..errors import SyscallError
+from ..errors import BpfError, KindError, SyscallError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,8 +73,8 @@ def attacher(prog_type: int) -> Attach | None:
 def attach(prog: Any, target: Any, **options: Any) -> Link:
     """Attach a live program by the function of its type.
 
-    NotSupportedError for a type without a hook, SpecError without a target where there must be one; SyscallError says
-    what the kernel's refusal means there.
+    NotSupportedError for a type without a hook, SpecError without a target where there must be one, KindError for an option
+    that there is not; SyscallError says what the kernel's refusal means there.
     """
     function = attacher(prog.prog_type)
     if function is None:
@@ -92,6 +92,10 @@ def attach(prog: Any, target: Any, **options: Any) -> Link:
 
         explain(prog, error)
         raise
+    except TypeError as error:
+        if isinstance(error, BpfError):
+            raise
+        raise KindError(f"attaching {prog!r}: {error}") from error
 
 
 class _Callable(ModuleType):

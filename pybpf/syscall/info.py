@@ -34,6 +34,8 @@ def prog_info(fd: int) -> ProgInfo:
 
 def prog_array(fd: int, member: str) -> bytes:
     """One of the `ARRAYS` of a program; empty where the kernel has none, or does not show it (kptr_restrict)."""
+    if member not in ARRAYS:
+        raise KeyError(f"bpf_prog_info has no array {member!r}; it has {', '.join(ARRAYS)}")
     count_member, record = ARRAYS[member]
     first = prog_info(fd)
     count: int = getattr(first, count_member)

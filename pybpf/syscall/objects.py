@@ -5,7 +5,7 @@ from __future__ import annotations
 from errno import EAGAIN, ENOENT
 from struct import Struct
 
-from ..errors import SyscallError
+from ..errors import SpecError, SyscallError
 from .door import address, bpf, buffer_of, call, failure
 
 TYPE_CHECKING = False
@@ -80,7 +80,12 @@ def next_id(kind: str, after: int = 0) -> int | None:
 
 
 def fd_by_id(kind: str, id: int, flags: int = 0) -> int:
-    """BPF_{PROG,MAP,BTF,LINK}_GET_FD_BY_ID: a descriptor.  `flags` (maps only) may be RDONLY (8)."""
+    """BPF_{PROG,MAP,BTF,LINK}_GET_FD_BY_ID: a descriptor.  `flags` (maps only) may be RDONLY (8).
+
+    SpecError for what is no id.
+    """
+    if not isinstance(id, int) or not 0 <= id < 1 << 32:
+        raise SpecError(f"{kind} {id!r}: an id is a number from 1 to {(1 << 32) - 1}")
     return bpf(FD_BY_ID[kind], GET_ID.pack(id, 0, flags, 0), f"{kind} {id}")
 
 

@@ -20,9 +20,9 @@ def command_name(command: int | str) -> str:
 def remedy(code: int, command: int | str) -> str:
     """The likely remedy for an errno of a command; "" when there is none to name."""
     name = command_name(command)
-    if code in (errno.EPERM, errno.EACCES) and name not in _NOT_ABOUT_CAPABILITIES:
-        return _permission(name)
     special = _SPECIAL.get((name, code))
+    if special is None and code in (errno.EPERM, errno.EACCES):
+        return _permission(name)
     return special if special is not None else GENERAL.get(code, "")
 
 
@@ -52,6 +52,8 @@ _SPECIAL = {
     ("BPF_OBJ_PIN", errno.EPERM): "the path is not on a bpffs",
     ("BPF_OBJ_PIN", errno.EACCES): "the directory is not yours to write to: a bpffs is root's, unless it was mounted "
     "with uid= or mode=",
+    ("BPF_OBJ_GET", errno.EACCES): "pins are files in a bpffs: this is none, or its mode does not let you open it",
+    ("BPF_OBJ_GET", errno.ENOENT): "nothing is pinned there",
     ("BPF_OBJ_PIN", errno.EEXIST): "something is pinned there already: remove the file, or open it with from_pin()",
     ("BPF_TOKEN_CREATE", errno.EINVAL): "the path is not the root of a bpffs",
     ("BPF_TOKEN_CREATE", errno.ENOENT): "the bpffs delegates nothing: mount it with delegate_cmds= and its like",
@@ -60,7 +62,6 @@ _SPECIAL = {
 }
 
 
-_NOT_ABOUT_CAPABILITIES = frozenset(("BPF_OBJ_PIN",))
 _FOR_ADMINISTRATORS = ("_GET_NEXT_ID", "_GET_FD_BY_ID", "BPF_ENABLE_STATS", "BPF_TASK_FD_QUERY")
 
 

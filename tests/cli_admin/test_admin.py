@@ -124,7 +124,7 @@ def test_one_that_is_not_there(capsys, kind):
 # what is typed, exit status, what is said
 WRONG = [
     (["prog", "show", "nonsense"], 1, "`pybpf prog list` shows what there is"),
-    (["map", "show", "/sys"], 1, "is no pin"),
+    (["map", "show", "/sys"], 1, "pins are files in a bpffs: this is none"),
     (["link", "show", "9" * 30], 1, "is no id: they are numbers from 1 to 4294967295"),
     (["prog", "show", "0"], 1, "0 is no id"),
     (["map", "list", "7"], 1, "list takes no argument, and there is '7'"),

@@ -38,6 +38,7 @@ CASES = [
     (XDP, 1 << 20, {}, "interface 1048576.*interfaces here: lo"),
     (XDP, 1 << 80, {}, "no index of an interface"),
     (XDP, "lo", {"mode": "native"}, 'interface lo.*mode="generic" works on every interface'),
+    (XDP, "lo", {"direction": "ingress"}, "attaching <Program.*'direction'"),
     (TC, "lo", {"direction": "up"}, "'ingress' or 'egress'"),
     (TC, "lo", {"before": True, "after": True}, "exclude each other"),
     (CGROUP, "/etc/passwd", {}, "cgroup '/etc/passwd'.*mkdir makes one"),

@@ -13,10 +13,12 @@ import pytest
 
 from pybpf import (
     Array,
+    BpfError,
     Btf,
     Global,
     HashMap,
     NotSupportedError,
+    Program,
     ProgramSpec,
     SpecError,
     SyscallError,
@@ -94,6 +96,22 @@ def test_run(programs):
             prog["other"]
         with pytest.raises(KeyError):
             prog[HashMap(u32, u64, max_entries=1)]
+
+
+MISTAKES = [
+    (lambda prog: prog.test_run(data=UDP, repeat=-1), "repeat is -1: expected how many times"),
+    (lambda prog: Program.from_id(-1), "prog -1: an id is a number from 1"),
+    (lambda prog: Program.from_id(str(prog.id)), "prog '[0-9]+': an id is a number"),
+    (lambda prog: Program.from_pin("/etc/passwd"), "(?s)EACCES.*pins are files in a bpffs"),
+    (lambda prog: features.have_program_type("xdp"), "program type 'xdp': expected a number"),
+    (lambda prog: features.first_kernel("helpers", 1), "'helpers' is no kind of feature"),
+]
+
+
+@pytest.mark.parametrize(("mistake", "said"), MISTAKES, ids=[said for _, said in MISTAKES])
+def test_mistakes_are_told(mistake, said, programs):
+    with load(programs.count()[0]) as prog, pytest.raises(BpfError, match=said):
+        mistake(prog)
 
 
 def test_run_changes_data_and_context():
@@ -303,7 +321,7 @@ def test_what_the_kernel_made_of_it(programs):
         assert prog.info_array("prog_tags") == bytes(prog.info.tag)
         assert len(prog.info_array("jited_prog_insns")) == prog.info.jited_prog_len
         assert prog.info_array("func_info") == b""
-        with pytest.raises(KeyError):
+        with pytest.raises(KeyError, match="no array 'nothing'; it has xlated_prog_insns"):
             prog.info_array("nothing")
 
 

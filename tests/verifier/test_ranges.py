@@ -17,9 +17,9 @@ from pybpf.kernel import rules
 from pybpf.kernel.capabilities import ALL
 from pybpf.uapi.prog import ProgType
 from pybpf.verifier.cfg import Cfg
-from pybpf.verifier.setting import Env, Setting
 from pybpf.verifier.explore import Run
 from pybpf.verifier.program import Program
+from pybpf.verifier.setting import Env, Setting
 from pybpf.verifier.values import SCALAR, text
 
 pytestmark = pytest.mark.kernel
