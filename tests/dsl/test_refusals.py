@@ -120,7 +120,7 @@ SNIPPETS = {
     "TemplateStr": None,  # Python 3.14
     "Interpolation": None,
     "MatchValue": ("match len(ctx):\n    case 60:\n        return 1\nreturn 0", None),
-    "MatchSingleton": ("match len(ctx):\n    case True:\n        return 1\nreturn 0", None),
+    "MatchSingleton": ("match ctx.rx_queue_index > 1:\n    case True:\n        return 1\nreturn 0", None),
     "MatchSequence": ("match len(ctx):\n    case [a, b]:\n        return 1\nreturn 0", "no meaning"),
     "MatchMapping": ("match len(ctx):\n    case {1: a}:\n        return 1\nreturn 0", "no meaning"),
     "MatchClass": ("match len(ctx):\n    case int():\n        return 1\nreturn 0", "no meaning"),

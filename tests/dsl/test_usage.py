@@ -13,7 +13,9 @@ from pybpf.verifier import Env
 HEAD = """\
 import copy
 import functools
+import socket
 from ipaddress import IPv4Address, ip_address, ip_network
+from socket import ntohl, ntohs
 from typing import Annotated, Any, Optional, Union
 
 import pybpf as pb
@@ -222,6 +224,14 @@ RUNS = {
                "for i, v in enumerate(many):", "    t += v", "return t"), 910),
     "a byte among others": (in_xdp("b = ctx.packet(u8[2])", "if b is None:", "    return 9",
                                    "return (b[0] in b'\\x01\\x00') * 10 + (b[1] not in b'ab')"), 11),
+    "network order by Python's functions": (
+        in_xdp("n = u16(len(ctx))", "return socket.htons(n) + ntohs(0x0100) + (ntohl(u32(n)) >> 24)"), 0x4000 + 1 + 64),
+    "cases of truth values": (
+        in_xdp("match len(ctx) > 5:", "    case True:", "        return 7", "    case False:", "        return 8"), 7),
+    "functions that give several things, or nothing": (
+        "def headers(ctx):\n    e = ctx.packet(Ethernet)\n    if e is None:\n        return None, None\n"
+        "    return e, ctx.packet(IPv4, after=e)\n\n\n"
+        + in_xdp("e, p = headers(ctx)", "if e is None or p is None:", "    return 1", "return e.type + p.ttl + 3"), 3),
     "addresses as numbers and bytes": (
         in_xdp("p = ctx.packet(IPv4)", "q = ctx.packet(u8[16])", "if p is None or q is None:", "    return 9",
                "p.saddr = int(HERE)", "net = ip_network('10.0.0.0/8')",
@@ -441,6 +451,23 @@ REFUSED = {
     "a context that a helper would write": (
         "@bpf_syscall\ndef f(ctx: Key):\n    bpf.get_current_comm(ctx.name)\n    return 0",
         "buf of get_current_comm is written, and helpers write no contexts: give an array, and assign it to the field",
+    ),
+    "case True of a number": (
+        in_xdp("match len(ctx):", "    case True:", "        return 1"),
+        "case True matches truth values, and no number: write case 1",
+    ),
+    "a part of a result": (
+        "def two(n):\n    if n > 5:\n        return 1, None\n    return None, 2\n\n\n"
+        + in_xdp("a, b = two(len(ctx))", "return a"),
+        "a part of the result of two stands for 1 or None, depending on the way to this line; use two names",
+    ),
+    "one of two functions": (
+        "def one():\n    return 1\n\n\ndef two():\n    return 2\n\n\n" + in_xdp("g = one if len(ctx) > 3 else two"),
+        "this expression stands for one or two, depending on the way to this line; use two names",
+    ),
+    "htons of what is wider": (
+        in_xdp("n = socket.htons(len(ctx))"),
+        "the number of htons takes u16, and this number may be 0..2147483647: write u16(...) to wrap it",
     ),
     "six bytes as a text": (
         in_xdp("e = ctx.packet(Ethernet)", "if e is None:", "    return 1", 'printk(f"{e.src}")'),

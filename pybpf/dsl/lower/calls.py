@@ -9,6 +9,7 @@ from types import FunctionType, MethodType, ModuleType
 from ...spec import ProgramSpec
 from ...types import Array, Scalar
 from .. import lang
+from ..objects import scalars as types
 from ..objects.integers import cast, compare, divide_signed, interval, rank, result, value_of
 from ..objects.layout import alignof, fields, is_array, is_struct, normal, scalar_of, sizeof, type_given, type_name
 from ..objects.refs import Ref, pieces
@@ -112,6 +113,8 @@ def apply(c: Compiler, target: Any, args: list[Front], kw: dict[str, Front], nod
     if all(isinstance(a, Const) for a in (*args, *kw.values())) and pure(target):
         return evaluate(c, target, args, kw, node)
     shown = getattr(target, "__name__", repr(target))
+    if getattr(target, "__module__", "") == "_socket" and shown in NETWORK_ORDER:
+        return in_network_order(c, shown, args, kw, node)
     if isinstance(target, ProgramSpec):
         c.fail(
             f"{shown} is a program, which is called by ProgArray.tail_call: what both share stands in a plain function",
@@ -221,7 +224,14 @@ def inline(c: Compiler, fn: FunctionType, args: list[Front], kw: dict[str, Front
     given: Front = joined.env.pop("$value")
     if isinstance(given, Conflict):
         c.fail(given.reason.replace("$value", f"the result of {fn.__name__}"), node)
-    return given
+    return named_result(given, fn.__name__)
+
+
+def named_result(front: Front, name: str) -> Front:
+    """What a function gave, of which parts may be unusable: their reasons speak of the function."""
+    if isinstance(front, Conflict):
+        return Conflict(front.reason.replace("$value", f"a part of the result of {name}"))
+    return Tuple([named_result(item, name) for item in front.items]) if isinstance(front, Tuple) else front
 
 
 _parsed: dict[int, tuple[Any, Any]] = {}
@@ -407,7 +417,6 @@ def _signed(op: str) -> Callable[..., Front]:
 
 def _swap(bits: int) -> Callable[..., Front]:
     def lower(c: Compiler, args: list[Front], kw: dict[str, Front], node: Any) -> Front:
-        from ..objects import scalars as types
         from ..objects.refs import swap
 
         n = single(c, args, kw, node).number(c, node)
@@ -417,6 +426,19 @@ def _swap(bits: int) -> Callable[..., Front]:
         return Int(swap(c, c.b.extend(n.value, bits, False) if bits < 64 else n.value, bits), kind)
 
     return lower
+
+
+NARROWED: dict[int, Any] = {16: types.u16, 32: types.u32}
+NETWORK_ORDER = {"htons": 16, "ntohs": 16, "htonl": 32, "ntohl": 32}
+"""Functions of `socket`, and how many bits they take."""
+
+
+def in_network_order(c: Compiler, name: str, args: list[Front], kw: dict[str, Front], node: Any) -> Front:
+    from ..objects.integers import convert
+
+    bits = NETWORK_ORDER[name]
+    n = Int(convert(c, single(c, args, kw, node), NARROWED[bits], node, f"the number of {name}"), NARROWED[bits])
+    return _swap(bits)(c, [n], {}, node)
 
 
 def _bounded(c: Compiler, args: list[Front], kw: dict[str, Front], node: Any) -> Front:

@@ -8,6 +8,7 @@ from ..objects.values import Const, Front, Int, Tuple
 from ..refused import REFUSED
 from .conditions import cond, one_test
 from .joins import is_number, merge
+from .survey import nodes_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -235,6 +236,8 @@ def match(c: Compiler, node: Any) -> None:
     for case in node.cases:
         if c.b.state is None:
             break
+        if not truth_value(node.subject):
+            numbers_only(c, case.pattern)
         yes, no = pattern(c, case.pattern, subject)
         if yes is not None and case.guard is not None:
             c.b.state = yes
@@ -249,6 +252,24 @@ def match(c: Compiler, node: Any) -> None:
     if c.b.state is not None:
         after.append(c.b.state)
     c.b.state = merge(c, after, node)  # type: ignore[assignment]
+
+
+def truth_value(node: Any) -> bool:
+    """Whether an expression is True or False, and no other number."""
+    kind = node.__class__.__name__
+    return (
+        kind == "Compare"
+        or (kind == "UnaryOp" and node.op.__class__.__name__ == "Not")
+        or (kind == "BoolOp" and all(map(truth_value, node.values)))
+        or (kind == "Call" and getattr(node.func, "id", "") == "bool")
+    )
+
+
+def numbers_only(c: Compiler, pattern: Any) -> None:
+    """`case True` compares by identity: in Python no number but a truth value matches it."""
+    for node in nodes_of(pattern):
+        if node.__class__.__name__ == "MatchSingleton" and node.value is not None:
+            c.fail(f"case {node.value} matches truth values, and no number: write case {int(node.value)}", node)
 
 
 def pattern(c: Compiler, node: Any, subject: Front) -> Any:

@@ -64,7 +64,8 @@ class Const(Front):
         self.obj = obj
 
     def what(self) -> str:
-        return f"{self.obj!r}"
+        named = hasattr(self.obj, "__code__") or hasattr(self.obj, "__file__")  # functions and modules
+        return str(self.obj.__name__) if named else f"{self.obj!r}"
 
     def set_item(self, c: Compiler, index: Front, value: Front, node: Any) -> None:
         if isinstance(self.obj, (tuple, list, dict, bytes, str)):
