@@ -234,3 +234,31 @@ def test_value_held_over_an_update(kind):
         expected = prog.test_run(data=FRAME).retval
     for engine in ("interpreter", "translator"):
         assert VM(program, engine=engine).run(data=FRAME).retval == expected
+
+
+@pytest.mark.parametrize("kind", ["array", "trie", "devmap hash", "hash of one"])
+def test_order_of_keys(kind, scale):
+    """Where the kernel's order does not depend on chance, it is the machine's."""
+    spec = SPECS[kind]
+    if kind == "trie":
+        spec = MapSpec(MapType.LPM_TRIE, 8, 8, 64, NO_PREALLOC, name="m")
+    elif kind == "devmap hash":
+        spec = MapSpec(MapType.DEVMAP_HASH, 4, 4, 10, name="m")
+    program = ProgramSpec(asm.assemble("r1 = m ll\nr0 = 0\nexit"), ProgType.XDP, maps={"m": spec})
+    for seed in range(20 * scale):
+        rng = random.Random(seed)
+        with load(program) as prog:
+            live, offline = prog["m"], VM(program)["m"]
+            for _ in range(40):
+                length = rng.choice((0, 1, 2, 3, 8, 16, 24, 30, 31, 32)).to_bytes(4, "little")
+                number = (rng.getrandbits(32) & 0xE0C00003).to_bytes(4, "big")
+                small = rng.choice((0, 1, 2, 15, 16, 17, 31, 32, 33, 100, 1 << 31)).to_bytes(4, "little")
+                key = length + number if kind == "trie" else small
+                deletes = rng.random() < 0.2
+                for view in (live, offline):
+                    if deletes:
+                        view.raw.delete(key)
+                    else:
+                        view.raw.update(key, (1).to_bytes(spec.value_size, "little"), 0)
+            assert [bytes(key) for key in offline] == [bytes(key) for key in live], seed
+            assert [bytes(key) for key, _ in offline.items()] == [bytes(key) for key, _ in live.items()], seed

@@ -285,9 +285,6 @@ class Table(Indexed):
     def elements(self) -> Iterable[tuple[bytes, int]]:
         return list(self.rows.items())
 
-    def keys(self) -> list[bytes]:
-        return list(self.rows) if self.hashed else super().keys()
-
 
 class HashedTable(Table):
     """DEVMAP_HASH: a `Table` with any number as key."""
@@ -307,7 +304,17 @@ class HashedTable(Table):
             return -EEXIST
         if key not in self.rows and len(self.rows) >= self.max_entries:
             return -E2BIG
-        return super().user_update(key, value, flags)
+        before = self.rows.pop(key, None)
+        code = super().user_update(key, value, flags)
+        if code and before is not None:
+            self.rows[key] = before
+        return code
+
+    def keys(self) -> list[bytes]:
+        """By buckets, of which there are a power of two; in each the latest first (`dev_map_hash_get_next_key`)."""
+        mask = (1 << (self.max_entries - 1).bit_length()) - 1
+        latest_first = [*reversed(self.rows)]
+        return sorted(latest_first, key=lambda key: int.from_bytes(key, "little") & mask)
 
 
 class CpuMap(Table):

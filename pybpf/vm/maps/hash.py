@@ -274,6 +274,15 @@ class LpmTrie(Hash):
         self.addresses[key] = self._new(key, value)
         return 0
 
+    def elements(self) -> Iterable[tuple[bytes, int]]:
+        """As the trie is walked: what a prefix covers before the prefix itself, 0 before 1 (`trie_get_next_key`)."""
+
+        def place(element: tuple[bytes, int]) -> str:
+            length, prefix = self._split(element[0])
+            return f"{prefix:0{length}b}2" if length else "2"
+
+        return sorted(self.addresses.items(), key=place)
+
     def delete(self, key: bytes) -> int:
         length, prefix = self._split(key)
         if length > self.bits:
