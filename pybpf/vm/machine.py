@@ -170,12 +170,16 @@ class VM:
         """The views of all maps by name."""
         return {found.name: self.mapset.view(found) for found in self.mapset}
 
-    def helper(self, name: str, function: Callable[..., int | None]) -> None:
-        """Let `function` answer for a helper (`"ktime_get_ns"`, with or without `bpf_`) or a kfunc in this machine.
+    def helper(self, name: Any, function: Callable[..., int | None]) -> None:
+        """Let `function` answer for a helper (`"ktime_get_ns"`, with or without `bpf_`, or `helpers.ktime_get_ns`) or a
+        kfunc in this machine.
 
         It is called with the arguments as unsigned numbers, as many as it takes, and returns the result (None counts
         as 0).  KeyError for a name that no helper has, KindError for what cannot be called so.
         """
+        name = getattr(name, "__name__", name)
+        if not isinstance(name, str):
+            raise KindError(f"{name!r} is no helper: expected its name, or the helper itself")
         if not callable(function):
             raise KindError(f"{function!r} cannot answer for {name}: expected a function")
         plain = name.removeprefix("bpf_")

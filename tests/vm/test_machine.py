@@ -29,6 +29,7 @@ from pybpf import (
     VmFault,
     asm,
     char,
+    helpers,
     u32,
     u64,
 )
@@ -122,7 +123,8 @@ def test_replaced_helpers(engine):
     vm = VM(spec, engine=engine, time_ns=100)
     vm.helper("get_prandom_u32", lambda: 5)
     assert vm.run(data=FRAME).retval == 105
-    vm.helper("bpf_ktime_get_ns", lambda: 7)
+    vm.helper("bpf_ktime_get_ns", lambda: 8)
+    vm.helper(helpers.ktime_get_ns, lambda: 7)
     assert vm.run(data=FRAME).retval == 12
     with pytest.raises(KeyError):
         vm.helper("no_such_helper", lambda: 0)

@@ -132,6 +132,11 @@ MISTAKES = {
         SpecError,
         "[1] is not a program: expected a ProgramSpec (or a decorated function)",
     ),
+    "a number for a helper": (
+        lambda: VM(CLOCK).helper(5, lambda: 5),
+        KindError,
+        "5 is no helper: expected its name, or the helper itself",
+    ),
     "copy": (
         lambda: copy.copy(VM(CLOCK)),
         KindError,
