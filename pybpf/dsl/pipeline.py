@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .backend import chain
 from .backend.emit import assemble
 from .lower.bounds import bounded
 from .lower.compiler import Compiler, Frame, Unit
@@ -74,7 +75,7 @@ def compile_program(spec: Function) -> Compiled:
     starts = []
     for graph in unit.graphs:
         optimise(graph)
-    unit.graphs[:] = reached(unit.graphs)
+    unit.graphs[:] = chain.reached(unit.graphs)
     for i, graph in enumerate(unit.graphs):
         starts.append(len(insns))
         source = _sources(graph)
@@ -89,27 +90,12 @@ def compile_program(spec: Function) -> Compiled:
                 if old is not None and insn.__dict__.get("symbol") == old:
                     insn.__dict__["symbol"] = graph.name
         insns += code
+    if len(unit.graphs) > 1:
+        chain.check(unit.graphs, unit.kind.prog_type, unit.kernel, _sources)
     from .objects.data import finish
 
     finish(unit)
     return Compiled(tuple(insns), unit.maps, unit.graphs, starts, core)
-
-
-def reached(graphs: list[Graph]) -> list[Graph]:
-    """The functions that calls are left of; the verifier refuses one that nobody calls."""
-    if len(graphs) == 1:
-        return graphs
-    found = {graphs[0]}
-    todo = [graphs[0]]
-    while todo:
-        for block in todo.pop().blocks:
-            for value in block.values:
-                target = getattr(value.aux, "target", None) if value.op == "call" else None
-                for graph in (target, *(arg.aux for arg in value.args if arg.op == "function")):
-                    if isinstance(graph, Graph) and graph not in found:
-                        found.add(graph)
-                        todo.append(graph)
-    return [graph for graph in graphs if graph in found]
 
 
 def lower(unit: Unit, function: Any, parsed: Any, bound: Any = None) -> Graph:

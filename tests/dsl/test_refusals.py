@@ -24,6 +24,7 @@ from pybpf import (
     printk,
     sched_cls,
     socket_filter,
+    subprogram,
     tp_btf,
     tracepoint,
     types,
@@ -427,3 +428,43 @@ def test_what_functools_keeps_of_a_call():
         return five(7)
 
     assert VM(f).run(data=bytes(64)).retval == 13
+
+
+class Large(Struct):
+    cells: u64[32]
+
+
+entries = HashMap(u32, u64, max_entries=8)
+
+
+@subprogram
+def deeper(x: u32) -> u64:
+    large = Large()
+    large.cells[x & 31] = x
+    entries[x] += large.cells[x & 15]
+    return large.cells[3]
+
+
+def deep(ctx):
+    large = Large()
+    n = u32(len(ctx))
+    large.cells[n & 31] = n
+    return u32(deeper(n) + large.cells[n & 7])
+
+
+def test_functions_share_a_stack():
+    told = (
+        "functions that call each other have 512 bytes of stack together, and these need 528: deep 256 bytes, deeper 272 bytes; "
+        "keep large values in a PerCpuArray map"
+    )
+    with pytest.raises(CompileError, match=told) as error:
+        _ = xdp(deep).insns
+    assert "deeper(n)" in str(error.value)
+    assert tracepoint("syscalls/sys_enter_execve")(traced).insns  # Linux 6.13 gives each function of these its own
+
+
+def traced(ctx):
+    large = Large()
+    n = bpf.get_smp_processor_id()
+    large.cells[n & 31] = n
+    return u32(deeper(n) + large.cells[n & 7])

@@ -6,6 +6,7 @@ from ...asm.insn import Insn
 from ...errors import CompileError
 from ..ssa.ir import Graph, Slot
 from .allocate import allocate
+from .chain import MAX_STACK
 from .heads import clear
 from .machine import COPY, EXIT, JA, JCOND, LD_IMM64, TESTS, MBlock, Mi
 from .select import _OPPOSITE, select
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     from ...source import Source
 
-MAX_STACK = 512
 _INVERSE = {TESTS[test]: TESTS[other] for test, other in _OPPOSITE.items()}
 
 
@@ -31,6 +31,7 @@ def assemble(
     assigned, total = allocate(order, registers, depth, legacy, bounds)
     if total > MAX_STACK:
         raise too_deep(graph, slots, total, total - depth, source)
+    graph.depth = total
     clear(order, assigned, depth)
     return emit(order, assigned, source, prefix)
 

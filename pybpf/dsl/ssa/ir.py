@@ -174,6 +174,7 @@ class Graph:
         self.line = line
         self.blocks: list[Block] = []
         self.params: list[Value] = []
+        self.depth = 0  # bytes of stack, when it is compiled
         self.moves = False  # whether a call of it may move the packet
         self.sources: Any = None  # the parsed text that places are looked up in
 
