@@ -60,140 +60,128 @@ def walkable(c: Compiler, node: Any, rounds: int, known: frozenset[str], decided
         )
 
 
-def counted(c: Compiler, node: Any, start: Front, stop: Front, step: int, element: Any) -> None:
-    """A loop over a hidden counter: assigning the visible variable in the body changes nothing, as in Python."""
-    from ..lang import Bounded
-    from .statements import store
+class Count:
+    """A loop that counts from `first` towards `last` by `step`, in `most` rounds at the most (None for as many as it takes).
 
-    most, limit = None, stop
+    `element` makes the visible variable from the counter, None where that is the counter.  Hidden variables hold the
+    counter and, where there is a `most`, the rounds: assigning the visible one in the body changes nothing, as in Python.
+    """
+
+    def __init__(self, first: Any, last: Any, step: int, most: int | None, element: Any, counter: str) -> None:
+        self.first = first
+        self.last = last
+        self.step = step
+        self.most = most
+        self.element = element
+        self.counter = counter
+        self.rounds = "$rounds" + counter
+        self.test = "<" if step > 0 else ">"
+        self.constant = isinstance(first, Const) and isinstance(last, Const)
+
+
+def counted(c: Compiler, node: Any, start: Front, stop: Front, step: int, element: Any) -> None:
+    """A loop over `range`, or over an array by its indexes, in the form that the target's verifier can walk."""
+    from ..lang import Bounded
+
+    most, number = None, stop
     if isinstance(stop, Const) and isinstance(stop.obj, Bounded):
-        most, stop = stop.obj.most, stop.obj.number
-    first, last = start.number(c, node), stop.number(c, node)
-    (alo, ahi), (blo, bhi) = span(c, first), span(c, last)
+        most, number = stop.obj.most, stop.obj.number
+    counter = f"$counter{node.lineno}_{node.col_offset}_{len(c.frame.path)}"
+    count = Count(start.number(c, node), number.number(c, node), step, most, element, counter)
+    (alo, ahi), (blo, bhi) = span(c, count.first), span(c, count.last)
     reach = (bhi - alo if step > 0 else ahi - blo) // abs(step) + 1
     steps = reach if most is None else min(most, reach)
+    calls = c.unit.kernel >= SINCE_LOOP
     if (
         most is None
         and reach > 1 << 20
-        and not (isinstance(first, Const) and isinstance(last, Const))
-        and not (c.unit.kernel >= SINCE_LOOP and bhi <= S64_MAX >> 1)
+        and not count.constant
+        and not (calls and bhi <= S64_MAX >> 1)
         and not c.lenient()
     ):
         c.fail(
-            f"this loop may take {reach} rounds: write range(bounded(n, max=...)) with the most that it may take",
-            node,
+            f"this loop may take {reach} rounds: write range(bounded(n, max=...)) with the most that it may take", node
         )
-    hidden = f"$counter{node.lineno}_{node.col_offset}_{len(c.frame.path)}"
-    test = "<" if step > 0 else ">"
-    n = value_of(c, first)
     guard = too_long(c, steps, node.body)
-    entry, started = c.state, len(c.b.graph.blocks)
     key = ("$widened", node, c.frame.path)
+    entry, begun = c.state, len(c.b.graph.blocks)
     gate = gate_of(c, entry) if guard or key in c.assumed else None
     if gate and max(ahi, bhi) <= S64_MAX:
-        if steps > MAX_ROUNDS and isinstance(first, Const) and isinstance(last, Const):
+        if steps > MAX_ROUNDS and count.constant:
             c.fail(f"{gate.name} leaves a loop after {MAX_ROUNDS} rounds, and this one takes {steps}", node)
-        return converging(c, node, first, last, most, step, element, hidden, gate)
-    if guard and c.unit.kernel >= SINCE_LOOP and element is None:
-        if steps > MAX_ROUNDS and isinstance(first, Const) and isinstance(last, Const):
+        return converging(c, node, count, gate)
+    if guard and calls and element is None:
+        if steps > MAX_ROUNDS and count.constant:
             c.fail(f"bpf_loop runs {MAX_ROUNDS} rounds at most, and this loop takes {steps}", node)
-        return count_by_call(c, node, first, last, step, min(steps, MAX_ROUNDS), element)
-    known = isinstance(first, Const) and isinstance(last, Const)
-    decided = known or named(node.iter) - {"range"} <= c.known
+        return count_by_call(c, node, count, min(steps, MAX_ROUNDS))
+    try:
+        plain(c, node, count, reach, gate, not guard and max(ahi, bhi) <= S64_MAX)
+    except Widened:
+        c.assumed[key] = {}
+        del c.b.graph.blocks[begun:]
+        entry.block.term = None
+        c.b.state = entry
+        forget(c, count)
+        counted(c, node, start, stop, step, element)
+
+
+def plain(c: Compiler, node: Any, count: Count, reach: int, gate: Any, watched: bool) -> None:
+    """A loop that the verifier walks round by round; Widened where it is `watched`, and turns out to need a gate."""
+    first, last, step, most, hidden = count.first, count.last, count.step, count.most, count.counter
+    (alo, ahi), (blo, bhi) = span(c, first), span(c, last)
+    steps = reach if most is None else min(most, reach)
+    decided = count.constant or named(node.iter) - {"range"} <= c.known
     name = getattr(node.target, "id", "")
-    fixed = frozenset((name,) if decided and not element and name not in assigned(node.body) else ())
-    if c.unit.kernel < SINCE_LOOP or (known and steps * (2 + len(node.body)) > VERIFIED):
+    fixed = frozenset((name,) if decided and not count.element and name not in assigned(node.body) else ())
+    if c.unit.kernel < SINCE_LOOP or (count.constant and steps * (2 + len(node.body)) > VERIFIED):
         walkable(c, node, steps, fixed, decided)
     if most is None:
         first, last = in_sight(c, first, PLAIN_STEPS), in_sight(c, last, PLAIN_STEPS)
-        n = value_of(c, first)
         if not isinstance(first, Const) and (
             (c.unit.kernel < COMPARES and not isinstance(last, Const)) or (not decided and needed(c, node))
         ):
             most = reach
-    known = isinstance(first, Const) and isinstance(last, Const)
-    unsigned = ahi > S64_MAX or (known and bhi > S64_MAX)
+    unsigned = ahi > S64_MAX or (isinstance(first, Const) and isinstance(last, Const) and bhi > S64_MAX)
     kind, top_most = (types.u64, U64) if unsigned else (INT, S64_MAX)
-    yes, no = test_of(c, test, first, last, node)
-    leaving = [no] if no is not None else []
-    breaks: list[State] = []
-    if yes is not None:
-        c.b.state = yes
-        counter = Const(n.aux) if n.op == "const" else Int(n, kind)
-        yes.env[hidden] = counter
-        if step > 0:
-            low, high = alo, max(min(bhi - 1, top_most), ahi)
-        else:
-            low, high = min(max(blo + 1, S64_MIN), alo), ahi
-        rounds = "$rounds" + hidden
+    n = value_of(c, first)
+    yes, no = test_of(c, count.test, first, last, node)
+    if yes is None:
+        return finish(c, node, [] if no is None else [no], [])
+    c.b.state = yes
+    yes.env[hidden] = Const(n.aux) if n.op == "const" else Int(n, kind)
+    low, high = (alo, max(min(bhi - 1, top_most), ahi)) if step > 0 else (min(max(blo + 1, S64_MIN), alo), ahi)
+    first_types = {hidden: (kind, low, high)}
+    if most is not None:
+        yes.env[count.rounds] = Const(0)
+        first_types[count.rounds] = (INT, 0, most - 1)
+
+    def top() -> list[State]:
+        show(c, node, count)
+        return []
+
+    def bottom() -> Any:
+        following = advance(c, node, hidden, step, kind, max(low + step, S64_MIN), min(high + step, top_most))
+        out = None
         if most is not None:
-            yes.env[rounds] = Const(0)
+            turn = advance(c, node, count.rounds, 1, INT, 1, most)
+            in_bound, out = test_of(c, "<", turn, Const(most), node)
+            if in_bound is None:
+                return None, out
+            c.b.state = in_bound
+            following = in_bound.env[hidden]
+        again, done = test_of(c, count.test, following, last, node)
+        if most is None and not decided and needed(c, node):
+            again, done = also(c, (again, done), count.test, following, bhi if step > 0 else blo, node)
+        return again, merge(c, [s for s in (out, done) if s is not None], node)
 
-        def bottom() -> Any:
-            now = c.b.state.env[hidden].number(c, node)
-            lo, hi = low + step, high + step
-            value = c.b.arith("add", value_of(c, now), c.b.const(step), 64, max(lo, S64_MIN), min(hi, top_most))
-            following = Int(value, kind)
-            c.b.state.env[hidden] = following
-            if most is not None:
-                turn = c.b.state.env[rounds].number(c, node)
-                c.b.state.env[rounds] = Int(c.b.arith("add", value_of(c, turn), c.b.const(1), 64, 1, most), INT)
-                outcome = compare(c, "<", c.b.state.env[rounds], Const(most), node)
-                in_bound, out = (
-                    (c.b.state, None)
-                    if outcome is True
-                    else (None, c.b.state)
-                    if outcome is False
-                    else jump(c, *outcome)
-                )
-                if in_bound is None:
-                    return None, out
-                c.b.state = in_bound
-                following = c.b.state.env[hidden]
-            else:
-                out = None
-            outcome = compare(c, test, following, last, node)
-            if isinstance(outcome, bool):
-                again, done = (c.b.state, None) if outcome else (None, c.b.state)
-            else:
-                again, done = jump(c, *outcome)
-            if most is None and not decided and needed(c, node):
-                again, done = also(c, (again, done), test, following, bhi if step > 0 else blo, node)
-            return again, merge(c, [s for s in (out, done) if s is not None], node)
-
-        first_types = {hidden: (kind, low, high)}
-        if most is not None:
-            first_types[rounds] = (INT, 0, most - 1)
-        names = assigned(node.body) | assigned([node.target]) | {hidden} | ({rounds} if most is not None else set())
-
-        def top() -> list[State]:
-            now = c.b.state.env[hidden]
-            store(c, node.target, element(now) if element else now)
-            return []
-
-        try:
-            with c.within(steps, fixed):
-                outs, breaks = repeat(
-                    c, node, names, first_types, top, bottom, gate, not guard and max(ahi, bhi) <= S64_MAX
-                )
-        except Widened:
-            c.assumed[key] = {}
-            del c.b.graph.blocks[started:]
-            entry.block.term = None
-            for name in (hidden, "$rounds" + hidden):
-                entry.env.pop(name, None)
-            c.b.state = entry
-            return counted(c, node, start, limit, step, element)
-        leaving += outs
-    finish(c, node, leaving, breaks)
-    if c.b.state is not None:
-        c.b.state.env.pop(hidden, None)
-        c.b.state.env.pop("$rounds" + hidden, None)
+    names = assigned(node.body) | assigned([node.target]) | first_types.keys()
+    with c.within(steps, fixed):
+        outs, breaks = repeat(c, node, names, first_types, top, bottom, gate, watched)
+    finish(c, node, outs if no is None else [no, *outs], breaks)
+    forget(c, count)
 
 
-def converging(
-    c: Compiler, node: Any, first: Any, last: Any, most: int | None, step: int, element: Any, hidden: str, gate: Any
-) -> None:
+def converging(c: Compiler, node: Any, count: Count, gate: Any) -> None:
     """A long loop that the verifier walks a few times only.
 
     At a gate the verifier widens numbers that no decision of its own depended on (widen_imprecise_scalars), and takes
@@ -201,28 +189,24 @@ def converging(
     widened.  This one starts from a number that the verifier does not know, and is tested behind the gate, where it may
     have been widened: against where it ends, against where it began, and where `most` rounds are allowed, for these.
     """
-    from .statements import store
-
+    first, last, step, most, hidden = count.first, count.last, count.step, count.most, count.counter
     (alo, ahi), (blo, _) = span(c, first), span(c, last)
     up, down = ("<", ">=") if step > 0 else (">", "<=")
     tests = [(hidden, up, last)]
-    rounds = "$rounds" + hidden
-    counted_rounds = most is not None and not isinstance(first, Const)
+    counts_rounds = most is not None and not isinstance(first, Const)
     if most is not None and isinstance(first, Const):
         tests.append((hidden, up, Const(first.obj + most * step)))
-    elif counted_rounds:
-        tests.append((rounds, "<", Const(most)))
+    elif counts_rounds:
+        tests.append((count.rounds, "<", Const(most)))
     low = 0 if min(alo, blo) >= 0 and step > 0 else S64_MIN
     begin = alo if step > 0 else ahi
     if begin != (low if step > 0 else S64_MAX):
         tests.append((hidden, down, Const(begin)))
     c.b.state.env[hidden] = Int(unseen(c, value_of(c, first), low), INT)
-    names = assigned(node.body) | assigned([node.target]) | {hidden}
     first_types = {hidden: (INT, low, S64_MAX)}
-    if counted_rounds:
-        c.b.state.env[rounds] = Int(unseen(c, c.b.const(0), 0), INT)
-        names.add(rounds)
-        first_types[rounds] = (INT, 0, S64_MAX)
+    if counts_rounds:
+        c.b.state.env[count.rounds] = Int(unseen(c, c.b.const(0), 0), INT)
+        first_types[count.rounds] = (INT, 0, S64_MAX)
 
     def top() -> list[State]:
         left = []
@@ -233,46 +217,62 @@ def converging(
             if yes is None:
                 c.fail("this loop has no rounds", node)
             c.b.state = yes
-        now = c.b.state.env[hidden]
-        store(c, node.target, element(now) if element else now)
+        show(c, node, count)
         return left
 
     def bottom() -> Any:
-        for name, by in ((hidden, step), (rounds, 1))[: 1 + counted_rounds]:
-            now = c.b.state.env[name].number(c, node)
-            lo, hi = span(c, now)
-            value = c.b.arith("add", value_of(c, now), c.b.const(by), 64, max(lo + by, S64_MIN), min(hi + by, S64_MAX))
-            c.b.state.env[name] = Int(value, INT)
+        for name, by in ((hidden, step), (count.rounds, 1))[: 1 + counts_rounds]:
+            lo, hi = span(c, c.b.state.env[name].number(c, node))
+            advance(c, node, name, by, INT, max(lo + by, S64_MIN), min(hi + by, S64_MAX))
         return c.b.state, None
 
+    names = assigned(node.body) | assigned([node.target]) | first_types.keys()
     with c.within(MAX_ROUNDS):
         outs, breaks = repeat(c, node, names, first_types, top, bottom, gate)
     finish(c, node, outs, breaks)
+    forget(c, count)
+
+
+def show(c: Compiler, node: Any, count: Count) -> None:
+    """Give the visible variable its value in this round."""
+    from .statements import store
+
+    now = c.b.state.env[count.counter]
+    store(c, node.target, count.element(now) if count.element else now)
+
+
+def advance(c: Compiler, node: Any, name: str, by: int, type_: Any, lo: int, hi: int) -> Int:
+    """Add to a hidden variable, which then lies in lo..hi."""
+    now = value_of(c, c.b.state.env[name].number(c, node))
+    c.b.state.env[name] = following = Int(c.b.arith("add", now, c.b.const(by), 64, lo, hi), type_)
+    return following
+
+
+def forget(c: Compiler, count: Count) -> None:
+    """Behind a loop nothing has its hidden variables."""
     if c.b.state is not None:
-        c.b.state.env.pop(hidden, None)
-        c.b.state.env.pop(rounds, None)
+        c.b.state.env.pop(count.counter, None)
+        c.b.state.env.pop(count.rounds, None)
 
 
-def count_by_call(c: Compiler, node: Any, first: Any, last: Any, step: int, rounds: int, element: Any) -> None:
+def count_by_call(c: Compiler, node: Any, count: Count, rounds: int) -> None:
     """A counted loop whose body is a callback: the number of the round gives the counter."""
     from ..objects.integers import binary
     from .loopcalls import repeat_by_call
     from .statements import store
 
-    test = "<" if step > 0 else ">"
-
     def begin(inner: Compiler, index: Int) -> list[State]:
         start, stop = inner.state.env["$first"], inner.state.env["$last"]
-        way = binary(inner, "Mult", Int(index.value, INT), Const(step), node)
+        way = binary(inner, "Mult", Int(index.value, INT), Const(count.step), node)
         now = binary(inner, "Add", start, way, node).number(inner, node)
-        yes, no = test_of(inner, test, now, stop, node)
+        yes, no = test_of(inner, count.test, now, stop, node)
         inner.b.state = yes  # type: ignore[assignment]
         if yes is not None:
-            store(inner, node.target, element(now) if element else now)
+            store(inner, node.target, now)
         return [no] if no is not None else []
 
     unknown(c, node)
-    outs, breaks = repeat_by_call(c, node, {"$first": first, "$last": last}, rounds, begin)
+    outs, breaks = repeat_by_call(c, node, {"$first": count.first, "$last": count.last}, rounds, begin)
     finish(c, node, outs, breaks)
 
 
