@@ -114,7 +114,7 @@ def capture(c: Compiler, node: Any, env: dict[str, Front], changed: set[str]) ->
         if name in changed:
             if is_number(front):
                 n = front.number(c, node)
-                type_ = INT if isinstance(n, Const) or n.type.bits < 32 else n.type
+                type_ = INT if isinstance(n, Const) else n.type
                 cells.add(name, n, type_, True)
         elif isinstance(front, Int):
             cells.add(name, front, front.type)
@@ -143,8 +143,7 @@ def stored(c: Compiler, cells: Cells, name: str, node: Any) -> Value:
 def loaded(c: Compiler, base: Value, cells: Cells, name: str) -> Int:
     """The number in a cell, as its type reads it."""
     type_ = cells.types[name]
-    size = 4 if type_.bits == 32 else 8
-    value = c.b.load(base, cells.offsets[name], size, type_.signed, "stack")
+    value = c.b.load(base, cells.offsets[name], type_.size, type_.signed, "stack")
     if cells.least.get(name, -1) >= 0 and value.op == "load":
         value.lo = max(value.lo, 0)
     return Int(value, type_)
@@ -281,12 +280,12 @@ def end(
 def settled(c: Compiler, cells: Cells) -> bool:
     """Whether the cells' types hold what all ways out of a round put there, together; else they are changed so that they do.
 
-    A number that a round leaves as it was says nothing.  Numbers below 32 bits are kept whole, like untyped ones.
+    A number that a round leaves as it was says nothing.
     """
     stable = True
     for name, ends in cells.ends.items():
         have, first = cells.types[name], cells.given[name]
-        type_ = INT if isinstance(first, Const) or first.type.bits < 32 else first.type  # type: ignore[attr-defined]
+        type_ = INT if isinstance(first, Const) else first.type  # type: ignore[attr-defined]
         least, _ = lo, hi = span(c, first)  # type: ignore[arg-type]
         for own, low, high, node in ends:
             wanted = join_types(type_, lo, hi, own, low, high)
@@ -294,7 +293,7 @@ def settled(c: Compiler, cells: Cells) -> bool:
                 wanted = own if own.bits == 64 and not own.signed else type_  # it counts in what it meets
             if wanted is None:
                 c.fail(f"{name} is u64 in one round and may be negative in another: write u64(...) or s64(...)", node)
-            type_, lo, hi = INT if wanted.bits < 32 else wanted, min(lo, low), max(hi, high)
+            type_, lo, hi = wanted, min(lo, low), max(hi, high)
         if lo < 0 <= cells.least.get(name, -1):
             cells.least[name] = lo
             stable = False
