@@ -968,3 +968,35 @@ def call_in_else(ctx):
     else:
         t += inner_sum(u64(len(ctx)))
     return u32(t)
+
+
+def walked_to_zero(ctx):
+    """What is tested for being true, and counted down by one or halved, ends."""
+    n = len(ctx) & 63
+    t = u64(0)
+    while n:
+        t += n * 3
+        n -= 1
+    m = u64(len(ctx)) * 0x0123456789ABCDEF
+    while m:
+        t ^= m & 7
+        m >>= 3
+    return u32(t)
+
+
+def ended_by_counter(ctx):
+    n = u64(len(ctx))
+    i = 0
+    while n != 1 and i < 200:
+        n = n // 2 if n & 1 == 0 else n * 3 + 1
+        i += 1
+    return u32(n) + i
+
+
+def to_a_masked_end(ctx):
+    i = 0
+    t = u64(0)
+    while i < len(ctx) & 63:
+        t += i
+        i += 1
+    return u32(t)

@@ -19,7 +19,7 @@ BEFORE_5_17 = {
     "thousand_around_struct": LONG, "collatz_around_two": UNSEEN, "product_with_break": UNSEEN, "typed_u8": UNSEEN,
     "bounded_triple": LONG, "bounded_long": LONG, "map_nested": UNBOUNDED, "map_in_test": UNSEEN, "array_sieve": UNSEEN,
     "calls_long": LONG, "inlined_loops": UNSEEN, "early_return": UNBOUNDED, "return_from_while": UNSEEN,
-    "loop_variable_kept": UNBOUNDED, "fibonacci": UNBOUNDED, "gcd": UNSEEN, "digits": UNSEEN, "bits_counted": UNSEEN,
+    "loop_variable_kept": UNBOUNDED, "fibonacci": UNBOUNDED, "gcd": UNSEEN, "bits_counted": UNSEEN,
     "binary_search": UNSEEN, "bound_changes": UNSEEN, "while_else": UNSEEN, "one_million": LONG, "small_then_large": LONG,
     "step_undone": UNSEEN, "stepped_in_if": UNSEEN, "index_guarded_outside": LONG, "unrolled_around_long": LONG,
     "loops_in_branches": LONG, "continue_in_while": UNSEEN, "number_met_in_a_round": LONG,

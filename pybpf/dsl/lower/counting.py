@@ -12,7 +12,7 @@ from .conditions import jump
 from .gates import MAX_ROUNDS
 from .gates import gate as gate_of
 from .joins import merge
-from .rounds import Widened, finish, repeat
+from .rounds import BOUNDED_LOOPS, Widened, finish, repeat
 from .survey import assigned, count_tests, counters, named, weight
 from .turns import also, needed
 
@@ -44,18 +44,23 @@ def walkable(c: Compiler, node: Any, rounds: int, known: frozenset[str], decided
 
     It knows these names in each round, and, where `decided`, whether the loop ends.
     """
+    if c.unit.kernel < BOUNDED_LOOPS:
+        return  # which is complained of where its rounds are
     total = rounds * c.around
     met = count_tests(node.body, c.known | known, False) + (not decided and c.around > 1)
     if (total * (2 + len(node.body)) > VERIFIED) or (total * met > PENDING):
         if c.lenient():
             return
+        more = "compile for Linux 5.17 or later (kernel='5.17'), where long loops are calls of bpf_loop"
         if rounds < MAX_ROUNDS:
-            what = f"each of these {total} rounds, {VERIFIED} instructions and {PENDING} tests in all"
-        else:
-            what = "each round of this loop, and nothing shows it how many there are: let a counter end it"
+            c.fail(
+                f"the verifier walks each of these {total} rounds, {VERIFIED} instructions and {PENDING} tests in all: "
+                f"count fewer rounds, or {more}",
+                node,
+            )
         c.fail(
-            f"the verifier walks {what}: compile for Linux 5.17 or later (kernel='5.17'), where long loops are calls of "
-            "bpf_loop, or count fewer rounds",
+            "the verifier walks each round of this loop, and nothing shows it how many there are: let a counter end it "
+            f"(`and i < 100` in its test, and `i += 1` in each round), or {more}",
             node,
         )
 

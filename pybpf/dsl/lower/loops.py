@@ -5,16 +5,16 @@ from __future__ import annotations
 from ..objects.refs import Ref
 from ..objects.values import Const, Front, Int
 from ..ssa.build import State
-from .bounds import in_sight
+from .bounds import COMPARES, in_sight
 from .conditions import cond
 from .counting import PLAIN_STEPS, SINCE_LOOP, counted, too_long, unknown, walkable
 from .gates import MAX_ROUNDS
 from .gates import gate as gate_of
 from .joins import merge
 from .progress import deciding, rounds_of_while
-from .rounds import BOUNDED_LOOPS, Loop, finish, repeat
+from .rounds import BOUNDED_LOOPS, Loop, finish, hide, repeat, to_hide
 from .survey import assigned, named, nodes_of, ways_out, weight
-from .turns import needed, turning
+from .turns import turning
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def while_(c: Compiler, node: Any) -> None:
         names = assigned([*node.body, node.test])
         first: dict[str, Any] = {}
         decided = deciding(node) <= c.known | fixed and rounds_of_while(c, node, True) < MAX_ROUNDS
-        if not gate and not decided and rounds < MAX_ROUNDS and needed(c, node):
+        if not gate and not decided and rounds < MAX_ROUNDS and c.unit.kernel < COMPARES:
             bottom = turning(c, node, names, first, rounds, bottom)
         with c.within(rounds, fixed):
             outs, breaks = repeat(c, node, names, first, list, bottom, gate)
@@ -208,6 +208,9 @@ def unrolled(c: Compiler, node: Any, items: list[Any], element: Any = None) -> N
 
     breaks: list[State] = []
     path = c.frame.path
+    # Where loops are always written out, the verifier walks each way through all rounds: see `to_hide`.
+    many = c.unit.kernel < BOUNDED_LOOPS and len(items) > UNROLL_STEPS
+    hidden = to_hide(node, assigned(node.body), True) if many else []
     for i, item in enumerate(items):
         if c.b.state is None:
             break
@@ -216,6 +219,7 @@ def unrolled(c: Compiler, node: Any, items: list[Any], element: Any = None) -> N
         c.frame.loops.append(loop)
         item = item if isinstance(item, Front) else Const(item)
         store(c, node.target, element(item) if element else item)
+        hide(c, hidden)
         c.body(node.body)
         c.frame.loops.pop()
         ways = loop.continues + ([c.b.state] if c.b.state is not None else [])

@@ -6,9 +6,10 @@
 
 from __future__ import annotations
 
+from _ast import Constant
+
 from ..objects.values import Const, Int
 from ..parse import children
-from ..ssa.build import limits
 from .bounds import sight
 from .gates import MAX_ROUNDS
 from .joins import is_number
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from .compiler import Compiler
 
+ZERO = Constant(0, lineno=0, col_offset=0)
 NOT = {"Lt": "GtE", "LtE": "Gt", "Gt": "LtE", "GtE": "Lt", "Eq": "NotEq", "NotEq": "Eq"}
 MIRRORED = {"Lt": "Gt", "LtE": "GtE", "Gt": "Lt", "GtE": "LtE", "Eq": "Eq", "NotEq": "NotEq"}
 
@@ -38,16 +40,26 @@ def rounds_of_while(c: Compiler, node: Any, constant: bool) -> int:
             tests += holding(statement.test, False)
     for name, op, bound in tests:
         step = step_of(node.body, every, name)
+        if op == "NotEq" and len(steps(node.body, name)) > len(steps(every, name, deep=False)):
+            step = 0  # it may jump over the number
         front = c.state.env.get(name)
-        if step and isinstance(front, (Const, Int)) and is_number(front):
+        if not isinstance(front, (Const, Int)) or not is_number(front):
+            continue
+        if step:
             found = min(found, rounds(c, front, op, bound, step, constant, assigned(node.body)))
+        elif op in ("NotEq", "Gt") and getattr(bound, "value", 1) == 0 and sight(c, front)[0] >= 0 and not constant:
+            found = min(found, halvings(node.body, every, name, sight(c, front)[1]))
     return found
 
 
 def deciding(node: Any) -> set[str]:
-    """The names that a while loop's rounds are bounded by: of its test, and of tests that leave it, where a round steps them."""
+    """The names that a while loop's rounds are bounded by: those of its test, and of tests that leave it, which a round steps.
+
+    All of its test, where it steps none of them.
+    """
     every = firsts(node.body)
-    names = named(node.test)
+    stepped = {name for name, _, _ in holding(node.test, True) if step_of(node.body, every, name)}
+    names = stepped or named(node.test)
     for statement in every:
         if statement.__class__.__name__ == "If" and leaves(statement.body):
             names |= {name for name, _, _ in holding(statement.test, False) if step_of(node.body, every, name)}
@@ -89,6 +101,8 @@ def leaves(body: list[Any]) -> bool:
 def holding(test: Any, truth: bool) -> Iterator[tuple[str, str, Any]]:
     """The comparisons of a name that all hold while a test is true (or false): name, operator, with what."""
     kind = test.__class__.__name__
+    if kind == "Name" and truth:
+        yield test.id, "NotEq", ZERO
     if kind == "BoolOp" and (test.op.__class__.__name__ == "And") == truth:
         for value in test.values:
             yield from holding(value, truth)
@@ -169,27 +183,44 @@ def rounds(c: Compiler, front: Any, op: str, bound: Any, step: int, constant: bo
     """The most rounds until a number that moves by `step` at least reaches a bound."""
     if named(bound) & changed or any(True for _ in calls(bound)):
         return MAX_ROUNDS
-    known = c.expr(bound)
+    known = unread(c, bound)
     if not isinstance(known, (Const, Int)) or not is_number(known) or (constant and not isinstance(known, Const)):
         return MAX_ROUNDS
     (lo, hi), (blo, bhi) = sight(c, front), sight(c, known)
-    if isinstance(known, Int) and any(reads(bound)):
-        blo, bhi = limits(known.type.bits, known.type.signed)  # what lies there may change
+    if isinstance(front, Int) and front.type.bits == 64 and not front.type.signed:
+        lo = max(lo, 0)  # comparisons are unsigned
     ends = ("Lt", "LtE") if step > 0 else ("Gt", "GtE")
     way = bhi - lo if step > 0 else hi - blo
     if op in ends:
         return min(max(way, 0) // abs(step) + 1, MAX_ROUNDS)
+    if op == "NotEq" and step == -1 and blo == bhi <= lo:
+        return min(way + 1, MAX_ROUNDS)
     if op == "NotEq" and lo == hi and blo == bhi and way >= 0 and way % step == 0:
         return min(way // abs(step) + 1, MAX_ROUNDS)
     return MAX_ROUNDS
 
 
-def reads(node: Any) -> Iterator[Any]:
-    """What an expression may read from memory."""
-    if node.__class__.__name__ in ("Attribute", "Subscript", "Call"):
-        yield node
-    for child in children(node):
-        yield from reads(child)
+def unread(c: Compiler, bound: Any) -> Any:
+    """What a bound stands for, without what tests have shown of numbers in memory: these may change in the loop."""
+    before = c.b.state
+    c.b.state = before.fork(before.block)
+    c.b.forget_memory()
+    c.b.clobber("ctx")
+    found = c.expr(bound)
+    if c.b.state.block is before.block:
+        c.b.state = before
+    return found
+
+
+def halvings(body: list[Any], every: list[Any], name: str, most: int) -> int:
+    """The most rounds until a number of at most `most` that each round shifts right, or divides, is 0."""
+    mine = [s for s in every if s.__class__.__name__ == "AugAssign" and getattr(s.target, "id", "") == name]
+    if len(mine) != 1 or len(steps(body, name)) != 1 or stores(body, name):
+        return MAX_ROUNDS
+    op, by = mine[0].op.__class__.__name__, getattr(mine[0].value, "value", 0)
+    if isinstance(by, int) and ((op == "RShift" and by > 0) or (op == "FloorDiv" and by > 1)):
+        return most.bit_length() // (by if op == "RShift" else by.bit_length() - 1) + 1
+    return MAX_ROUNDS
 
 
 def calls(node: Any) -> Iterator[Any]:
