@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 
 LSM = 29
 STRUCT_OPS = 27  # whose functions return what the structure's member does
+WIDE_RESULTS = (
+    26,
+    STRUCT_OPS,
+    28,
+    29,
+)  # TRACING, EXT, LSM: called in the place of functions, all 64 bits may be looked at
 
 
 class Compiled:
@@ -74,7 +80,7 @@ def compile_program(spec: Function) -> Compiled:
     core: dict[int, Any] = {}
     starts = []
     for graph in unit.graphs:
-        optimise(graph)
+        optimise(graph, spec.isa)
     unit.graphs[:] = chain.reached(unit.graphs)
     for i, graph in enumerate(unit.graphs):
         starts.append(len(insns))
@@ -110,6 +116,8 @@ def lower(unit: Unit, function: Any, parsed: Any, bound: Any = None) -> Graph:
         c.fail("a program takes its context (and the arguments of what it traces), by position", parsed.node)
     if parsed.node.__class__.__name__ != "FunctionDef":
         c.refuse(parsed.node)
+    if unit.rules().returns is None and unit.kind.prog_type not in WIDE_RESULTS:
+        graph.result = 32  # bpf_prog_run() returns an unsigned int
     context = Value("param", [], 0, 64, 1, (1 << 64) - 1)
     graph.params = [context]
     front = c.entry_context = Context(context)

@@ -157,6 +157,8 @@ class Image:
             elif opcode == 0x07 and dst in copies:
                 deepest = min(deepest, imm)
                 copies.discard(dst)
+            elif cls in (Class.ALU, Class.ALU64, Class.LD, Class.LDX):
+                copies.discard(dst)  # it holds something else now, as after `r1 = r10; r1 -= r10`
         return min(-deepest, FRAME_SIZE)
 
 

@@ -77,7 +77,7 @@ SHORT = """\
     r1 = r10
     r1 += -8
     call bpf_iter_num_destroy#-1
-    w0 = w7
+    r0 = r7
     exit
 """
 

@@ -14,7 +14,7 @@ from .machine import COPY, FIRST_VIRTUAL, LDX, MOV, SIZES, STX, MBlock, Mi, X
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import Any
 
 CALLER_SAVED = (0, 1, 2, 3, 4, 5)
@@ -27,12 +27,14 @@ _LATE = 1 << 60
 
 
 class Interval:
-    __slots__ = ("end", "hints", "number", "ranges", "register", "start", "tiny", "weight")
+    __slots__ = ("end", "goal", "hints", "number", "ranges", "reach", "register", "start", "tiny", "weight")
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.ranges: list[tuple[int, int]] = []  # built backwards
         self.hints: list[int] = []
+        self.goal = number if number < FIRST_VIRTUAL else -1  # the machine register that copies carry it to in the end
+        self.reach = 0  # when the last of those ends that copies may make one register with this
         self.weight = 0.0
         self.register = number if number < FIRST_VIRTUAL else -1
         self.start = self.end = 0
@@ -159,12 +161,15 @@ def build(
                 intervals[d].push(at, ends[d] or position + 2)
                 intervals[d].weight += weight
                 ends[d] = 0
+            if mi.opcode == COPY:
+                source, into = intervals[mi.src], intervals[d]
+                if not ends[mi.src]:
+                    source.goal, source.reach = into.goal, max(into.reach, into.ranges[0][1])
+                intervals[d].hints.append(mi.src)
+                source.hints.append(d)
             for r in mi.uses:
                 ends[r] = ends[r] or at
                 intervals[r].weight += weight
-            if mi.opcode == COPY:
-                intervals[d].hints.append(mi.src)
-                intervals[mi.src].hints.append(d)
         position -= 2 if block.test is not None else 4
         for i in bits(block.live_in):
             r = names[i]
@@ -204,11 +209,17 @@ def scan(intervals: list[Interval], calls: list[tuple[int, int]]) -> list[Interv
     spilled: list[Interval] = []
     held: list[list[Interval]] = [[] for _ in PREFERENCE]  # in each register, those that may still be alive
     fixed = [iv.ranges for iv in intervals[:FIRST_VIRTUAL]]
-    used = [iv for iv in intervals[FIRST_VIRTUAL:] if iv.ranges]
-    for current in sorted(used, key=lambda iv: (iv.start, iv.number)):
+    used = sorted((iv for iv in intervals[FIRST_VIRTUAL:] if iv.ranges), key=lambda iv: (iv.start, iv.number))
+    goals: list[list[int]] = [
+        [] for _ in PREFERENCE
+    ]  # for each register, when those begin that should come to lie in it
+    for iv in used:
+        if iv.goal >= 0:
+            goals[iv.goal].append(iv.start)
+    for current in used:
         ranges, start = current.ranges, current.start
         possible = CALLEE_SAVED if overlap(ranges, calls) else PREFERENCE
-        for r in (*wanted(current, intervals, calls), *possible):
+        for r in choices(current, possible, intervals, calls, goals):
             if rivals(held, r, start, ranges) or overlap(ranges, fixed[r]):
                 continue
             current.register = r
@@ -217,6 +228,22 @@ def scan(intervals: list[Interval], calls: list[tuple[int, int]]) -> list[Interv
         else:
             make_room(current, possible, held, fixed, spilled)
     return spilled
+
+
+def choices(
+    current: Interval,
+    possible: tuple[int, ...],
+    intervals: list[Interval],
+    calls: list[tuple[int, int]],
+    goals: list[list[int]],
+) -> Iterator[int]:
+    """Registers for an interval, best first: what copies want, what nobody else will want while it is in use, any."""
+    yield from wanted(current, intervals, calls)
+    end = max(current.end, current.reach)
+    for r in possible:
+        if bisect_right(goals[r], current.start) == bisect_right(goals[r], end):
+            yield r
+    yield from possible
 
 
 def rivals(held: list[list[Interval]], register: int, start: int, ranges: list[tuple[int, int]]) -> list[Interval]:
@@ -263,6 +290,7 @@ def wanted(current: Interval, intervals: list[Interval], calls: list[tuple[int, 
     """The registers that make a copy disappear, then those that partners of copies will want."""
     partners = current.hints + [further for hint in current.hints for further in intervals[hint].hints]
     found = [hint if hint < FIRST_VIRTUAL else intervals[hint].register for hint in partners]
+    found.insert(0, current.goal)
     for hint in current.hints:
         later = intervals[hint]
         if later.register < 0 and later.start >= current.end - 1 and overlap(later.ranges, calls):
@@ -311,7 +339,12 @@ def spill(blocks: list[MBlock], spilled: list[Interval], depth: int, registers: 
             busy.append((list(iv.ranges), -depth))
     for block in blocks:
         code: list[Mi] = []
-        for mi in block.code:
+        rest = block.code[::-1]
+        while rest:
+            mi = rest.pop()
+            if mi.defs in places and rest and _goes_on(mi.defs, rest[-1]):
+                registers = _in_one_go(code, mi, rest, places, registers, tiny)
+                continue
             if mi.defs not in places and places.keys().isdisjoint(mi.uses):
                 code.append(mi)
                 continue
@@ -331,6 +364,38 @@ def spill(blocks: list[MBlock], spilled: list[Interval], depth: int, registers: 
             code.pop()
         block.code = code
     return depth, registers
+
+
+def _goes_on(register: int, mi: Mi) -> bool:
+    """Whether an instruction changes what the one before it made."""
+    return mi.defs == register and mi.dst == register and register in mi.uses
+
+
+def _in_one_go(
+    code: list[Mi], first: Mi, rest: list[Mi], places: dict[int, int], registers: int, tiny: set[int]
+) -> int:
+    """Instructions that make one spilled number, as two-address arithmetic does: it is stored when it is done."""
+    spilled, into = first.defs, registers
+    tiny.add(into)
+    registers += 1
+    if spilled in first.uses:
+        code.append(Mi(FILL, into, 10, places[spilled], uses=(10,), defs=into, at=first.at))
+    mi = first
+    while True:
+        if mi.dst == spilled:
+            mi.dst = into
+        if mi.src == spilled:
+            mi.src = into
+        mi.uses, mi.defs = tuple(into if r == spilled else r for r in mi.uses), into
+        if mi.opcode == COPY and mi.src in places:
+            code.append(Mi(FILL, into, 10, places[mi.src], uses=(10,), defs=into, at=mi.at))
+        else:
+            registers = _reload(code, mi, places, registers, tiny)
+        if not rest or not _goes_on(spilled, rest[-1]):
+            break
+        mi = rest.pop()
+    code.append(Mi(SPILL, 10, into, places[spilled], uses=(10, into), at=mi.at))
+    return registers
 
 
 def _reload(code: list[Mi], mi: Mi, places: dict[int, int], registers: int, tiny: set[int]) -> int:

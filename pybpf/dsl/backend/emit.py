@@ -91,7 +91,7 @@ def compact(blocks: list[MBlock], assigned: list[int]) -> list[MBlock]:
         block.targets = tuple(position[final[t]] for t in block.targets)
         if block.test is not None and block.targets[0] == block.targets[1] and block.test.opcode != JCOND:
             block.test, block.targets = None, block.targets[:1]
-    return returning(kept)
+    return one_exit(returning(kept))
 
 
 def returning(blocks: list[MBlock]) -> list[MBlock]:
@@ -110,6 +110,36 @@ def returning(blocks: list[MBlock]) -> list[MBlock]:
         block.targets = tuple(position[t] for t in block.targets)
         block.number = i
     return kept
+
+
+def one_exit(blocks: list[MBlock]) -> list[MBlock]:
+    """What returns falls into an exit that stands alone, when that is next, or can be put next: behind the other way of the
+    test that leads to it.
+    """
+    lone = [i for i, block in enumerate(blocks) if i and _exits(block) and len(block.code) == 1]
+    if not lone:
+        return blocks
+    order = list(range(len(blocks)))
+    for i in lone:
+        test, around = blocks[i - 1].test, blocks[i - 1].targets
+        if test is None or around not in ((i, i + 1), (i + 1, i)) or not _exits(blocks[i + 1]) or i + 1 in lone:
+            continue
+        if around[0] == i or test.opcode & 0xF0 in _INVERSE:
+            order[i], order[i + 1] = i + 1, i
+    position = {number: at for at, number in enumerate(order)}
+    made = [blocks[number] for number in order]
+    for at, block in enumerate(made):
+        block.number = at
+        block.targets = tuple(position[t] for t in block.targets)
+    for at, block in enumerate(made[:-1]):
+        following = made[at + 1]
+        if _exits(block) and _exits(following) and len(following.code) == 1:
+            block.code, block.targets = block.code[:-1], (following.number,)
+    return made
+
+
+def _exits(block: MBlock) -> bool:
+    return bool(block.code) and block.code[-1].opcode == EXIT
 
 
 def emit(

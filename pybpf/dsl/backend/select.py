@@ -230,6 +230,8 @@ class Selector:
                 return
             if op == "sub" and S32_MIN < n <= S32_MAX:
                 op, n = "add", -n
+            if op in ("or", "xor") and S32_MAX < n < 1 << 32 and a.lo >= 0 and a.hi < 1 << 32:
+                width, n = ALU32, _s32(n)
             if S32_MIN <= n <= S32_MAX or (v.bits == 32 and -(1 << 31) <= n < 1 << 32):
                 self.into(a, into)
                 self.emit(width | ALU[op], into, off=off, imm=_s32(n), uses=(into,), defs=into)
@@ -406,7 +408,7 @@ class Selector:
             a, b, test = b, a, _SWAPPED[test]
         old = self.isa < 2 and test.removeprefix("s") in ("<", "<=")
         if b.op == "const":
-            n = b.aux
+            n = b.aux if bits == 64 else _s32(b.aux)
             if (
                 not S32_MIN <= n <= S32_MAX
                 and self.isa >= 3
@@ -435,7 +437,7 @@ class Selector:
             if not moves:
                 continue
             made = self.out[pred.number]
-            if len(made.targets) > 1:
+            if len(made.targets) > 1 and not may_go_first(pred, block, i):
                 made = self.split(made, block.number)
             self.code = made.code
             self.at = pred.term_at
@@ -465,6 +467,31 @@ class Selector:
                     self.emit(COPY, d, source, uses=(source,), defs=d)
         for d, v in late:
             self.make(v, d)
+
+
+def may_go_first(pred: Block, block: Block, at: int) -> bool:
+    """Whether the constants for a block's phis are made before the test in `pred` that may lead elsewhere.
+
+    On the other way they are made in vain, which costs less than the jump over the place where they would be made.  No loop's
+    phi is, for its last number is still in use; nor is one that otherwise would get the register of a number that it may be, nor
+    one to be returned, while what a call gave is tested.
+    """
+    term = pred.term
+    assert term is not None
+    if (
+        term[0] != "branch"
+        or len(block.phis) > 2
+        or term[3].op == "call"
+        or min(term[5].number, term[6].number) <= pred.number
+    ):
+        return False
+    for phi in block.phis:
+        value = phi.args[at]
+        if value.op != "const" or not S32_MIN <= value.aux <= S32_MAX:
+            return False
+        if any(a.op not in REMATERIALISED and (a.block is None or a.block.number <= pred.number) for a in phi.args):
+            return False
+    return term[5] is not term[6]
 
 
 def _in_a_frame(value: Value, depth: int = 4) -> bool:

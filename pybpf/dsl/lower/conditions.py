@@ -289,7 +289,12 @@ def same_bytes(c: Compiler, left: Front, right: Front, node: Any) -> Outcome:
         right.usable(c, node)
         step = min(step, chunk(right, size))
     early: list[State] = []
-    for i, width in pieces(size, step):
+    known = [
+        (at - left.off, width)
+        for i, whole in pieces(size, step)
+        for at, width in c.b.halves(left.base, left.off + i, whole, left.region)
+    ]
+    for i, width in known:
         a = c.b.load(left.base, left.off + i, width, False, left.region)
         if isinstance(right, Ref):
             b = c.b.load(right.base, right.off + i, width, False, right.region)

@@ -536,9 +536,10 @@ def copy(c: Compiler, to: Ref, source: Ref, size: int, node: Any) -> None:
     if size > COPY_LIMIT:
         c.fail(f"copying {size} bytes here would take {size // 8} loads: pass a reference on instead", node)
     step = min(chunk(to, size), chunk(source, size))
-    for i, width in plain_pieces(to, size, step):
-        value = c.b.load(source.base, source.off + i, width, False, source.region)
-        c.b.store(to.base, to.off + i, width, value, to.region)
+    for i, whole in plain_pieces(to, size, step):
+        for at, width in c.b.halves(source.base, source.off + i, whole, source.region):
+            value = c.b.load(source.base, at, width, False, source.region)
+            c.b.store(to.base, to.off + at - source.off, width, value, to.region)
 
 
 class Contents(Front):

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 U64 = (1 << 64) - 1
 CALLERS = ("stack", "mem")
 """Regions of which a function may be given a part that lies on the stack of its caller."""
+OWNED = ("packet", "ring")
+"""Regions that nobody else writes to while a program runs: what was stored there need not be loaded."""
 S64_MIN, S64_MAX = -(1 << 63), (1 << 63) - 1
 
 
@@ -125,8 +127,15 @@ class Builder:
                 op, b = "shr", self.const(n.bit_length() - 1)
             elif op == "mod" and n > 0 and n & (n - 1) == 0:
                 op, b = "and", self.const(n - 1)
-            if op == "and" and a.lo >= 0 and b.aux >= 0 and b.aux & (b.aux + 1) == 0 and a.hi <= b.aux:
-                return a
+            if op == "and" and a.lo >= 0 and b.aux >= 0:
+                if b.aux & (b.aux + 1) == 0 and a.hi <= b.aux:
+                    return a
+                if b.aux & possible(a) == 0:
+                    return self.const(0)
+                if a.op == "or":
+                    kept = [part for part in a.args if possible(part) & b.aux]
+                    if len(kept) == 1:
+                        return self.arith("and", kept[0], b, bits, lo, hi)
             if op == a.op and a.args[1].op == "const" and a.bits == bits:
                 inner, m, n = a.args[0], a.args[1].aux, b.aux
                 if op == "add":
@@ -181,7 +190,7 @@ class Builder:
         kept = {at for at in self.read.get((base, before), ()) if at[0] + at[1] <= off or off + size <= at[0]}
         for at in kept:
             self.shared["load", (base,), at, 64, after] = self.shared["load", (base,), at, 64, before]
-        if base.op == "stack":
+        if base.op == "stack" or region in OWNED:
             for signed in (False, True):
                 lo, hi = limits(size * 8, signed)
                 if lo <= value.lo and value.hi <= hi:
@@ -189,6 +198,14 @@ class Builder:
                     self.shared["load", (base,), (off, size, signed), 64, after] = value
         if kept:
             self.read[base, after] = list(kept)
+
+    def halves(self, base: Value, off: int, size: int, region: str) -> list[tuple[int, int]]:
+        """(offset, size) of what is read to copy these bytes: two halves where both are known, so that nothing is read at all."""
+        known = self.read.get((base, self.state.memory.get(region, 0)), ())
+        half = size // 2
+        if base.op == "stack" and (off, half, False) in known and (off + half, half, False) in known:
+            return [(off, half), (off + half, half)]
+        return [(off, size)]
 
     def clobber(self, *regions: str) -> None:
         """Memory of these regions may have changed."""
@@ -226,6 +243,22 @@ class Builder:
         self.end("branch", test, bits, a, b, yes, no)
         before = self.state
         return before.fork(yes), before.fork(no)
+
+
+def possible(value: Value) -> int:
+    """The bits that may be set in a number that is not negative; all of them for any other."""
+    if value.op == "const":
+        return int(value.aux) & U64
+    if value.lo < 0:
+        return U64
+    bits = (1 << value.hi.bit_length()) - 1
+    if value.op == "and" and value.args[1].op == "const":
+        return bits & possible(value.args[1])
+    if value.op == "or":
+        return bits & (possible(value.args[0]) | possible(value.args[1]))
+    if value.op == "shl" and value.args[1].op == "const":
+        return bits & possible(value.args[0]) << int(value.args[1].aux)
+    return bits
 
 
 def limits(bits: int, signed: bool) -> tuple[int, int]:

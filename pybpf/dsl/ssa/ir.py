@@ -176,6 +176,7 @@ class Graph:
         self.params: list[Value] = []
         self.depth = 0  # bytes of stack, when it is compiled
         self.moves = False  # whether a call of it may move the packet
+        self.result = 64  # the bits of what it returns that whoever called it looks at
         self.sources: Any = None  # the parsed text that places are looked up in
 
     def new_block(self) -> Block:

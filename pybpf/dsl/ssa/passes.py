@@ -7,7 +7,8 @@ uses, stores that nobody reads, blocks that do nothing, and returns that are the
 
 from __future__ import annotations
 
-from .demand import narrow
+from .demand import bits, narrow
+from .dominance import dominates
 from .ir import PURE, Block, Graph, Slot, Value
 
 TYPE_CHECKING = False
@@ -15,10 +16,11 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def optimise(graph: Graph) -> None:
+def optimise(graph: Graph, isa: int) -> None:
     reach(graph)
     copies(graph)
-    thread(graph)
+    while thread(graph) and blocks(graph):
+        pass  # where a test moved together with one more phi, that may be skipped as well
     sweep(graph)
     if dead_stores(graph):
         sweep(graph)
@@ -26,8 +28,13 @@ def optimise(graph: Graph) -> None:
     blocks(graph)
     while sweep(graph) and blocks(graph):
         pass
+    if either(graph):
+        blocks(graph)
+        sweep(graph)
+    if bits(graph):
+        sweep(graph)
     order(graph)
-    if narrow(graph):
+    if narrow(graph, isa):
         copies(graph, True)
         sweep(graph)
 
@@ -129,15 +136,9 @@ def redirect(pred: Block, old: Block, new: Block) -> None:
     old.preds.remove(pred)
 
 
-def thread(graph: Graph) -> None:
-    """A block that only tests a phi: ways in whose outcome is known skip the test."""
-    uses: dict[Value, int] = {}
-    for block in graph.blocks:
-        for value in (*block.phis, *block.values):
-            for arg in value.args:
-                uses[arg] = uses.get(arg, 0) + 1
-        for operand in _operands(block):
-            uses[operand] = uses.get(operand, 0) + 1
+def thread(graph: Graph) -> bool:
+    """A block that only tests a phi: ways in whose outcome is known skip the test.  Whether there were any."""
+    users = uses_of_phis(graph)
     changed = False
     for block in graph.blocks:
         term = block.term
@@ -145,25 +146,25 @@ def thread(graph: Graph) -> None:
         if term[0] != "branch":
             continue
         _, test, _, a, b, then, other = term
-        if a.op == "const" and b.op == "const":
-            kept, lost = (then, other) if decided(test, a.aux, b.aux) else (other, then)
+        if b.op == "const" and (a.op == "const" or (b.aux == 0 and _moved(a))):
+            kept, lost = (then, other) if decided(test, a.aux if a.op == "const" else 1, b.aux) else (other, then)
             if kept is not lost:
                 _drop_edge(block, lost)
             block.term = ("jump", kept)
             changed = True
             continue
-        if b.op != "const" or block.values or len(block.phis) != 1 or a is not block.phis[0] or uses[a] != 1:
+        if b.op != "const" or block.values or block.phis != [a] or then is other:
             continue
         for i in reversed(range(len(block.preds))):
             pred, arg = block.preds[i], a.args[i]
             if arg.op != "const" or pred is block:
                 continue
-            target = then if decided(test, arg.aux, b.aux) else other
-            if pred in target.preds or block.preds.count(pred) > 1:
+            target, rest = (then, other) if decided(test, arg.aux, b.aux) else (other, then)
+            if pred in target.preds or block.preds.count(pred) > 1 or not _only_behind(rest, block, users[a]):
                 continue
             at = target.preds.index(block)
             for phi in target.phis:
-                phi.args.append(phi.args[at])
+                phi.args.append(arg if phi.args[at] is a else phi.args[at])
             target.preds.append(pred)
             assert pred.term is not None
             pred.term = tuple(target if part is block else part for part in pred.term)
@@ -173,6 +174,39 @@ def thread(graph: Graph) -> None:
     if changed:
         reach(graph)
         copies(graph)
+    return changed
+
+
+def uses_of_phis(graph: Graph) -> dict[Value, list[Block]]:
+    """For each phi the blocks at whose ends, or before, it is used."""
+    users: dict[Value, list[Block]] = {phi: [] for block in graph.blocks for phi in block.phis}
+    for block in graph.blocks:
+        for phi in block.phis:
+            for pred, arg in zip(block.preds, phi.args, strict=True):
+                if arg.op == "phi":
+                    users[arg].append(pred)
+        for value in block.values:
+            for arg in value.args:
+                if arg.op == "phi":
+                    users[arg].append(block)
+        for arg in _operands(block):
+            if arg.op == "phi":
+                users[arg].append(block)
+    return users
+
+
+def _only_behind(rest: Block, block: Block, users: list[Block]) -> bool:
+    """Whether what `block` defines is used in itself and behind `rest` alone, so that a way around both does not miss it.
+
+    Dominance is that of the graph as it was built, and still holds: ways that skip a test are ways that were there before,
+    without the block that tested, and `rest` has not become such a one while `block` leads to it.
+    """
+    return all(user is block or (rest.preds == [block] and dominates(rest, user)) for user in users)
+
+
+def _moved(value: Value) -> bool:
+    """Whether this is an address that a number was added to: what a view is, and not 0."""
+    return value.op == "add" and value.lo > 0 and value.hi == (1 << 64) - 1
 
 
 def _drop_edge(block: Block, lost: Block) -> None:
@@ -238,7 +272,9 @@ def slot_of(value: Value) -> tuple[Slot, int] | None:
 
 
 def dead_stores(graph: Graph) -> bool:
-    """Drop stores to the stack that are overwritten, or never read, before anything can see them; whether there were any."""
+    """Drop stores to the stack that are overwritten, or never read, before anything can see them, and stores to the packet that
+    are overwritten; whether there were any.
+    """
     read: set[Slot] = set()
     aliased: set[Slot] = set()  # whose address is also kept elsewhere: what uses it then does not mention the slot
     for block in graph.blocks:
@@ -258,6 +294,7 @@ def dead_stores(graph: Graph) -> bool:
     changed = False
     for block in graph.blocks:
         covered: dict[Slot, int] = {}
+        again: dict[Value, int] = {}  # view of the packet -> its bytes that are written before anything reads
         ended = block.term is not None and block.term[0] == "return"
         kept = []
         for value in reversed(block.values):
@@ -274,7 +311,15 @@ def dead_stores(graph: Graph) -> bool:
                         if known & mask == mask:
                             continue
                         covered[slot] = known | mask
+                elif value.aux[0] >= 0 and _in_packet(value.args[0]):
+                    mask = ((1 << value.aux[1]) - 1) << value.aux[0]
+                    known = again.get(value.args[0], 0)
+                    if known & mask == mask:
+                        continue
+                    again[value.args[0]] = known | mask
             elif value.op != "add":
+                if again and (value.op not in PURE or (value.op == "load" and slot_of(value.args[0]) is None)):
+                    again = {}
                 for arg in value.args:
                     found = slot_of(arg) if arg.op == "stack" or arg.op == "add" else None
                     if found:
@@ -285,9 +330,25 @@ def dead_stores(graph: Graph) -> bool:
     return changed
 
 
+def _in_packet(base: Value) -> bool:
+    """Whether an address is one of the packet's, which is nobody else's while the program runs."""
+    while base.op == "add":
+        base = base.args[0]
+    return base.op == "load" and base.args[0].op == "param" and base.lo > 0 and base.hi == (1 << 64) - 1
+
+
 def returns(graph: Graph) -> None:
-    """Returns of one constant share one block; ways into a block that only returns a phi go there directly."""
+    """Returns of one constant share one block; ways into a block that only returns a phi go there directly, where several do."""
     shared: dict[int, Block] = {}
+    ways: dict[int, int] = {}
+    found = [b for b in graph.blocks if b.term is not None and b.term[0] == "return" and b.term[1] is not None]
+    for block in found:
+        value = block.term[1]  # type: ignore[index]
+        ends = zip(value.args, block.preds, strict=True) if value in block.phis else [(value, block)]
+        for number, end in ends:
+            if number.op == "const":
+                several = end.preds and not end.values and not end.phis
+                ways[number.aux] = ways.get(number.aux, 0) + (len(end.preds) if several else 1)
 
     def target_for(value: Value, at: Any) -> Block:
         target = shared.get(value.aux)
@@ -297,25 +358,85 @@ def returns(graph: Graph) -> None:
             graph.blocks.append(target)
         return target
 
-    for block in list(graph.blocks):
-        term = block.term
-        assert term is not None
-        if term[0] != "return" or term[1] is None:
-            continue
-        value = term[1]
+    for block in found:
+        assert block.term is not None
+        value = block.term[1]
         if value.op == "const":
             target = target_for(value, block.term_at)
             block.term = ("jump", target)
             target.preds.append(block)
-        elif value.op == "phi" and block.phis == [value] and not block.values:
+        elif block.phis == [value] and not block.values:
             for i in reversed(range(len(block.preds))):
                 pred, arg = block.preds[i], value.args[i]
-                if arg.op == "const" and block.preds.count(pred) == 1 and pred.term[0] in ("jump", "branch"):  # type: ignore[index]
+                alone = block.preds.count(pred) == 1 and pred.term[0] in ("jump", "branch")  # type: ignore[index]
+                if arg.op == "const" and ways[arg.aux] > 1 and alone:
                     target = target_for(arg, block.term_at)
                     redirect(pred, block, target)
                     target.preds.append(pred)
                     del value.args[i]
     reach(graph)
+
+
+def either(graph: Graph) -> bool:
+    """Where a test decides between two constants to be returned, one exit is enough; and a number that the test has shown to be
+    the constant is returned as it is.  Whether there were any.
+
+    What a call gave lies where the constant would be made before the test, so there two exits are better.
+    """
+    found = False
+    for block in list(graph.blocks):
+        term = block.term
+        assert term is not None
+        if (
+            term[0] != "branch"
+            or term[5] is term[6]
+            or not all(_returns_constant(e) and e.preds == [block] for e in term[5:])
+        ):
+            continue
+        values = [end.term[1] for end in term[5:]]
+        if term[3].op == "call" and term[4] not in values:
+            continue
+        both = Block(len(graph.blocks))
+        phi = Value("phi", values, None, 64, min(v.lo for v in values), max(v.hi for v in values))
+        phi.block = both
+        both.phis, both.preds = [phi], list(term[5:])
+        both.term, both.term_at = ("return", phi), term[6].term_at
+        for end in both.preds:
+            end.term = ("jump", both)
+        graph.blocks.append(both)
+        found = True
+    for block in graph.blocks:
+        assert block.term is not None
+        if block.term[0] == "return" and block.phis == [block.term[1]]:
+            before = block.phis[0].args
+            block.phis[0].args = [_seen(arg, pred, block) for arg, pred in zip(before, block.preds, strict=True)]
+            found |= block.phis[0].args != before
+    return found
+
+
+def _seen(value: Value, pred: Block, block: Block) -> Value:
+    """A constant, or the number that a test before the edge has shown to be that constant."""
+    if not (pred.values or pred.phis) and len(pred.preds) == 1 and pred.term == ("jump", block):
+        pred, block = pred.preds[0], pred
+    assert pred.term is not None
+    if pred.term[0] == "branch" and value.op == "const":
+        _, test, bits, a, b, then, other = pred.term
+        equal, differs = (then, other) if test == "==" else (other, then)
+        if (
+            test in ("==", "!=")
+            and bits == 64
+            and equal is block is not differs
+            and b.op == "const"
+            and b.aux == value.aux
+        ):
+            return a  # type: ignore[no-any-return]
+    return value
+
+
+def _returns_constant(block: Block) -> bool:
+    term = block.term
+    assert term is not None
+    return term[0] == "return" and not (block.values or block.phis) and term[1] is not None and term[1].op == "const"
 
 
 def blocks(graph: Graph) -> bool:
@@ -362,6 +483,8 @@ def _bypass(block: Block, target: Block) -> bool:
     """Send the predecessors of an empty block on to its target."""
     moved = False
     at = target.preds.index(block)
+    if target.phis and len(block.preds) > 1:
+        return False  # one place for the copies of all
     for pred in list(block.preds):
         if pred.term is None or pred.term[0] == "maygoto":
             continue
@@ -384,17 +507,27 @@ def order(graph: Graph) -> None:
     """Reverse postorder: the way on after a test comes first, what the test leads away to later."""
     done: list[Block] = []
     seen = {graph.blocks[0]}
-    stack: list[tuple[Block, list[Block]]] = [(graph.blocks[0], list(graph.blocks[0].successors())[::-1])]
+    stack: list[tuple[Block, list[Block]]] = [(graph.blocks[0], _ways(graph.blocks[0]))]
     while stack:
         block, rest = stack[-1]
         if rest:
             succ = rest.pop()
             if succ not in seen:
                 seen.add(succ)
-                stack.append((succ, list(succ.successors())[::-1]))
+                stack.append((succ, _ways(succ)))
         else:
             done.append(block)
             stack.pop()
     graph.blocks = done[::-1]
     for i, block in enumerate(graph.blocks):
         block.number = i
+
+
+def _ways(block: Block) -> list[Block]:
+    """What a block leads to, last what is to be placed farther away: of a test of bits, what is done where one is set."""
+    ways = list(block.successors())[::-1]
+    term = block.term
+    assert term is not None
+    if term[0] == "branch" and term[1] == "==" and term[3].op == "and" and term[4].op == "const" and term[4].aux == 0:
+        ways.reverse()
+    return ways
