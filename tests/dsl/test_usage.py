@@ -12,6 +12,7 @@ from pybpf.verifier import Env
 
 HEAD = """\
 import copy
+import ctypes
 import functools
 import socket
 from ipaddress import IPv4Address, ip_address, ip_network
@@ -178,7 +179,64 @@ def f(ctx):
         total += 100
     return u32(total)
 """
+LAYOUTS = """
+class Bits(Struct):
+    _fields_ = [("a", ctypes.c_uint32, 3), ("b", ctypes.c_uint32, 5), ("rest", ctypes.c_uint32, 24)]
+
+class Packed(Struct):
+    _pack_ = 1
+    a: u8
+    b: u32
+
+class Either(ctypes.Union):
+    _fields_ = [("number", ctypes.c_uint32), ("raw", ctypes.c_uint8 * 4)]
+
+class Unnamed(Struct):
+    _anonymous_ = ("either",)
+    _fields_ = [("either", Either), ("port", ctypes.c_uint16)]
+
+class More(Packed):
+    c: be16
+
+@xdp
+def f(ctx):
+    b = Bits(a=5, b=6)
+    b.rest = len(ctx) & 0xFF
+    b.a += 2
+    p = Packed(a=1, b=2)
+    p.b += p.a
+    u = Unnamed()
+    u.number = 0x0A0B0C0D
+    u.port = u.raw[0]
+    m = More(a=1, b=2, c=3)
+    m.c += 1
+    return b.a + b.b * 10 + b.rest * 100 + u.port * 10000 + m.c + p.b + sizeof(Packed) + sizeof(More)
+"""
+OWN_METHODS = """
+class Doubled(Struct):
+    x: u32
+    y: u32
+
+    def __init__(self, x, y=5):
+        self.x = x * 2
+        self.y = y + 1
+
+    def __eq__(self, other):
+        return self.x == other.x
+
+    __hash__ = None
+
+class Tripled(Doubled):
+    z: u32
+
+@xdp
+def f(ctx):
+    a, b, c, d = Doubled(3), Doubled(3, y=9), Doubled(x=4), Tripled(1, 2)
+    return a.x + a.y * 10 + (a == b) * 100 + (a == c) * 1000 + (a != c) * 10000 + d.x * 100000
+"""
 RUNS = {
+    "bit-fields, packed structures, unions, more fields": (LAYOUTS, 7 + 60 + 6400 + 130000 + 4 + 3 + 5 + 7),
+    "structures with an __init__ and an __eq__": (OWN_METHODS, 6 + 60 + 100 + 10000 + 200000),
     "annotations in every spelling": (ANNOTATIONS, 1023 + 1 + 2 + 6),
     "a histogram by a while loop": (HISTOGRAM.format(test="n > 1 and slot < 63"), 14),
     "a histogram, tested the other way": (HISTOGRAM.format(test="slot < 63 and n > 1"), 14),
@@ -468,6 +526,10 @@ REFUSED = {
     "htons of what is wider": (
         in_xdp("n = socket.htons(len(ctx))"),
         "the number of htons takes u16, and this number may be 0..2147483647: write u16(...) to wrap it",
+    ),
+    "structures of different classes": (
+        "class Other(Struct):\n    a: u64\n    b: u32\n\n\n" + in_xdp("return Pair() == Other()"),
+        "a reference to Pair is compared with a value of the same type, not with a reference to Other",
     ),
     "six bytes as a text": (
         in_xdp("e = ctx.packet(Ethernet)", "if e is None:", "    return 1", 'printk(f"{e.src}")'),

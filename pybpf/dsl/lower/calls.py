@@ -268,8 +268,22 @@ def make(c: Compiler, type_: Any, args: list[Front], kw: dict[str, Front], node:
     zero = c.b.const(0)
     for at, width in pieces(size, base.aux.align):
         c.b.store(base, at, width, zero, "stack")
-    set_fields(c, ref, args, kw, node)
+    init = own(type_, "__init__")
+    if init is None:
+        set_fields(c, ref, args, kw, node)
+    else:
+        inline(c, init, [ref, *args], kw, node)
     return ref
+
+
+def own(type_: Any, name: str) -> Any:
+    """A special method that a user's class defines, and none of those that it derives from in ctypes or here."""
+    for base in getattr(type_, "__mro__", ()):
+        if base.__module__ in ("pybpf.types", "_ctypes"):
+            break
+        if name in vars(base):
+            return vars(base)[name]
+    return None
 
 
 def copy_of(c: Compiler, target: Any, args: list[Front], kw: dict[str, Front], node: Any) -> Front | None:

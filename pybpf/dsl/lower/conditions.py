@@ -267,19 +267,30 @@ def steps_from(c: Compiler, item: Front, wanted: range, node: Any) -> Front:
     return binary(c, "Mod", distance, Const(wanted.step), node)
 
 
+def unlike(a: Any, b: Any) -> bool:
+    """Structures of different classes, which are never equal."""
+    from ..objects.layout import is_struct
+
+    return a is not b and is_struct(a) and is_struct(b)
+
+
 def same_bytes(c: Compiler, left: Front, right: Front, node: Any) -> Outcome:
     """Arrays and structures, or one of them and a constant, compared byte for byte."""
     from ..objects.layout import padding, sizeof, type_name
     from ..objects.refs import chunk, constant_bytes, pieces
+    from .calls import inline, own
 
     if not isinstance(left, Ref):
         left, right = right, left
     assert isinstance(left, Ref)
+    equal = own(left.type, "__eq__")
+    if equal is not None:
+        return truth(c, inline(c, equal, [left, right], {}, node), node)
     size = sizeof(left.type)
     raw = None
     if isinstance(right, Const):
         raw = constant_bytes(c, right.obj, left.type, node)
-    elif not isinstance(right, Ref) or sizeof(right.type) != size:
+    elif not isinstance(right, Ref) or sizeof(right.type) != size or unlike(left.type, right.type):
         c.fail(f"{left.what()} is compared with a value of the same type, not with {right.what()}", node)
     if padding(left.type):
         c.fail(f"{type_name(left.type)} has padding between its fields: compare the fields one by one", node)

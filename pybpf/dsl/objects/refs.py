@@ -380,7 +380,8 @@ class Ref(Front):
         lo, hi = span(c, n)
         low, high = limits(field.width, scalar.signed)
         if not (low <= lo and hi <= high) and not c.lenient():
-            c.fail(f"{field.name} has {field.width} bits and takes {low}..{high}; this number may be {lo}..{hi}: "
+            shown = f"{lo}" if lo == hi else f"{lo}..{hi}"
+            c.fail(f"{field.name} has {field.width} bits and takes {low}..{high}; this number may be {shown}: "
                    f"write & {high}", node)  # fmt: skip
         first, shift, size = unit(field, scalar)
         place = self.at(self.base, self.off + first, field.type)
