@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .memory import Memory
 
 _PAGE = 4096
+_TASK_SIZE = 1 << 14
 _VM_READ, _VM_WRITE = 1, 2
 
 
@@ -47,6 +48,12 @@ def filled(env: Environment, struct: str, size: int, values: Mapping[str, int | 
     return bytes(raw)
 
 
+def task_address(mem: Memory, env: Environment, task: Environment | Task) -> int:
+    """The address of the structure of a task beside the current one."""
+    fields: dict[str, int | bytes] = {"pid": task.pid, "tgid": task.tgid, "comm": task.comm_bytes}
+    return mem.of(task, lambda: filled(env, "task_struct", _TASK_SIZE, fields), f"struct task_struct of {task.pid}")
+
+
 class KernelObjects:
     """What programs reach by pointers that helpers give; made when first asked for, with what the environment says then."""
 
@@ -71,7 +78,7 @@ class KernelObjects:
             "group_leader": self._task,
             "cgroups": self._css_set,
         }
-        raw = filled(self.env, "task_struct", 1 << 14, fields)
+        raw = filled(self.env, "task_struct", _TASK_SIZE, fields)
         cgroups = filled(self.env, "css_set", 1 << 10, {"dfl_cgrp": self.cgroup(self.env.cgroup_id)})
         self.mem.readable[self._css_set >> 32] = cgroups
         self.mem.readable[self._task >> 32] = raw
@@ -85,9 +92,7 @@ class KernelObjects:
         """The address of a task's structure."""
         if task is self.env:
             return self.current_task()
-        fields: dict[str, int | bytes] = {"pid": task.pid, "tgid": task.tgid, "comm": task.comm_bytes}
-        raw = filled(self.env, "task_struct", 1 << 14, fields)
-        return self.mem.of(task, lambda: raw, f"struct task_struct of {task.pid}")
+        return task_address(self.mem, self.env, task)
 
     def areas(self) -> list[tuple[int, int, int]]:
         """What is mapped in the current task's memory: (begin, end, flags)."""

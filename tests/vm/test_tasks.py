@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pybpf import VM, Array, HashMap, bpf_syscall, kernel_iter, load, rcu, u32, u64
+from pybpf import VM, Array, HashMap, bpf_iter, bpf_syscall, kernel_iter, load, rcu, u32, u64
 from pybpf import helpers as bpf
 from pybpf.vm import Task
 
@@ -128,3 +128,20 @@ def test_areas_are_what_the_test_put_into_memory():
     assert outcome(vm, vm.run, text) == (0, [text, text + 4096, 3, text])
     assert outcome(vm, vm.run, text + 4095)[0] == 0
     assert outcome(vm, vm.run, text + 4096)[0] == -ENOENT & 0xFFFFFFFF
+
+
+@bpf_iter("task")
+def names(ctx):
+    task = ctx.task
+    if task is not None:
+        bpf.seq_write(ctx.meta.seq, task.comm, 16)
+    return 0
+
+
+@kernel_types
+@pytest.mark.parametrize("engine", ["interpreter", "translator"])
+def test_a_task_for_an_iterator(engine):
+    vm = VM(names, engine=engine)
+    assert vm.run(ctx={"task": Task(7, comm="sh")}).seq == b"sh".ljust(16, b"\0")
+    assert vm.run(ctx=[0, Task(8, comm=b"zsh")]).seq == b"zsh".ljust(16, b"\0")
+    assert vm.run(ctx={"task": 0}).seq == b""

@@ -150,13 +150,15 @@ def sk_lookup(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data
     if given is None or (not isinstance(given, dict) and not bytes(given)):
         raise InputError(EINVAL, "ctx: a socket look-up needs one: family, ports and addresses")
     fields = structure(bpf_sk_lookup, given, mem)
+    if fields.ingress_ifindex:
+        raise InputError(EINVAL, "ctx: cookie and ingress_ifindex cannot be given")
+    if fields.local_port > 65535:
+        raise InputError(ERANGE, f"ctx: local_port is {fields.local_port}: at most 65535")
     if fields.family not in (_AF_INET, _AF_INET6):
         raise InputError(
             EAFNOSUPPORT, f"ctx: family is {fields.family}: expected {_AF_INET} (IPv4) or {_AF_INET6} (IPv6)"
         )
-    if fields.local_port > 65535:
-        raise InputError(ERANGE, f"ctx: local_port is {fields.local_port}: at most 65535")
-    if fields.cookie or fields.ingress_ifindex:
+    if fields.cookie:
         raise InputError(EINVAL, "ctx: cookie and ingress_ifindex cannot be given")
     seen = bpf_sk_lookup.from_buffer_copy(bytes(fields))
     seen.protocol &= 0xFFFF

@@ -10,6 +10,8 @@ from ...kernel.run_context import words as in_words
 from ...kernel.traced import arguments
 from ...types import codec
 from ...uapi import AttachType, ProgType, pt_regs
+from ..environment import Task
+from ..sockets import PseudoSocket, socket_address
 from .base import Context, flat
 
 TYPE_CHECKING = False
@@ -71,8 +73,8 @@ def words(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: by
     """64-bit words: raw tracepoints, fentry, LSM.
 
     `ctx` is a sequence of numbers in order, `{"args": [...]}`, a dict of the traced function's arguments by name (and
-    "retval", where the program sees the result), or bytes.  Names are those of the program's own parameters, or of
-    the kernel's BTF.
+    "retval", where the program sees the result), or bytes; a `PseudoSocket` or a `Task` stands for its address.  Names
+    are those of the program's own parameters, or of the kernel's BTF.
     """
     if isinstance(given, dict):
         given = given["args"] if set(given) == {"args"} else _by_name(spec, given)
@@ -80,13 +82,22 @@ def words(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: by
     if isinstance(given, (list, tuple)):
         count = max(len(given) - (spec.expected_attach_type in _SEE_RESULT), 0)
     if given is None or isinstance(given, (list, tuple)):
-        given = in_words(given or ())
+        given = in_words([_address(value, mem, env) for value in given or ()])
     if len(bytes(given)) > 8 * MAX_WORDS:
         raise InputError(EINVAL, f"ctx: {len(bytes(given))} bytes: at most {MAX_WORDS} arguments of 8")
     kind = ReadOnlyWords if spec.prog_type == ProgType.RAW_TRACEPOINT else Context
     made = kind(bytearray(bytes(given).ljust(8 * MAX_WORDS, b"\0")), name="the arguments")
     made.arguments = count
     return made
+
+
+def _address(value: Any, mem: Memory, env: Environment) -> Any:
+    """The address of an object of the kernel; other values as they are."""
+    from ..kernelobjects import task_address
+
+    if isinstance(value, PseudoSocket):
+        return socket_address(mem, value)
+    return task_address(mem, env, value) if isinstance(value, Task) else value
 
 
 def _by_name(spec: ProgramSpec, given: dict[str, Any]) -> list[Any]:
