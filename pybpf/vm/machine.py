@@ -118,6 +118,8 @@ class VM:
         given = packet_bytes(data)
         if not hasattr(repeat, "__index__"):
             raise KindError(f"repeat is {repeat!r}: expected a whole number")
+        if repeat < 0:
+            raise SpecError(f"repeat is {repeat!r}: expected how many times the program is to run")
         times = max(repeat, 1)  # 0 counts as 1, as in TEST_RUN
         if times == 1 and not (flags or cpu or batch_size):
             return self._run(image, given, ctx, trace, 1, 0)

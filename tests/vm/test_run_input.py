@@ -54,6 +54,8 @@ def outcome(run, **given):
         result = run(**given)
     except SyscallError as error:
         return error.errno
+    except SpecError as error:
+        return str(error)
     return hex(result.retval), result.data.hex(), None if given.get("ctx") is None else bytes(result.ctx or b"").hex()
 
 
