@@ -120,13 +120,13 @@ def _rows() -> Iterator[Row]:
         yield from part()
 
 
-def _row(opcode: int, template: str, feature: str = _BASE, *, off: int = 0, imm: int = 0) -> Row:
-    return opcode, template, (0, 0, off, imm, None) if off or imm else _ZERO, feature, True
+def _row(opcode: int, template: str, feature: str = _BASE, *, off: int = 0, imm: int = 0, printed: bool = True) -> Row:
+    return opcode, template, (0, 0, off, imm, None) if off or imm else _ZERO, feature, printed
 
 
-def _also(opcode: int, template: str, feature: str = _BASE, *, off: int = 0, imm: int = 0) -> Row:
+def _also(opcode: int, template: str, feature: str = _BASE, *, imm: int = 0) -> Row:
     """A spelling that is read but not printed."""
-    return opcode, template, (0, 0, off, imm, None) if off or imm else _ZERO, feature, False
+    return _row(opcode, template, feature, imm=imm, printed=False)
 
 
 def _arithmetic() -> Iterator[Row]:

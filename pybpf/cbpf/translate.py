@@ -74,7 +74,6 @@ def to_ebpf(
     name: str = "",
     match: int | None = None,
     miss: int | None = None,
-    license: str = "GPL",
 ) -> ProgramSpec:
     """The filter as a `ProgramSpec`.
 
@@ -95,7 +94,7 @@ def to_ebpf(
     code = [*target.prologue, _mov(A, 0), _mov(X, 0), *body]
     if any(insn.symbol == MISS for insn in code):
         code += [_mov(A, target.miss).replace(label=MISS), _EXIT]
-    return ProgramSpec(_without_unused_labels(code), prog_type, name=name, license=license)
+    return ProgramSpec(_without_unused_labels(code), prog_type, name=name)
 
 
 def _target(prog_type: int, match: int | None, miss: int | None) -> _Target:

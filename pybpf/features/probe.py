@@ -75,7 +75,6 @@ def load(
     insns: Sequence[Insn] | None = None,
     *,
     attach_type: int | None = None,
-    flags: int = 0,
     btf_id: int | None = None,
 ) -> tuple[int, str]:
     """Load a program: its descriptor or minus the errno, and what the verifier said.
@@ -89,8 +88,7 @@ def load(
     if insns is None:
         # Some hooks of socket addresses take no other answer than 1.
         insns = RETURN_1 if prog_type == P.CGROUP_SOCK_ADDR else RETURN_0
-    if prog_type == P.SYSCALL:
-        flags |= ProgFlags.SLEEPABLE
+    flags = ProgFlags.SLEEPABLE if prog_type == P.SYSCALL else 0
     raw = encode(insns)
     code, license_, log = buffer_of(raw), buffer_of(b"GPL\0"), bytearray(1 << 14)
     fields: list[Any] = [

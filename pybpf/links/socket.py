@@ -70,10 +70,11 @@ def attach_classic(sock: Any, filter: Filter | bytes, *, reuseport: bool = False
     With `reuseport` it chooses among the sockets of a SO_REUSEPORT group instead.  No privilege is needed.
     SpecError for bytes that are no such array, SyscallError when the kernel refuses.  Linux 2.2; `reuseport` 4.5.
     """
+    from ..cbpf.insn import MAX_INSNS
     from ..syscall.door import address, buffer_of
 
     raw = bytes(filter)
-    if not raw or len(raw) % 8 or len(raw) >> 3 > 0xFFFF:
+    if not raw or len(raw) % 8 or len(raw) >> 3 > MAX_INSNS:
         raise SpecError(f"{len(raw)} bytes of classic filter: expected instructions of 8 bytes, 1 to 4096 of them")
     code = buffer_of(raw)
     # struct sock_fprog: a count, padding to a pointer, the pointer.

@@ -77,11 +77,9 @@ class KernelMap:
             raise failure(code, MAP_LOOKUP_AND_DELETE_ELEM)
         return found
 
-    def update_many(self, keys: bytes, values: bytes, count: int, flags: int = 0) -> int | None:
+    def update_many(self, keys: bytes, values: bytes, count: int) -> int | None:
         """Store `count` entries in one call: 0 or the errno of the entry that failed; None where there are no batches."""
-        code, _ = map_batch(
-            MAP_UPDATE_BATCH, self._fileno(), buffer_of(keys), buffer_of(values), count, elem_flags=flags
-        )
+        code, _ = map_batch(MAP_UPDATE_BATCH, self._fileno(), buffer_of(keys), buffer_of(values), count)
         return None if code in _UNSUPPORTED else code
 
     def take_all(self) -> bool:

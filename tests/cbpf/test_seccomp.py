@@ -89,7 +89,7 @@ def test_installed_in_a_child_it_judges_as_offline():
     if pid == 0:
         status = 1
         try:
-            install_seccomp(policy)
+            install_seccomp(policy, log=True)
             socket.socket(socket.AF_INET).close()
             try:
                 socket.socket(socket.AF_INET6)

@@ -228,6 +228,25 @@ def test_without_libpcap_the_package_is_named(monkeypatch):
 @pytest.mark.skipif(sys.platform != "linux", reason="SO_ATTACH_FILTER is Linux's")
 def test_bytes_that_are_no_filter_are_refused():
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        for raw in (b"", b"1234567", bytes(8 * 65536)):
+        for raw in (b"", b"1234567", bytes(8 * 4097)):
             with pytest.raises(SpecError, match=f"{len(raw)} bytes of classic filter"):
                 attach_classic(sock, raw)
+
+
+@pytest.mark.kernel
+def test_a_classic_program_chooses_the_receiver():
+    with contextlib.ExitStack() as stack:
+        port, group = 0, []
+        for _ in range(3):
+            group.append(stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)))
+            group[-1].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            group[-1].bind(("127.0.0.1", port))
+            group[-1].settimeout(5)
+            port = group[-1].getsockname()[1]
+        sender = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        with attach_classic(
+            group[0], parse("ldb [0]\nret a"), reuseport=True
+        ):  # the first byte of the datagram says who
+            for wanted in (2, 0, 1, 2):
+                sender.sendto(bytes([wanted]), ("127.0.0.1", port))
+                assert group[wanted].recv(16) == bytes([wanted])
