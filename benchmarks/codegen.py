@@ -30,13 +30,16 @@ def clang() -> str | None:
     return next((c for c in (*(f"clang-{n}" for n in range(25, 14, -1)), "clang") if shutil.which(c)), None)
 
 
+def includes() -> list[str]:
+    """Where <asm/types.h> is, for a target that is not the machine's own."""
+    printed = subprocess.run(["gcc", "-print-multiarch"], capture_output=True, text=True).stdout.strip()
+    return [f"-I/usr/include/{printed or 'x86_64-linux-gnu'}"]
+
+
 def compiled(cpu: str) -> bytes:
     source = Path(__file__).parent / "c" / "codegen.bpf.c"
     compiler = clang()
     assert compiler
-    triplet = (
-        subprocess.run(["gcc", "-print-multiarch"], capture_output=True, text=True).stdout.strip() or "x86_64-linux-gnu"
-    )
     with tempfile.TemporaryDirectory() as work:
         out = Path(work) / "codegen.o"
         subprocess.run(
@@ -47,7 +50,7 @@ def compiled(cpu: str) -> bytes:
                 "-target",
                 "bpf",
                 f"-mcpu={cpu}",
-                f"-I/usr/include/{triplet}",
+                *includes(),
                 "-c",
                 source,
                 "-o",

@@ -8,12 +8,15 @@ from __future__ import annotations
 import importlib
 import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from benchmarks.codegen import clang, includes
 from pybpf import VM, load, verify
 from pybpf.dsl.program import Function
+from pybpf.elf import open_elf
 from pybpf.uapi import ProgType
 
 HERE = Path(__file__).resolve().parent
@@ -92,3 +95,37 @@ def test_the_kernel_does_what_is_written(theme, name, isa):
                 run.before(prog)
             result = prog.test_run(**given(spec, run))
             assert observed(prog, run, result.retval, result.data) == expected(run)
+
+
+def beside_clang(compiler, name, level):
+    """Of each program that has a twin in C: its instructions, and those that clang -O2 makes."""
+    source = HERE / "constructs" / f"{name}.bpf.c"
+    command = [
+        compiler,
+        "-O2",
+        "-g",
+        "-target",
+        "bpf",
+        f"-mcpu=v{level}",
+        *includes(),
+        "-c",
+        source,
+        "-o",
+        "-",
+    ]
+    made = subprocess.run(command, check=True, capture_output=True).stdout
+    theirs = {spec.name: sum(insn.slots for insn in spec.insns) for spec in open_elf(made).programs}
+    for found in vars(THEMES[name]).values():
+        if isinstance(found, Function) and found.name in theirs:  # what C has not on this level is not there
+            spec = found.replace(isa=level)
+            yield found.name, sum(insn.slots for insn in spec.insns), theirs[found.name]
+
+
+@pytest.mark.parametrize("level", [3, 4])
+def test_code_is_as_short_as_clangs(level):
+    compiler = clang()
+    if compiler is None:
+        pytest.skip("no clang")
+    counts = [row for name in THEMES if name != "kernel" for row in beside_clang(compiler, name, level)]
+    longer = {name: (ours, theirs) for name, ours, theirs in counts if ours > theirs + 1}
+    assert sum(ours for _, ours, _ in counts) < 1.03 * sum(theirs for _, _, theirs in counts), longer

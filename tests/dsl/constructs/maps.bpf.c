@@ -52,6 +52,7 @@ TC(structure_key) { struct pair key = { skb->mark, skb->len }; return bpf_map_lo
 TC(deleted) { __u32 key = skb->mark; bpf_map_delete_elem(&counts, &key); return 0; }
 TC(updated) { __u32 key = skb->mark; __u64 v = 5; return bpf_map_update_elem(&counts, &key, &v, 1) < 0 ? 1 : 0; }
 TC(slot) { __u32 key = skb->mark & 7; __u64 *v = bpf_map_lookup_elem(&slots, &key); if (v) __sync_fetch_and_add(v, skb->len); return 0; }
+#if __BPF_CPU_VERSION__ >= 3
 TC(only) { __u32 key = 0; struct pair *s = bpf_map_lookup_elem(&one, &key); if (!s) return 0; __sync_fetch_and_or(&s->a, 4); s->b = skb->mark; return s->a; }
 TC(operators)
 {
@@ -65,6 +66,7 @@ TC(operators)
 	}
 	return 0;
 }
+#endif
 TC(on_this_cpu) { __u32 key = 0; __u64 *v = bpf_map_lookup_elem(&local, &key); if (v) *v += skb->len; return 0; }
 TC(queued) { __u32 v = skb->mark, w = 7, f; bpf_map_push_elem(&queue, &v, 0); bpf_map_push_elem(&queue, &w, 0); if (bpf_map_pop_elem(&queue, &f) < 0) return 0; return f; }
 TC(stacked) { struct pair v = { skb->mark, 2 }, t; bpf_map_push_elem(&stack, &v, 0); if (bpf_map_peek_elem(&stack, &t) < 0) return 0; return t.a + t.b; }

@@ -16,7 +16,7 @@ TC(differences) { return (skb->mark - skb->priority) ^ (100 - skb->mark); }
 TC(division) { return skb->len / 10 + skb->len % 8 + skb->mark % 10; }
 TC(divided_by_number) { return skb->mark / skb->priority + skb->mark % skb->priority; }
 XDP(divided_wide) { WIDE; __u64 a = p->a, b = p->b; p->a = a / b; p->b = a % b; return 2; }
-#ifdef SIGNED
+#if __BPF_CPU_VERSION__ >= 4
 TC(signed_division) { return ((__s64)skb->len - 100) / 7; }
 TC(signed_remainder) { return (__s32)skb->mark % 10; }
 XDP(signed_by_number) { WIDE; p->c = p->c / p->d + p->c % p->d; return 2; }
