@@ -106,6 +106,12 @@ class Declared(Typed[K, V]):
         def __iter__(self) -> NoReturn:
             raise self._not_live("")
 
+        def __len__(self) -> NoReturn:
+            raise self._not_live("")
+
+        def __bool__(self) -> bool:
+            return True  # which Python would ask the length for
+
         def _not_live(self, use: str) -> NotLiveError:
             kind = type(self).__name__
             name = self.__dict__.get("name") or f"<{kind}>"

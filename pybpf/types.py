@@ -87,7 +87,10 @@ class Scalar:
 
     def __call__(self, value: Any = 0) -> int:
         """`value` wrapped to this width, as a cast does in C and in a program."""
-        number = int(value) & ((1 << self.bits) - 1)
+        try:
+            number = int(value) & ((1 << self.bits) - 1)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise ConversionError(f"{self.name}({value!r}): {error}") from None
         return number - (1 << self.bits) if self.signed and number >> (self.bits - 1) else number
 
     def __getitem__(self, count: int) -> Array:

@@ -8,6 +8,7 @@ from pybpf import (
     Array,
     ArrayOfMaps,
     BpfError,
+    CompileError,
     ConversionError,
     Global,
     HashMap,
@@ -19,11 +20,14 @@ from pybpf import (
     SpecError,
     StackTrace,
     Struct,
+    kfunc,
     program,
+    subprogram,
     tracepoint,
     u8,
     u32,
     u64,
+    write_elf,
     xdp,
 )
 
@@ -89,6 +93,20 @@ WRONG = [
     (lambda: tracepoint("a/b", "c/d")(f), KindError, "@tracepoint takes one target, and was given 'a/b' and 'c/d'"),
     (lambda: program("xdp")(f), KindError,
      "@program takes a ProgType and an AttachType, not 'xdp': from pybpf.uapi import ProgType"),
+    (lambda: xdp(source=5)(f), KindError, "@xdp: source is 5, expected a text"),
+    (lambda: xdp(source="def f(ctx) return 2")(f).insns, CompileError,
+     "the text that source= gave is not Python: expected ':' (<source>, line 1)"),
+    (lambda: xdp(source="def g(ctx): return 2")(f).insns, CompileError,
+     f"the text that source= gave has no function f that begins at line {f.__code__.co_firstlineno}"),
+    (lambda: subprogram(5), KindError, "@subprogram takes a function made with def, and not 5"),
+    (lambda: kfunc(5), KindError, "kfunc takes the name of a function of the kernel, and not 5"),
+    (lambda: kfunc("bpf_task_release")(5), SpecError,
+     "bpf_task_release is a function of the kernel: it is called inside a program only"),
+    (lambda: u8("x"), ConversionError, "u8('x'): invalid literal for int() with base 10: 'x'"),
+    (lambda: len(HashMap(u32, u64, max_entries=4, name="m")), SpecError,
+     "m: a HashMap is a declaration and holds nothing; the live map is prog[m] after `prog = load(...)`, and vm[m] offline"),
+    (lambda: write_elf(None, f), SpecError,
+     "function is no program: expected a ProgramSpec or a decorated function (a classic filter becomes one by to_ebpf())"),
     (lambda: Pair(c=1), ConversionError, "Pair has no field 'c'; it has a, b"),
     (lambda: Pair(1, 2, 3), ConversionError, "Pair has 2 fields, 3 values given"),
     (lambda: Pair(b="x"), ConversionError, "b of Pair does not take 'x': 'str' object cannot be interpreted as an integer"),
@@ -106,4 +124,4 @@ def test_told_in_words_of_the_caller(call, kind, text):
     with pytest.raises(kind) as caught:
         call()
     assert isinstance(caught.value, BpfError)
-    assert str(caught.value) == text
+    assert getattr(caught.value, "message", str(caught.value)) == text

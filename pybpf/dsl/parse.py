@@ -57,6 +57,8 @@ def parse(fn: FunctionType, source: str | None = None) -> Parsed:
     name = code.co_name  # `functools.wraps` gives a wrapper another's __name__
     found = _block(lines, first, name) or _whole(lines, first, name, file)
     if found is None:
+        if source is not None:
+            raise CompileError(f"the text that source= gave {wrong_with(source, name, first)}", began(code))
         raise CompileError(
             f"{file} has no function {name} at line {first}: has the file changed since it was imported?"
         )
@@ -64,6 +66,14 @@ def parse(fn: FunctionType, source: str | None = None) -> Parsed:
     if source is None and file in _changed and not same(code, node, file):
         raise CompileError(f"{file} has changed since {name} was defined (line {first}): import it anew")
     return Parsed(node, file, lines, shift, source is not None)
+
+
+def wrong_with(text: str, name: str, first: int) -> str:
+    try:
+        compile(text, "<source>", "exec", _PyCF_ONLY_AST, dont_inherit=True)
+    except (SyntaxError, ValueError) as error:
+        return f"is not Python: {error}"
+    return f"has no function {name} that begins at line {first}"
 
 
 def same(code: CodeType, node: Any, file: str) -> bool:

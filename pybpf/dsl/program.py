@@ -91,7 +91,9 @@ class Function(ProgramSpec, metaclass=_Made):
                 "a program is compiled from its own text, so leave the other decorator out",
                 began(inner),
             )
-        for option, given, wanted in (("name", name, str), ("license", license, str), ("flags", flags, int)):
+        for option, given, wanted in (
+            ("name", name, str), ("license", license, str), ("flags", flags, int), ("source", source or "", str)
+        ):  # fmt: skip
             if not isinstance(given, wanted):
                 raise KindError(f"{kind!r}: {option} is {given!r}, expected {_A[wanted]}")
         if isa not in (1, 2, 3, 4):

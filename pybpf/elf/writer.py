@@ -18,7 +18,7 @@ from ..btf.kinds import Kind
 from ..btf.types import Struct
 from ..errors import ElfError, SpecError
 from ..kernel.sections import section_name, sections
-from ..spec import MapSpec, ProgramSpec
+from ..spec import NO_SPEC, MapSpec, ProgramSpec
 from .btf_out import BtfOut, variables
 from .code_out import TEXT, Piece, share, split
 from .container import CODE, DATA, READ_ONLY, Container
@@ -61,8 +61,10 @@ class _Writer:
                     self._take_map(symbol, found)
             elif isinstance(spec, MapSpec):
                 self._take_map(spec.name, spec)
-            else:
+            elif isinstance(spec, ProgramSpec):
                 self._take(spec)
+            else:
+                raise SpecError(f"{type(spec).__name__} {NO_SPEC}")
         if not self.programs and not self.maps:
             raise ElfError("nothing to write: give programs, maps or an opened object")
         self.byteorder = byteorder or sys.byteorder

@@ -6,6 +6,7 @@ the annotations.  Each combination of types makes a function of its own.
 
 from __future__ import annotations
 
+from ...errors import KindError
 from ..objects import scalars as types
 from ..objects.integers import convert, value_of
 from ..objects.refs import Ref
@@ -28,6 +29,8 @@ class Subprogram:
     """A function compiled once and called, instead of being inlined at each call."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
+        if not hasattr(function, "__code__"):
+            raise KindError(f"@subprogram takes a function made with def, and not {function!r}")
         self.function: Any = function
         self.__name__ = function.__name__
         self.__doc__ = function.__doc__

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...errors import KindError, SpecError
 from ..objects import scalars as types
 from ..objects.integers import convert
 from ..objects.refs import Ref
@@ -21,14 +22,15 @@ class Kfunc:
     """A function of the kernel that programs may call, by its name; its prototype comes from the kernel's BTF."""
 
     def __init__(self, name: str) -> None:
+        if not isinstance(name, str):
+            raise KindError(f"kfunc takes the name of a function of the kernel, and not {name!r}")
         self.__name__ = name
 
     def __bpf_call__(self, c: Compiler, args: list[Front], kw: dict[str, Front], node: Any) -> Front:
         return call_kernel(c, self.__name__, args, kw, node)
 
-    if TYPE_CHECKING:
-
-        def __call__(self, *args: Any) -> Any: ...
+    def __call__(self, *args: Any) -> Any:
+        raise SpecError(f"{self.__name__} is a function of the kernel: it is called inside a program only")
 
 
 def kfunc(name: str) -> Kfunc:
