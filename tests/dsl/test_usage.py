@@ -234,7 +234,24 @@ def f(ctx):
     a, b, c, d = Doubled(3), Doubled(3, y=9), Doubled(x=4), Tripled(1, 2)
     return a.x + a.y * 10 + (a == b) * 100 + (a == c) * 1000 + (a != c) * 10000 + d.x * 100000
 """
+SNAPSHOTS = """
+def write(skb, at, number):
+    skb.store_bytes(at, number, 4, 0)
+
+@tc
+def f(skb):
+    key = Key(target=0x01020304)
+    n = key.target
+    m = key.target if skb.len else 0
+    key.target = 9
+    skb.store_bytes(0, n, 4, 0)
+    skb.store_bytes(4, u32(m), 4, 0)
+    skb.store_bytes(8, key.target, 4, 0)
+    write(skb, 12, n)
+    return skb.load_byte(0) * 1000 + skb.load_byte(4) * 100 + skb.load_byte(8) * 10 + skb.load_byte(12)
+"""
 RUNS = {
+    "numbers that a name was given, and fields": (SNAPSHOTS, 4000 + 400 + 90 + 4),
     "bit-fields, packed structures, unions, more fields": (LAYOUTS, 7 + 60 + 6400 + 130000 + 4 + 3 + 5 + 7),
     "structures with an __init__ and an __eq__": (OWN_METHODS, 6 + 60 + 100 + 10000 + 200000),
     "annotations in every spelling": (ANNOTATIONS, 1023 + 1 + 2 + 6),

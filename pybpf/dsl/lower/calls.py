@@ -66,13 +66,21 @@ def _hashable(obj: Any) -> bool:
 
 
 def arguments(c: Compiler, node: Any) -> tuple[list[Front], dict[str, Front]]:
-    args = [c.expr(arg) for arg in node.args]
+    args = [argument(c, arg) for arg in node.args]
     kw: dict[str, Front] = {}
     for keyword in node.keywords:
         if keyword.arg is None:
             c.fail("there is no unpacking with ** inside a program: name each argument", node)
-        kw[keyword.arg] = c.expr(keyword.value)
+        kw[keyword.arg] = argument(c, keyword.value)
     return args, kw
+
+
+def argument(c: Compiler, node: Any) -> Front:
+    """What is handed on: a field or an element knows its place in memory, and a name that was given its number does not."""
+    front = c.expr(node)
+    if isinstance(front, Int) and front.place is not None and node.__class__.__name__ not in ("Attribute", "Subscript"):
+        return Int(front.value, front.type, front.snapshot)
+    return front
 
 
 def apply(c: Compiler, target: Any, args: list[Front], kw: dict[str, Front], node: Any) -> Front:
