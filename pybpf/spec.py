@@ -332,6 +332,11 @@ class ProgramSpec(Spec):
         ifindex: int = 0,
         core_relos: Iterable[tuple[int, int, str, int, Insn]] = (),
     ) -> None:
+        if isinstance(insns, str | bytes | bytearray | memoryview):
+            kind, remedy = "text", "asm.assemble(text)"
+            if not isinstance(insns, str):
+                kind, remedy = "bytes", "ProgramSpec.from_bytes(raw, prog_type)"
+            raise KindError(f"ProgramSpec: insns are {kind}, expected instructions: {remedy} makes them")
         self._set(
             insns=tuple(insns),
             prog_type=prog_type,

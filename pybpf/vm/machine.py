@@ -316,7 +316,9 @@ class VM:
 
     def _add(self, spec: ProgramSpec) -> Image:
         if not isinstance(spec, ProgramSpec):
-            raise SpecError(f"{spec!r} is not a program: expected a ProgramSpec (or a decorated function)")
+            from reprlib import repr as shortened
+
+            raise SpecError(f"{shortened(spec)} is not a program: expected a ProgramSpec (or a decorated function)")
         known = spec.maps
 
         def map_of(symbol: str) -> OfflineMap:

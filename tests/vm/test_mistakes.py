@@ -132,6 +132,16 @@ MISTAKES = {
         SpecError,
         "[1] is not a program: expected a ProgramSpec (or a decorated function)",
     ),
+    "bytes for instructions": (
+        lambda: ProgramSpec(bytes(8), ProgType.XDP),
+        KindError,
+        "ProgramSpec: insns are bytes, expected instructions: ProgramSpec.from_bytes(raw, prog_type) makes them",
+    ),
+    "text for instructions": (
+        lambda: ProgramSpec("exit", ProgType.XDP),
+        KindError,
+        "ProgramSpec: insns are text, expected instructions: asm.assemble(text) makes them",
+    ),
     "a number for a helper": (
         lambda: VM(CLOCK).helper(5, lambda: 5),
         KindError,
