@@ -13,10 +13,10 @@ result.py, testrun.py       what a run gives back, and takes  coverage.py   whic
 
 from __future__ import annotations
 
-from .environment import Environment, Route, Task
+from .environment import Connection, Environment, Route, Task
 from .machine import VM
 from .memory import MemoryFault
 from .result import Result, TraceLine
 from .sockets import PseudoSocket
 
-__all__ = ("VM", "Environment", "MemoryFault", "PseudoSocket", "Result", "Route", "Task", "TraceLine")
+__all__ = ("VM", "Connection", "Environment", "MemoryFault", "PseudoSocket", "Result", "Route", "Task", "TraceLine")

@@ -39,10 +39,10 @@ class Environment:
     `tunnel_key` (a `bpf_tunnel_key`), `tunnel_options` and `xfrm_states` go with a packet; `counters` are
     (count, time enabled, time running) of a perf event, `branches` the bytes of its branch records; `registers` are
     the fields of the current task's `pt_regs`, `areas` its memory as (begin, end, VM_* flags) in order (what the test put
-    into user memory unless given), `tasks` other tasks (see `Task`); `paths` maps the
-    address of a struct path to its text, `file_sockets` that of a struct file to that of its struct socket, `ima_hashes`
-    that of a struct file or inode to its digest, whose length says by which algorithm.  `btf` has the kernel's own types
-    (a `Btf`): those of the running kernel, where it has BTF, unless given.
+    into user memory unless given), `tasks` other tasks (see `Task`), `connections` the tracked ones (see
+    `Connection`).  `paths` maps the address of a struct path to its text, `file_sockets` that of a struct file to that
+    of its struct socket, `ima_hashes` that of a struct file or inode to its digest, whose length says by which
+    algorithm.  `btf` has the kernel's own types (a `Btf`): those of the running kernel, where it has BTF, unless given.
     """
 
     _complete = False
@@ -105,6 +105,7 @@ class Environment:
         self.xfrm_states: list[Any] = []
         self.registers: dict[str, int] = {}
         self.tasks: list[Task] = []
+        self.connections: list[Connection] = []
         self.areas: list[tuple[int, int, int]] = []
         self.paths: dict[int, str] = {}
         self.file_sockets: dict[int, int] = {}
@@ -171,6 +172,46 @@ def _comm(name: str | bytes) -> bytes:
     """A name as the kernel keeps it: 16 bytes, the last of them NUL."""
     raw = name.encode() if isinstance(name, str) else name
     return raw[:15].ljust(16, b"\0")
+
+
+class Connection:
+    """A tracked connection, in `env.connections`, as `bpf_skb_ct_lookup` finds it, by what it said and what answers.
+
+    `source` and `destination` are addresses ("10.0.0.1"), `protocol` 6 (TCP) or 17 (UDP), `status` the IPS_* flags,
+    `mark` and `zone` numbers, `timeout` in milliseconds.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        destination: str,
+        *,
+        sport: int,
+        dport: int,
+        protocol: int = 6,
+        status: int = 8,
+        mark: int = 0,
+        zone: int = 0,
+        timeout: int = 0,
+    ) -> None:
+        from ipaddress import ip_address
+
+        ends = ip_address(source).packed + ip_address(destination).packed
+        self._begin((protocol, zone, ends + sport.to_bytes(2, "big") + dport.to_bytes(2, "big")), status, mark, timeout)
+
+    @classmethod
+    def of_key(cls, key: tuple[int, int, bytes]) -> Connection:
+        """A new one, not tracked yet, from protocol, zone, and addresses and ports as in `struct bpf_sock_tuple`."""
+        made = cls.__new__(cls)
+        made._begin(key, 0, 0, 10_000)
+        return made
+
+    def _begin(self, key: tuple[int, int, bytes], status: int, mark: int, timeout: int) -> None:
+        protocol, zone, raw = key
+        half = (len(raw) - 4) // 2
+        self.key = key
+        self.reply = protocol, zone, raw[half : 2 * half] + raw[:half] + raw[-2:] + raw[-4:-2]
+        self.status, self.mark, self.timeout = status, mark, timeout
 
 
 class Route:

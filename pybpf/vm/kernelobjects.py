@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from .environment import Environment, Task
+    from .environment import Connection, Environment, Task
     from .memory import Memory
 
 _PAGE = 4096
@@ -52,6 +52,19 @@ def task_address(mem: Memory, env: Environment, task: Environment | Task) -> int
     """The address of the structure of a task beside the current one."""
     fields: dict[str, int | bytes] = {"pid": task.pid, "tgid": task.tgid, "comm": task.comm_bytes}
     return mem.of(task, lambda: filled(env, "task_struct", _TASK_SIZE, fields), f"struct task_struct of {task.pid}")
+
+
+def connection_address(mem: Memory, env: Environment, connection: Connection) -> int:
+    """The address of the structure of a tracked connection, whose mark programs may write."""
+    fields: dict[str, int | bytes] = {"status": connection.status, "mark": connection.mark}
+    return mem.of(connection, lambda: bytearray(filled(env, "nf_conn", 512, fields)), "struct nf_conn")
+
+
+def note_status(mem: Memory, env: Environment, connection: Connection) -> None:
+    """Let the structure of a connection have its status as it is now."""
+    place = _member(env, "nf_conn", "status")
+    if place is not None:
+        mem.store(connection_address(mem, env, connection) + place[0], place[1], connection.status)
 
 
 class KernelObjects:

@@ -7,6 +7,7 @@ from . import (  # noqa: F401 (each fills the table)
     arena,
     btf,
     checksum,
+    conntrack,
     control,
     cpumasks,
     dynptr,
