@@ -17,7 +17,7 @@ from .pruning import precision
 from .pruning.explored import Explored
 from .pruning.liveness import Registers, Stack
 from .reject import Reject
-from .state import Frame, State
+from .state import REF, Frame, State
 from .steps.alu import compile_alu
 from .steps.compile import compile_step
 from .steps.jumps import compile_jump
@@ -86,6 +86,19 @@ class Run:
     def new_id(self) -> int:
         self._ids += 1
         return self._ids
+
+    def identified(self, regs: list[Reg], src: int) -> Reg:
+        """The number in a register, with an id that its copy will share; constants need none."""
+        a = regs[src]
+        if a.num[1] and (not a.id or a.data is not None):
+            a = regs[src] = Reg(SCALAR, a.num, 0, self.new_id())
+        return a
+
+    def acquire(self, state: State, slot: int) -> int:
+        """A new reference, held from here on."""
+        ref = self.new_id()
+        state.held = (*state.held, (REF, ref, slot, None))
+        return ref
 
     def frame_of(self, reg: Reg) -> Frame:
         """The frame that a stack pointer points into."""

@@ -59,3 +59,24 @@ class Unsure(Exception):
         self.hint = hint
         self.insn = insn
         self.state: Any = None
+
+
+def unread(reg: int) -> Reject:
+    """A register is read that was never written, or that does not exist."""
+    if reg > 10:
+        return Reject("encoding", f"R{reg} is invalid: there are R0 to R10")
+    return Reject(
+        "uninitialised",
+        f"R{reg} !read_ok: it is read, but nothing was written to it on this path",
+        hint="R1 to R5 lose their values in every call; keep what is needed in R6 to R9"
+        if 1 <= reg <= 5
+        else "write the register on every path that leads here",
+        regs=(reg,),
+    )
+
+
+def unwritable(reg: int) -> Reject:
+    """A register is written that may not be."""
+    if reg > 10:
+        return Reject("encoding", f"R{reg} is invalid: there are R0 to R10")
+    return Reject("type", "frame pointer is read only", hint="copy R10 to another register and change that")

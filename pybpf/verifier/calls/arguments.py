@@ -21,9 +21,8 @@ from ..memory.special import (
     owned_dynptr,
 )
 from ..numbers.num import s64
-from ..reject import Reject
+from ..reject import Reject, unread
 from ..state import INVALID, SPILL, ZERO, State
-from ..steps.alu import unread
 from ..values import (
     KIND,
     PACKETS,

@@ -19,7 +19,6 @@ from ..values import (
     Reg,
     scalar,
 )
-from .results import acquire
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ def begin(run: Run, state: State, call: Call, index: int, of: str) -> None:
     if any(ITER in frame.slot(first - i).bytes for i in range(count)):
         raise Reject("argument", f"expected uninitialized iter_{of} as arg #{index}", regs=(index + 1,))
     overwrite(run, state, index, count)
-    ref = acquire(run, state, state.insn)
+    ref = run.acquire(state, state.insn)
     for i in range(count):
         reg = Reg(STACK, ref=0 if i else ref, data=(of, "active") if not i else None)
         frame.set_slot(first - i, StackSlot(bytes([ITER] * 8), reg))

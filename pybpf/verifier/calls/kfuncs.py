@@ -28,7 +28,6 @@ from ..values import (
 from . import iterators, objects
 from .critical import EFFECTS
 from .kfuncargs import CHECKS, Call, not_known
-from .results import acquire
 from .subprograms import check_program_result, check_resources, clobber, push_callback
 
 TYPE_CHECKING = False
@@ -162,7 +161,7 @@ def _result(run: Run, state: State, slot: int, call: Call) -> Reg:
     if null:
         result.id = run.new_id()
     if "acquire" in rules.effects:
-        result.ref = acquire(run, state, slot)
+        result.ref = run.acquire(state, slot)
         if null:
             result.id = result.ref
     return result

@@ -200,10 +200,3 @@ def hand_over(state: State, ref: int) -> None:
 def node_pointer(run: Run, field: Special, flags: int) -> Reg:
     """A pointer to the member that links a node."""
     return Reg(BTF_ID | ALLOC | flags, off=node_offset(run, field), data=("program", field.struct))
-
-
-def check_access(run: Run, name: str, off: int, size: int) -> None:
-    """Special fields of objects are not loaded or stored."""
-    for field in run.object_fields(name):
-        if off < field.offset + field.size and field.offset < off + size:
-            raise Reject("type", f"direct access to bpf_{field.kind} is disallowed")

@@ -8,7 +8,7 @@ from ..maps import ARRAYS
 from ..numbers import num as numbers
 from ..numbers.num import Num
 from ..numbers.tnum import U64
-from ..state import REF, State
+from ..state import State
 from ..values import (
     ALLOC,
     ANY,
@@ -65,15 +65,8 @@ def give_result(run: Run, state: State, slot: int, helper: HelperRules, meta: Me
     if helper.name in _SAME_REFERENCE:
         result.ref = meta.ref
     elif acquires:
-        result.id = result.ref = acquire(run, state, slot)
+        result.id = result.ref = run.acquire(state, slot)
     state.frames[-1].regs[0] = result
-
-
-def acquire(run: Run, state: State, slot: int) -> int:
-    """A new reference, held from here on."""
-    ref = run.new_id()
-    state.held = (*state.held, (REF, ref, slot, None))
-    return ref
 
 
 def _result(run: Run, state: State, helper: HelperRules, meta: Meta, bounds: Num | None) -> Reg:

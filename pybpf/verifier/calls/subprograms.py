@@ -6,7 +6,7 @@ from ...uapi.prog import ProgType
 from ..attach import target_returns_void
 from ..numbers.num import Num
 from ..pruning.convergence import previous_entry, widen
-from ..reject import Reject
+from ..reject import Reject, unread
 from ..state import IRQ_REF, REF, Frame, State
 from ..values import (
     ANY,
@@ -263,8 +263,6 @@ def check_program_result(run: Run, state: State, regno: int) -> None:
     """What the program returns, which a register holds, is in the range of its type."""
     result = state.frames[-1].regs[regno]
     if not result.type:
-        from ..steps.alu import unread
-
         raise unread(regno)
     allowed = run.setting.program_rules.returns
     if allowed is None:

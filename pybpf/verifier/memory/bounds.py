@@ -7,8 +7,22 @@ from ..maps import MAX_OFFSET, Map
 from ..numbers import tnum
 from ..numbers.num import S64_MIN, s64
 from ..reject import Reject
-from ..values import ARENA, CTX, FLOW_KEYS, KIND, MAP_KEY, MAP_VALUE, NAMES, PACKETS, SOCK_COMMON, SOCKET, STACK, Reg
-from .pointers import area
+from ..values import (
+    ARENA,
+    CTX,
+    FLOW_KEYS,
+    KIND,
+    MAP_KEY,
+    MAP_VALUE,
+    NAMES,
+    PACKETS,
+    PKT,
+    PKT_META,
+    SOCK_COMMON,
+    SOCKET,
+    STACK,
+    Reg,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +37,19 @@ _ALIGNED_AS = {
     SOCKET: "sock ",
     SOCK_COMMON: "sock_common ",
 }
+_AREA = {
+    MAP_VALUE: "bounds-map",
+    MAP_KEY: "bounds-map",
+    STACK: "bounds-stack",
+    PKT: "bounds-packet",
+    PKT_META: "bounds-packet",
+    CTX: "ctx-access",
+}
+
+
+def area(type: int) -> str:
+    """The category of an access outside of what a pointer of this type points at."""
+    return _AREA.get(type & KIND, "bounds-memory")
 
 
 def negative(regno: int) -> Reject:

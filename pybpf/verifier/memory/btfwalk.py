@@ -127,9 +127,7 @@ def access(run: Run, state: State, reg: Reg, regno: int, off: int, size: int, wr
     if write and not reg.type & ALLOC:
         raise Reject("type", "only read is supported", hint="kernel objects cannot be written directly", regs=(regno,))
     if reg.type & ALLOC:
-        from ..calls.objects import check_access
-
-        check_access(run, name[1], off, size)
+        _check_special(run, name[1], off, size)
         value = load(run, name, off, size)
         return None if write else value if value.kind == MEM else _number(size)
     via: list[str] = []
@@ -138,6 +136,13 @@ def access(run: Run, state: State, reg: Reg, regno: int, off: int, size: int, wr
         value.type = BTF_ID | _trust(run, state, reg, value, via[0])
         value.id = run.new_id() if value.type & MAYBE_NULL else 0
     return value
+
+
+def _check_special(run: Run, name: str, off: int, size: int) -> None:
+    """Special fields of objects are not loaded or stored."""
+    for field in run.object_fields(name):
+        if off < field.offset + field.size and field.offset < off + size:
+            raise Reject("type", f"direct access to bpf_{field.kind} is disallowed")
 
 
 def _writable(run: Run, reg: Reg, off: int, size: int) -> bool:

@@ -9,7 +9,6 @@ from ..numbers.num import S64_MAX, S64_MIN, UNBOUNDED32, Num, sync
 from ..numbers.num import s64 as signed64
 from ..numbers.tnum import U64
 from ..reject import Reject
-from ..steps.speculation import check_bounds
 from ..values import (
     ANY,
     BTF_ID,
@@ -33,11 +32,13 @@ from ..values import (
     Reg,
     type_name,
 )
+from .bounds import area
+from .speculation import check_bounds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..explore import Run
-    from ..steps.speculation import Masking
+    from .speculation import Masking
 
 OPERATORS = {
     Alu.ADD: "+=",
@@ -56,19 +57,6 @@ OPERATORS = {
     Alu.END: "endian",
 }
 _MOVABLE = frozenset((CTX, MAP_VALUE, MAP_KEY, STACK, PKT_META, PKT, TP_BUFFER, BTF_ID, MEM, BUF, FUNC, DYNPTR))
-_AREA = {
-    MAP_VALUE: "bounds-map",
-    MAP_KEY: "bounds-map",
-    STACK: "bounds-stack",
-    PKT: "bounds-packet",
-    PKT_META: "bounds-packet",
-    CTX: "ctx-access",
-}
-
-
-def area(type: int) -> str:
-    """The category of an access outside of what a pointer of this type points at."""
-    return _AREA.get(type & KIND, "bounds-memory")
 
 
 def check_unmodified(reg: Reg, regno: int, *, fixed_ok: bool = False) -> None:

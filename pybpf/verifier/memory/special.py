@@ -212,9 +212,7 @@ def make_dynptr(run: Run, state: State, reg: Reg, regno: int, kind: str, ref: in
         if frame.slot(i).bytes[0] == DYNPTR:
             stack.destroy_dynptr(run, state, frame, i)
     if ref is None:
-        from ..calls.results import acquire
-
-        ref = acquire(run, state, state.insn) if kind == "ringbuf" else 0
+        ref = run.acquire(state, state.insn) if kind == "ringbuf" else 0
     id = run.new_id()
     first = Reg(DYNPTR_POINTER, off=1, id=id, ref=ref, data=kind)
     frame.set_slot(index, StackSlot(_DYNPTR_BYTES, first))

@@ -20,7 +20,6 @@ from ..state import (
     Frame,
     Slot,
 )
-from ..steps.alu import identified
 from ..values import ANY, MAYBE_NULL, MEM, NOT_INIT, SCALAR, STACK, TP_BUFFER, Reg, scalar
 from ..values import DYNPTR as DYNPTR_POINTER
 
@@ -135,7 +134,7 @@ def _identify_slot(run: Run, frame: Frame, index: int, slot: Slot) -> Reg:
         assert slot.reg is not None
         return slot.reg
     held = [slot.reg]
-    new = identified(run, held, 0)  # type: ignore[arg-type]
+    new = run.identified(held, 0)  # type: ignore[arg-type]
     if new is not slot.reg:
         frame.stack[index] = Slot(slot.bytes, new)
     return new
@@ -192,7 +191,7 @@ def write_at(
     if value is not None and not byte and value.type == SCALAR and run.setting.bpf:
         if source >= 0 and value.num.umax.bit_length() <= size * 8:
             if run.links_spills:
-                value = identified(run, state.frames[-1].regs, source)
+                value = run.identified(state.frames[-1].regs, source)
         elif value.id:
             value = Reg(SCALAR, value.num)
         kinds = ALL_SPILL if size == 8 else bytes([SPILL] * size) + _spoiled(slot.bytes[size:])

@@ -11,13 +11,13 @@ from ...asm.opcodes import ADDR_SPACE_CAST, Alu, Class
 from ...uapi.map import MapType
 from ..memory.pointers import OPERATORS
 from ..memory.pointers import result as pointer_result
+from ..memory.speculation import Masking, note_numbers
 from ..numbers import num as numbers
 from ..numbers.arith import apply
 from ..numbers.num import Num, byte_swap, s32, sign_extend, sign_extend32, sync, truncate, zero_extend
 from ..numbers.tnum import U32
-from ..reject import Reject
+from ..reject import Reject, unread, unwritable
 from ..values import ANY, ARENA, LOADED, SCALAR, Reg, scalar
-from .speculation import Masking, note_numbers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,27 +31,6 @@ if TYPE_CHECKING:
 
 _new = tuple.__new__
 ADD, SUB = int(Alu.ADD), int(Alu.SUB)
-
-
-def unread(reg: int) -> Reject:
-    """A register is read that was never written, or that does not exist."""
-    if reg > 10:
-        return Reject("encoding", f"R{reg} is invalid: there are R0 to R10")
-    return Reject(
-        "uninitialised",
-        f"R{reg} !read_ok: it is read, but nothing was written to it on this path",
-        hint="R1 to R5 lose their values in every call; keep what is needed in R6 to R9"
-        if 1 <= reg <= 5
-        else "write the register on every path that leads here",
-        regs=(reg,),
-    )
-
-
-def unwritable(reg: int) -> Reject:
-    """A register is written that may not be."""
-    if reg > 10:
-        return Reject("encoding", f"R{reg} is invalid: there are R0 to R10")
-    return Reject("type", "frame pointer is read only", hint="copy R10 to another register and change that")
 
 
 def failing(reads: Sequence[int], late: Reject | None, write: int | None = None) -> Step:
@@ -184,14 +163,6 @@ def _mov_constant(slot: int, dst: int, value: Reg) -> Step:
     return step
 
 
-def identified(run: Run, regs: list[Reg], src: int) -> Reg:
-    """The number in a register, with an id that its copy will share; constants need none."""
-    a = regs[src]
-    if a.num[1] and (not a.id or a.data is not None):
-        a = regs[src] = Reg(SCALAR, a.num, 0, run.new_id())
-    return a
-
-
 def _mov(slot: int, dst: int, src: int) -> Step:
     after = slot + 1
 
@@ -199,7 +170,7 @@ def _mov(slot: int, dst: int, src: int) -> Step:
         regs = state.frames[-1].regs
         a = regs[src]
         if a.type == SCALAR:
-            a = identified(run, regs, src)
+            a = run.identified(regs, src)
         elif not a.type:
             raise unread(src)
         regs[dst] = a
@@ -217,7 +188,7 @@ def _mov_part(slot: int, dst: int, src: int, largest: int, change: Callable[[Num
         a = regs[src]
         if a.type == SCALAR:
             if a.num[3] <= largest:
-                regs[dst] = identified(run, regs, src)
+                regs[dst] = run.identified(regs, src)
             else:
                 regs[dst] = Reg(SCALAR, change(a.num))
         elif not a.type:

@@ -14,7 +14,7 @@ from ..memory.access import access
 from ..memory.context import context_refused
 from ..memory.pointers import check_unmodified
 from ..numbers.num import sign_extend, truncate
-from ..reject import Reject
+from ..reject import Reject, unread, unwritable
 from ..values import (
     ANY,
     ARENA,
@@ -33,7 +33,7 @@ from ..values import (
     scalar,
     type_name,
 )
-from .alu import failing, reserved, unread, unwritable
+from .alu import failing, reserved
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

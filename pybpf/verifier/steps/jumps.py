@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from ...asm.opcodes import Class, Jmp
 from ...uapi.map import MapType
+from ..memory.speculation import mispredict
 from ..numbers import num as numbers
 from ..numbers import tnum
 from ..numbers.arith import apply
@@ -12,7 +13,7 @@ from ..numbers.compare import FLIPPED, INVERSE, outcome, refine
 from ..numbers.num import Num, sync
 from ..program import JA, JA32, MAY_GOTO
 from ..pruning.convergence import previous_entry, widen
-from ..reject import Reject
+from ..reject import Reject, unread
 from ..state import SPILL, Slot, State
 from ..values import (
     ALLOC,
@@ -34,8 +35,7 @@ from ..values import (
     Reg,
     scalar,
 )
-from .alu import failing, reserved, unread
-from .speculation import mispredict
+from .alu import failing, reserved
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

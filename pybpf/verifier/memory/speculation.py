@@ -12,6 +12,7 @@ from ..numbers.num import s64
 from ..numbers.tnum import U32
 from ..reject import Reject
 from ..values import ANY, MAP_VALUE, STACK, Reg, type_name
+from .bounds import check_map_region
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -125,8 +126,6 @@ def check_bounds(pointer: Reg, dst: int) -> None:
             text = f"R{dst} stack pointer arithmetic goes out of range, prohibited for !root; off={off}"
             raise Reject("leak", text, regs=(dst,))
     elif pointer.type == MAP_VALUE:
-        from ..memory.bounds import check_map_region
-
         try:
             check_map_region(pointer, dst, pointer.off, 1, False, False)
         except Reject as problem:
