@@ -12,10 +12,12 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pybpf import BpfError
+from pybpf.dsl.program import version
+from pybpf.uapi import ProgType
 from tools.guests import boot
 
 from .campaign import loaded
@@ -23,15 +25,20 @@ from .model import StepBudgetError
 from .trial import Trial
 
 FILE = "trials"
+CGROUP_PACKETS = (6, 18)
+"""Since when (or a little before) BPF_PROG_TEST_RUN tells programs of CGROUP_SKB where their packet ends."""
 
 
-def compiled(seeds: range, kernel: str, share: Path) -> int:
+def compiled(seeds: Iterable[int], kernel: str, guest: str, share: Path) -> int:
     """Compile the programs of these seeds into a file; how many the compiler refused."""
     refused = 0
     with (share / FILE).open("wb") as file:
         for seed in seeds:
             try:
-                file.write(pickle.dumps(Trial(seed, kernel)))
+                trial = Trial(seed, kernel)
+                if version(guest) < CGROUP_PACKETS and trial.specs[0].prog_type == ProgType.CGROUP_SKB:
+                    continue
+                file.write(pickle.dumps(trial))
             except StepBudgetError:
                 continue
             except BpfError as error:
@@ -75,7 +82,7 @@ def main() -> int:
         return run(Path(os.environ["GUEST_SHARE"]))
     with tempfile.TemporaryDirectory() as scratch:
         share = Path(scratch)
-        refused = compiled(range(args.first, args.first + args.count), args.kernel or args.guest, share)
+        refused = compiled(range(args.first, args.first + args.count), args.kernel or args.guest, args.guest, share)
         command = [sys.executable, "-m", "tests.dsl.emulated", *sys.argv[1:]]
         watch = boot.echo()
         result = boot.run(args.guest, command, share=share, timeout=args.seconds, memory=2048, watch=watch)

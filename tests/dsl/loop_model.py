@@ -57,6 +57,8 @@ class Seen:
 class Packet:
     """A context whose packet is these bytes."""
 
+    ingress_ifindex = 1  # of the loopback device
+
     def __init__(self, data: bytes) -> None:
         self.data = bytearray(data)
 

@@ -1000,3 +1000,27 @@ def to_a_masked_end(ctx):
         t += i
         i += 1
     return u32(t)
+
+
+def told_by_equality(ctx):
+    """What a round's test shows of numbers from outside goes through all further rounds."""
+    a, b = u64(len(ctx)) * 7, u64(len(ctx)) * 11
+    n = u32(0)
+    for i in range(90):
+        if a == i * 7:
+            n += 3
+        if b == i * 11:
+            n += 1
+    return n
+
+
+def told_of_the_context(ctx):
+    n = u32(0)
+    if ctx.ingress_ifindex == 3:
+        n += 1
+    for i in range(100):
+        if ctx.ingress_ifindex == i:
+            n += 3
+        if counts[u32(i)] == 0:
+            n += 1
+    return n + u32(len(ctx))

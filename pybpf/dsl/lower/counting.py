@@ -12,7 +12,7 @@ from .conditions import jump
 from .gates import MAX_ROUNDS
 from .gates import gate as gate_of
 from .joins import merge
-from .rounds import BOUNDED_LOOPS, Widened, finish, repeat
+from .rounds import BOUNDED_LOOPS, Widened, finish, hide_compared, repeat
 from .survey import assigned, count_tests, counters, named, weight
 from .turns import also, needed
 
@@ -180,6 +180,7 @@ def plain(c: Compiler, node: Any, count: Count, reach: int, gate: Any, watched: 
         return again, merge(c, [s for s in (out, done) if s is not None], node)
 
     names = assigned(node.body) | assigned([node.target]) | first_types.keys()
+    hide_compared(c, node, steps, names, first_types)
     with c.within(steps, fixed):
         outs, breaks = repeat(c, node, names, first_types, top, bottom, gate, watched)
     finish(c, node, outs if no is None else [no, *outs], breaks)

@@ -12,7 +12,7 @@ from .gates import MAX_ROUNDS
 from .gates import gate as gate_of
 from .joins import merge
 from .progress import deciding, rounds_of_while
-from .rounds import BOUNDED_LOOPS, Loop, finish, hide, repeat, to_hide
+from .rounds import BOUNDED_LOOPS, Loop, finish, hide, hide_compared, repeat, to_hide
 from .survey import assigned, named, nodes_of, ways_out, weight
 from .turns import turning
 
@@ -73,6 +73,8 @@ def while_(c: Compiler, node: Any) -> None:
         decided = deciding(node) <= c.known | fixed and rounds_of_while(c, node, True) < MAX_ROUNDS
         if not gate and not decided and rounds < MAX_ROUNDS and c.unit.kernel < COMPARES:
             bottom = turning(c, node, names, first, rounds, bottom)
+        if not gate:
+            hide_compared(c, node, rounds, names, first)
         with c.within(rounds, fixed):
             outs, breaks = repeat(c, node, names, first, list, bottom, gate)
         leaving += outs

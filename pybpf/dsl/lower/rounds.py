@@ -16,7 +16,7 @@ from .gates import gate as gate_of
 from .gates import widens
 from .joins import is_number, merge, phi
 from .progress import deciding, falling
-from .survey import count_tests, written
+from .survey import compared, count_tests, written
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .compiler import Compiler
 
 BOUNDED_LOOPS = (5, 3)
+WALKED = 1 << 12  # rounds that may be walked with numbers that tests have shown
 
 
 class Loop:
@@ -149,6 +150,8 @@ def _attempt(c: Compiler, node: Any, names: set[str], memo: dict[str, Any], top:
     state.contents.clear()
     if memo.get("$place"):
         c.b.clobber("place")
+    if memo.get("$context"):
+        c.b.clobber("ctx")  # what was read of it is read again, and so is unknown
     phis: dict[str, tuple[Value, Front]] = {}
     down = falling(node.body)
     for name in sorted(names):
@@ -200,6 +203,26 @@ def to_hide(node: Any, names: set[str], gated: bool) -> list[str]:
         return sorted(names)
     kept = deciding(node) if node.__class__.__name__ == "While" else set()
     return sorted(name for name in names - kept if name[0] != "$")
+
+
+def hide_compared(c: Compiler, node: Any, rounds: int, names: set[str], first: dict[str, Any]) -> None:
+    """Let a plain loop carry numbers from outside that its tests compare, so that they are hidden in each round, too.
+
+    `if n == i:` shows another number in each round, or that it is none of these: so many states go through all further rounds,
+    for each number that is compared.
+    """
+    from ..objects.context import Context
+
+    fronts = {name: c.state.env.get(name) for name in compared(node.body) - names - c.known}
+    numbers = {name: front for name, front in fronts.items() if isinstance(front, Int)}
+    context = any(isinstance(front, Context) for front in fronts.values())
+    met = len(numbers) + context
+    if not met or (rounds * c.around) ** (1 + met) <= WALKED:
+        return
+    for name, front in numbers.items():
+        names.add(name)
+        first[name] = (front.type, *span(c, front))
+    first["$context"] = context
 
 
 def hide(c: Compiler, names: list[str]) -> None:

@@ -138,3 +138,24 @@ def written(nodes: list[Any]) -> set[str]:
             names.add(getattr(base, "id", ""))
         todo += children(node)
     return names
+
+
+def compared(nodes: list[Any]) -> set[str]:
+    """The names that tests compare after which a round goes on either way; those of loops' own tests do not count."""
+    names: set[str] = set()
+    todo = list(nodes)
+    while todo:
+        node = todo.pop()
+        kind = node.__class__.__name__
+        if kind in ("For", "While"):
+            todo += [*node.body, *node.orelse]
+            continue
+        if kind == "If" and not node.orelse and node.body[-1].__class__.__name__ in ("Break", "Return"):
+            todo += node.body
+            continue
+        if kind == "Compare":
+            names |= named(node)
+        if kind == "Match":
+            names |= named(node.subject)
+        todo += children(node)
+    return names
