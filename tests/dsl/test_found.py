@@ -279,3 +279,38 @@ def test_long_loops_that_meet_a_number(function, expected, kernel):
     assert VM(spec).run(data=bytes(64)).retval == expected
     with load(spec) as prog:
         assert prog.test_run(bytes(64)).retval == expected
+
+
+class Ends(Struct):
+    a: u32
+    b: u32
+
+
+class Flow(Struct):
+    key: Ends
+    count: u64
+
+
+flow_ring = pybpf.RingBuf(Flow, size=4096)
+by_pair = HashMap(Ends, u64, max_entries=8)
+
+
+def key_in_a_record(ctx):
+    flow = flow_ring.reserve()
+    if flow is None:
+        return 1
+    flow.key.a = 5
+    flow.key.b = 6
+    flow.count = 7
+    by_pair[flow.key] = flow.count
+    flow.submit()
+    return 2
+
+
+@pytest.mark.parametrize(("kernel", "copies"), [("6.1", 1), ("6.2", 0)])
+def test_keys_in_records_are_copied_before_linux_6_2(kernel, copies):
+    spec = pybpf.xdp(key_in_a_record, kernel=kernel)
+    assert spec.disassemble().count("r0 = *(u64 *)(r6 + 0)") == copies
+    with load(spec) as prog:
+        assert prog.test_run(bytes(64)).retval == 2
+        assert [(k.a, k.b, n) for k, n in prog[by_pair].items()] == [(5, 6, 7)]

@@ -22,6 +22,9 @@ INLINE = 64
 DIRECT_VALUE = (5, 2)
 """Since when an instruction may hold the address of an array's only value."""
 
+ANY_MEMORY = (6, 2)
+"""Since when keys and values may lie in records and in what dynptrs give (d1673304097c)."""
+
 
 def value_pointer(c: Compiler, front: Front, type_: Any, what: str, temporary: list[Value], node: Any) -> Value:
     """The address of a key or value in memory; numbers, tuples and constants are put on the stack."""
@@ -33,6 +36,7 @@ def value_pointer(c: Compiler, front: Front, type_: Any, what: str, temporary: l
             or (not front.is_number() and sizeof(front.type) == sizeof(type_) and not is_struct(type_))
         )
         and front.region != "ctx"
+        and (c.unit.kernel >= ANY_MEMORY or not _made_by_a_call(front))
         and (front.region in ("ring", "mem") or front.is_number() is (scalar_of(type_) is not None))
     ):
         return front.pointer(c, node)
@@ -86,3 +90,11 @@ def again(c: Compiler, ref: Ref) -> None:
 
 def _is_address(front: Front) -> bool:
     return isinstance(front, Const) and type(front.obj).__module__ == "ipaddress" and hasattr(front.obj, "packed")
+
+
+def _made_by_a_call(front: Ref) -> bool:
+    """Whether a reference leads to a record, or to the data of a dynptr."""
+    base = front.base
+    while base.op == "add":
+        base = base.args[0]
+    return front.region == "ring" or (front.region == "mem" and base.op not in ("param", "stack"))
