@@ -61,6 +61,8 @@ CTYPES: dict[tuple[int, bool], Any] = {
 class Scalar:
     """An integer type: `name`, `size` in bytes, `signed`, and `byteorder` ("little", "big")."""
 
+    __iter__ = None  # `u32[0]`, `u32[1]` and so on are types: list(u32) would have no end
+
     def __init__(self, name: str, size: int, signed: bool, byteorder: str = sys.byteorder) -> None:
         self.name = name
         self.size = size
@@ -111,6 +113,8 @@ class Scalar:
 class Array:
     """`element[count]`, an array inside a Struct, a key or a value; `char[n]` is a byte string."""
 
+    __iter__ = None
+
     def __init__(self, element: Any, count: int) -> None:
         if not isinstance(count, int) or count < 0:
             raise SpecError(f"{element!r}[{count!r}]: the length of an array is a number >= 0")
@@ -138,6 +142,7 @@ class Array:
 class _Char:
     """The byte of a string; used as `char[n]`.  Reading a field stops at the first NUL, as C does."""
 
+    __iter__ = None
     name = "char"
     size = 1
     ctype = ctypes.c_char
@@ -248,6 +253,8 @@ def plain(type_: Any) -> Any:
 
 class _StructMeta(type(ctypes.Structure)):  # type: ignore[misc]
     """Turns the annotations of a class body into the `_fields_` of a ctypes structure."""
+
+    __iter__ = None
 
     def __new__(mcs, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **kw: Any) -> Any:
         types = {} if "_fields_" in namespace else _annotations(namespace, namespace.get("__module__", ""))

@@ -548,6 +548,16 @@ REFUSED = {
         "class Other(Struct):\n    a: u64\n    b: u32\n\n\n" + in_xdp("return Pair() == Other()"),
         "a reference to Pair is compared with a value of the same type, not with a reference to Other",
     ),
+    "a type for a value": (in_xdp("k = Key(name=u8)"), "u8 does not convert to char[16]"),
+    "a type for numbers": (
+        in_xdp("p = ctx.packet(u8[4])", "if p is None:", "    return 1", "return p == u8"),
+        "u8 does not convert to u8[4]: 'Scalar' object is not iterable",
+    ),
+    "a property that fails": (
+        "class Policy:\n    @property\n    def port(self):\n        return 1 + None\n\n\npolicy = Policy()\n\n\n"
+        + in_xdp("return policy.port"),
+        "TypeError: unsupported operand type(s) for +: 'int' and 'NoneType'",
+    ),
     "six bytes as a text": (
         in_xdp("e = ctx.packet(Ethernet)", "if e is None:", "    return 1", 'printk(f"{e.src}")'),
         "six bytes are no text: write {...:pM} for a hardware address",

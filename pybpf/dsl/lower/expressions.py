@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 
+from ...errors import BpfError
 from ...spec import MapSpec
 from ..objects.integers import binary, unary
 from ..objects.values import Conflict, Const, Front, Int, Tuple
@@ -77,6 +78,10 @@ def attribute(c: Compiler, node: Any) -> Front:
 
                 c.fail(f"{owner.obj.__name__} has no {node.attr}; {names(node.attr, members)}", node)
             c.fail(str(error), node)
+        except BpfError:
+            raise
+        except Exception as error:  # of a property, which is computed now
+            c.fail(f"{type(error).__name__}: {error}", node)
     return owner.attribute(c, node.attr, node)
 
 
