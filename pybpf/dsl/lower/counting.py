@@ -14,7 +14,7 @@ from .gates import gate as gate_of
 from .joins import merge
 from .rounds import BOUNDED_LOOPS, Widened, finish, hide_compared, repeat
 from .survey import assigned, count_tests, counters, named, weight
-from .turns import also, needed
+from .turns import needed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -167,16 +167,18 @@ def plain(c: Compiler, node: Any, count: Count, reach: int, gate: Any, watched: 
     def bottom() -> Any:
         following = advance(c, node, hidden, step, kind, max(low + step, S64_MIN), min(high + step, top_most))
         out = None
+        known: tuple[str, Any, Any] | None = None
         if most is not None:
-            turn = advance(c, node, count.rounds, 1, INT, 1, most)
-            in_bound, out = test_of(c, "<", turn, Const(most), node)
-            if in_bound is None:
+            known = "<", advance(c, node, count.rounds, 1, INT, 1, most), Const(most)
+        elif not decided and needed(c, node):
+            known = count.test, following, Const(bhi if step > 0 else blo)
+        if known:
+            again, out = test_of(c, *known, node)
+            if again is None:
                 return None, out
-            c.b.state = in_bound
-            following = in_bound.env[hidden]
+            c.b.state = again
+            following = again.env[hidden]
         again, done = test_of(c, count.test, following, last, node)
-        if most is None and not decided and needed(c, node):
-            again, done = also(c, (again, done), count.test, following, bhi if step > 0 else blo, node)
         return again, merge(c, [s for s in (out, done) if s is not None], node)
 
     names = assigned(node.body) | assigned([node.target]) | first_types.keys()

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from ..ssa.build import State
     from .compiler import Compiler
 
 LIGHT = 24  # bodies of so few nodes keep their counter in a register
@@ -29,19 +28,6 @@ LIGHT = 24  # bodies of so few nodes keep their counter in a register
 
 def needed(c: Compiler, node: Any) -> bool:
     return c.unit.kernel < COMPARES and weight(node.body) > LIGHT
-
-
-def also(c: Compiler, ways: Any, test: str, counter: Any, end: int, node: Any) -> tuple[State | None, State | None]:
-    """The ways on and out of a loop, where the counter is compared with a known end, too."""
-    again, out = ways
-    if again is None:
-        return again, out
-    c.b.state = again
-    outcome = compare(c, test, counter, Const(end), node)
-    if isinstance(outcome, bool):
-        return (again, out) if outcome else (None, merge(c, [s for s in (out, again) if s is not None], node))
-    again, late = jump(c, *outcome)
-    return again, merge(c, [s for s in (out, late) if s is not None], node)
 
 
 def turning(
@@ -60,9 +46,13 @@ def turning(
         c.b.state = again
         now = c.b.arith("add", value_of(c, again.env[name]), c.b.const(1), 64, 1, most)
         again.env[name] = Int(now, INT)
-        return also(c, (again, out), "<", again.env[name], most, node)
+        outcome = compare(c, "<", again.env[name], Const(most), node)
+        if isinstance(outcome, bool):
+            return (again, out) if outcome else (None, merge(c, [s for s in (out, again) if s is not None], node))
+        again, late = jump(c, *outcome)
+        return again, merge(c, [s for s in (out, late) if s is not None], node)
 
     return counting
 
 
-__all__ = ["also", "needed", "turning"]
+__all__ = ["needed", "turning"]
