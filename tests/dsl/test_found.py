@@ -166,7 +166,39 @@ def exchanged(ctx):
     return u32(-one * 139 + two * 500)
 
 
+def masked_twice(ctx):
+    """Masks that come to the same bit: the second knows that it is one."""
+    n = ctx.packet(Numbers)
+    if n is None:
+        return 0
+    x, cells = n.small & 7, u32[2]()
+    cells[1] = x & 9
+    return cells[x & 9 & 1]
+
+
+def much_compared(a, b):
+    for shift in (1, 2, 3):
+        if a >> shift > b:
+            counts[shift] += 1
+        if b >> shift > a:
+            counts[shift] += a
+    return a ^ b
+
+
+def elsewhere_tested(ctx):
+    """A short loop with many tests, in a function that it calls."""
+    n = ctx.packet(Numbers)
+    if n is None:
+        return 0
+    hits = u64(0)
+    for i in range(40):
+        hits += much_compared(n.rest + i, hits)
+    return u32(hits)
+
+
 CASES = [
+    (masked_twice, 1),
+    (elsewhere_tested, 4294967255),
     (exchanged, 361),
     (unseen_rounds, 2),
     (mixed_bits, 0x54321 + 1 - 1 - 3 - 701),
@@ -189,6 +221,10 @@ def test_what_was_found(function, expected, isa):
     assert VM(spec).run(data=packet).retval == expected
     with load(spec) as prog:
         assert prog.test_run(packet).retval == expected
+
+
+def test_tests_of_called_functions_count():
+    assert "may_goto" in pybpf.xdp(elsewhere_tested).disassemble()
 
 
 waiting = pybpf.Queue(u64, max_entries=2)

@@ -13,11 +13,12 @@ from .gates import MAX_ROUNDS
 from .gates import gate as gate_of
 from .joins import merge
 from .rounds import BOUNDED_LOOPS, Widened, finish, hide_compared, repeat
-from .survey import assigned, count_tests, counters, named, weight
+from .survey import assigned, called_names, count_tests, counters, named, weight
 from .turns import needed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from .compiler import Compiler
@@ -32,11 +33,32 @@ SINCE_LOOP = (5, 17)  # bpf_loop
 
 def too_long(c: Compiler, rounds: int, body: list[Any]) -> bool:
     """Whether the verifier should not walk all rounds of a loop; in another loop it does so again and again."""
+    tests = count_tests(body)
+    if rounds > 2 and tests < 20:
+        tests += sum(count_tests(called) for called in called_in(c, body))
     return (
         rounds > PLAIN_STEPS
-        or (rounds > 2 and rounds << min(count_tests(body), 20) > PLAIN_PATHS // min(c.around, 64))
+        or (rounds > 2 and rounds << min(tests, 20) > PLAIN_PATHS // min(c.around, 64))
         or rounds * weight(body) > HEAVY
     )
+
+
+def called_in(c: Compiler, body: list[Any]) -> Iterator[list[Any]]:
+    """The bodies of functions that statements call by name, once for each call: inlined or not, the verifier walks them."""
+    from .calls import parsed_function
+
+    todo: list[tuple[list[Any], Any, dict[str, Any]]] = [(body, c.frame.scope, c.frame.fn.__globals__)]
+    for _ in range(20):
+        if not todo:
+            break
+        body, scope, names = todo.pop()
+        for name in called_names(body):
+            target = scope.get(name, names.get(name))
+            target = getattr(target, "function", target)
+            if target.__class__.__name__ == "function" and not target.__module__.startswith("pybpf."):
+                inner = parsed_function(c, target).node.body
+                todo.append((inner, {}, target.__globals__))
+                yield inner
 
 
 def walkable(c: Compiler, node: Any, rounds: int, known: frozenset[str], decided: bool) -> None:

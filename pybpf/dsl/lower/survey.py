@@ -72,6 +72,18 @@ def count_tests(body: list[Any], known: frozenset[str] = frozenset(), loops: boo
     return total
 
 
+def called_names(body: list[Any]) -> list[str]:
+    """The names that these statements call, once for each call."""
+    found = []
+    todo = list(body)
+    while todo:
+        node = todo.pop()
+        if node.__class__.__name__ == "Call" and node.func.__class__.__name__ == "Name":
+            found.append(node.func.id)
+        todo += children(node)
+    return found
+
+
 def named_test(node: Any) -> bool:
     """Whether a condition has comparisons, which are counted as they are met; `if x & 1:` has none."""
     kind = node.__class__.__name__
