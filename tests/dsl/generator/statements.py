@@ -163,7 +163,7 @@ def alias(w: Writer) -> None:
     """Another name for the same structure."""
     name, old = w.fresh("same"), w.random.choice(sorted(w.structs))
     w.add(f"{name} = {old}")
-    w.know(name, w.structs[old])
+    w.know(name, w.structs[old], shared=any(place.startswith(f"{old}.") for place in w.shared))
 
 
 # -- branches
