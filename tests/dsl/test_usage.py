@@ -548,6 +548,14 @@ REFUSED = {
         "class Other(Struct):\n    a: u64\n    b: u32\n\n\n" + in_xdp("return Pair() == Other()"),
         "a reference to Pair is compared with a value of the same type, not with a reference to Other",
     ),
+    "a range without end": (
+        in_xdp("for i in range(1 << 70):", "    pass"),
+        "has more rounds than can be counted",
+    ),
+    "a record of no type": (
+        in_xdp("p = plain.reserve('x')"),
+        "a type is wanted here, such as a Struct, u32 or u8[6], and not 'x'",
+    ),
     "a type for a value": (in_xdp("k = Key(name=u8)"), "u8 does not convert to char[16]"),
     "a type for numbers": (
         in_xdp("p = ctx.packet(u8[4])", "if p is None:", "    return 1", "return p == u8"),

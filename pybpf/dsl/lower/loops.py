@@ -190,9 +190,13 @@ def count(c: Compiler, node: Any, args: list[Any], unrolling: bool) -> None:
         c.fail("the step of range must be a constant other than 0", node)
     if isinstance(start, Const) and isinstance(stop, Const) and not isinstance(stop.obj, Bounded):
         steps = range(start.obj, stop.obj, step.obj)
-        if unrolling or c.unit.kernel < BOUNDED_LOOPS or short(len(steps), node.body):
-            if len(steps) > MAX_UNROLL:
-                c.fail(f"unrolling {len(steps)} rounds would make too long a program", node)
+        try:
+            rounds = len(steps)
+        except OverflowError:
+            c.fail(f"{steps!r} has more rounds than can be counted", node)
+        if unrolling or c.unit.kernel < BOUNDED_LOOPS or short(rounds, node.body):
+            if rounds > MAX_UNROLL:
+                c.fail(f"unrolling {rounds} rounds would make too long a program", node)
             return unrolled(c, node, [Const(i) for i in steps])
     elif unrolling:
         c.fail("unroll takes a range with constant bounds", node)

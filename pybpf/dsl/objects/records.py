@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .integers import status, word
-from .layout import normal, sizeof
+from .layout import normal, sizeof, type_given
 from .places import value_pointer
 from .refs import Ref
 from .values import Const
@@ -52,7 +52,7 @@ class Record(Ref):
 
 
 def reserve(c: Compiler, m: MapRef, node: Any, type_: Front | None = None) -> Front:
-    event = type_.obj if isinstance(type_, Const) else getattr(m.spec, "event", None)
+    event = getattr(m.spec, "event", None) if type_ is None else type_given(c, type_, node)
     if event is None:
         c.fail(f"{m.what()} has no record type: declare RingBuf(Type, ...) or write reserve(Type)", node)
     event = normal(event)
