@@ -43,3 +43,9 @@ class Source(tuple[str, int, int, str]):
         line = self.text.expandtabs(1).rstrip()
         caret = "\n    " + " " * (self.column - 1) + "^" if self.column else ""
         return f"\n    {line}{caret}"
+
+
+class Counting:
+    """Whether somebody counts which lines of programs run: each line that does something then has code of its own."""
+
+    lines = False

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from .errors import NotSupportedError
+from .source import Counting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -44,6 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
         from .vm import coverage
 
         coverage.active = config.stash[_COVERAGE] = coverage.Coverage()
+        Counting.lines = True
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -51,6 +53,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         from .vm import coverage
 
         coverage.active = None
+        Counting.lines = False
 
 
 @pytest.hookimpl(hookwrapper=True, trylast=True)

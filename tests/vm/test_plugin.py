@@ -161,3 +161,11 @@ def test_text_is_no_packet(pytester):
     result = pytester.runpytest_subprocess()
     result.stdout.fnmatch_lines(["E *At index 12 diff*"])
     result.stdout.no_fnmatch_line("*packets differ*")
+
+
+def test_each_line_that_ran_counts(pytester):
+    """Also one that only gives a constant, which the compiler would else make before the test."""
+    both = "\n    assert bpf(f).run(data=bytes(22) + b'\\3' + bytes(37)).retval == 7\n"
+    pytester.makepyfile(programs=PROGRAM, test_it=TEST.rstrip() + both)
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "--bpf=vm", "--bpf-cov")
+    result.stdout.fnmatch_lines(["*programs.py: 4 of 4 lines  100%"])

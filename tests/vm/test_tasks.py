@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import threading
 from errno import ENOENT
 from pathlib import Path
@@ -104,21 +105,24 @@ def test_tasks_are_those_of_the_system():
     done = threading.Event()
     thread = threading.Thread(target=done.wait)
     thread.start()
+    child = subprocess.Popen(["sleep", "60"])
     try:
         pid, other = os.getpid(), thread.native_id
         with load(tasks) as prog:
             vm = VM(tasks, pid=pid)
-            vm.env.tasks = [Task(other, tgid=pid), Task(os.getppid())]
+            vm.env.tasks = [Task(other, tgid=pid), Task(child.pid)]
             for flags in (0, 1):
                 for machine, run in ((prog, prog.test_run), (vm, vm.run)):
                     machine[seen].clear()
                     machine[found][3] = flags
                     run()
-                for number in (pid, other, os.getppid()):
+                for number in (pid, other, child.pid):
                     assert vm[seen].get(number) == prog[seen].get(number), (flags, number)
     finally:
         done.set()
         thread.join()
+        child.kill()
+        child.wait()
 
 
 @kernel_types

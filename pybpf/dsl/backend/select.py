@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 
+from ...source import Counting
 from ..ssa.ir import REMATERIALISED, Block, Graph, Slot, Value
 from .heads import is_head
 from .machine import (
@@ -479,7 +480,8 @@ def may_go_first(pred: Block, block: Block, at: int) -> bool:
     term = pred.term
     assert term is not None
     if (
-        term[0] != "branch"
+        Counting.lines
+        or term[0] != "branch"
         or len(block.phis) > 2
         or term[3].op == "call"
         or min(term[5].number, term[6].number) <= pred.number

@@ -7,6 +7,7 @@ uses, stores that nobody reads, blocks that do nothing, and returns that are the
 
 from __future__ import annotations
 
+from ...source import Counting
 from .demand import bits, narrow
 from .dominance import dominates
 from .ir import PURE, Block, Graph, Slot, Value
@@ -483,8 +484,8 @@ def _bypass(block: Block, target: Block) -> bool:
     """Send the predecessors of an empty block on to its target."""
     moved = False
     at = target.preds.index(block)
-    if target.phis and len(block.preds) > 1:
-        return False  # one place for the copies of all
+    if target.phis and (len(block.preds) > 1 or Counting.lines):
+        return False  # one place for the copies of all; and that of a line which is counted
     for pred in list(block.preds):
         if pred.term is None or pred.term[0] == "maygoto":
             continue
