@@ -350,3 +350,21 @@ def test_keys_in_records_are_copied_before_linux_6_2(kernel, copies):
     with load(spec) as prog:
         assert prog.test_run(bytes(64)).retval == 2
         assert [(k.a, k.b, n) for k, n in prog[by_pair].items()] == [(5, 6, 7)]
+
+
+class Parts(Struct):
+    _fields_ = (("three", ctypes.c_uint8, 3), ("five", ctypes.c_uint8, 5))
+
+
+def index_from_a_written_bit_field(ctx):
+    """What stands in the byte was made by the mask that reading it needs: it is seen to be small, too."""
+    p = ctx.packet(Parts)
+    if p is None:
+        return 0
+    p.five = 9
+    return (1, 2, 3, 4, 5, 6, 7, 8)[p.three & 7]
+
+
+def test_an_index_from_a_written_bit_field():
+    with load(pybpf.xdp(index_from_a_written_bit_field)) as prog:
+        assert prog.test_run(bytes([0xF5]) + bytes(63)).retval == 6

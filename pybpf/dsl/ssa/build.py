@@ -129,6 +129,8 @@ class Builder:
                 op, b = "and", self.const(n - 1)
             if op == "and" and b.aux >= 0:
                 lo, hi = max(lo, 0), min(hi, b.aux)  # masks that fall together may have been made for more
+            if op == "and" and b.aux >= 0:
+                lo, hi = max(lo, 0), min(hi, b.aux)  # for whoever shares this value, too
             if op == "and" and a.lo >= 0 and b.aux >= 0:
                 if b.aux & (b.aux + 1) == 0 and a.hi <= b.aux:
                     return a
