@@ -196,7 +196,19 @@ def elsewhere_tested(ctx):
     return u32(hits)
 
 
+def stored_on_one_way(ctx):
+    """What one way stored in the packet, the other has not: it is read again where they meet."""
+    n = ctx.packet(Numbers)
+    if n is None:
+        return 0
+    other = n.many[1]
+    if ctx.packet(Numbers, at=100) is not None:
+        n.small = other
+    return u32(n.small + 5)
+
+
 CASES = [
+    (stored_on_one_way, 6),
     (masked_twice, 1),
     (elsewhere_tested, 4294967255),
     (exchanged, 361),

@@ -38,8 +38,8 @@ def merge(c: Compiler, states: list[State], node: Any) -> State | None:
             c.fail(f"{ref} is released on one way to this point and not on another", node)
     memory = dict(states[0].memory)
     for state in states[1:]:
-        for region, version in state.memory.items():
-            if memory.get(region) != version:
+        for region in sorted(memory.keys() | state.memory.keys()):  # one that a way never changed is not in its memory
+            if memory.get(region, 0) != state.memory.get(region, 0):
                 c.b.version += 1
                 memory[region] = c.b.version
     # Numbers from references are loaded at the end of their own block, before it is closed.
