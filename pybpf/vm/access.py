@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..asm.opcodes import Atomic, Mode
 from .calls import clobber
+from .context.base import storable
 from .emit import M32, NO_PACKET, S32, SIZE, SURPRISE, TOP
 from .memory import CTX, FRAME_SIZE
 from .ranges import FULL, SLOTS
@@ -118,7 +119,8 @@ def store(e: Emitter, insn: Insn, size: int, text: str, value: Value) -> None:
         stack_store(e, base[1] + off, size, text, value)
     elif kind == "c":
         at = base[1] + off
-        if 0 <= at <= e.shape.size - size and at not in e.shape.pointers:
+        inside = 0 <= at <= e.shape.size - size and at not in e.shape.pointers
+        if inside and storable(e.shape.kind, at, size):
             e.uses.add("CB")
             e.put(f"CB[{at}] = {text}" if size == 1 else f"P{size}(CB, {at}, {text})")
         else:

@@ -52,6 +52,7 @@ class Shape:
         size: int,
         pointers: frozenset[int],
         data: int,
+        kind: tuple[int, int | None, bool] | None,
         maps: dict[int, tuple[int, bool] | None],
         replaced: frozenset[str],
     ) -> None:
@@ -59,9 +60,10 @@ class Shape:
         self.pointers = pointers
         # The offset of the field that holds the packet's address; -1 for none, NO_PACKET where there is no packet.
         self.data = data
+        self.kind = kind
         self.maps = maps
         self.replaced = replaced
-        self.key = (size, pointers, data, tuple(sorted(maps.items())), replaced)
+        self.key = (size, pointers, data, kind, tuple(sorted(maps.items())), replaced)
 
 
 class Emitter:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..asm.opcodes import Call
 from ..errors import VmFault
 from . import helpers
+from .context.base import storable
 from .helpers.kfuncs import Thrown
 from .image import FOREVER, check_stack
 from .interp import execute
@@ -55,7 +56,7 @@ class Run:
         data = -2 if packet is None else -1 if packet.slots is None else packet.slots[0]
         # What a translation depends on: how large the context is, and where it holds pointers.
         # Loads of narrow fields count among them, so that only the interpreter makes such a load.
-        self.shape = (len(ctx.data), frozenset((*ctx.pointers, *ctx.narrow)), data)
+        self.shape = (len(ctx.data), frozenset((*ctx.pointers, *ctx.narrow)), data, ctx.kind)
 
     # --- memory, the context included --------------------------------------------------------------
 
@@ -66,7 +67,10 @@ class Run:
 
     def store(self, address: int, size: int, value: int) -> None:
         if address >> 32 == CTX:
-            self.ctx.store(address & MASK32, size, value)
+            ctx, at = self.ctx, address & MASK32
+            if at + size <= len(ctx.data) and at not in ctx.pointers and not storable(ctx.kind, at, size):
+                raise ctx.read_only(at, size)
+            ctx.store(at, size, value)
         else:
             self.mem.store(address, size, value)
 

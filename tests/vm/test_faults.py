@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pybpf import VM, Array, HashMap, PerCpuArray, ProgramSpec, RingBuf, VmFault, asm, u32, u64
-from pybpf.uapi import ProgType
+from pybpf import VM, Array, HashMap, PerCpuArray, ProgramSpec, RingBuf, VmFault, asm, u32, u64, verify
+from pybpf.uapi import AttachType, ProgType
 
 MAPS = {
     "cells": Array(u64, max_entries=1, name="cells"),
@@ -123,3 +123,34 @@ def test_a_record_that_was_given_away(engine):
     vm = VM(ProgramSpec(asm.assemble(text), ProgType.XDP, maps=MAPS), engine=engine)
     with pytest.raises(VmFault, match=r"insn 9: write of 8 bytes at 0x[0-9a-f]+: no memory there: nearest is "):
         vm.run(data=bytes(64))
+
+
+STORES = {
+    "*(u32 *)(r1 + 0) = 1": "write of 4 bytes at offset 0 of struct __sk_buff (len): ",
+    "*(u16 *)(r1 + 8) = 1": "write of 2 bytes at offset 8 of struct __sk_buff (mark): ",
+    "*(u32 *)(r1 + 48) = 1": None,
+    "*(u8 *)(r1 + 49) = 1": None,
+}
+
+
+@pytest.mark.parametrize("engine", ["interpreter", "translator"])
+@pytest.mark.parametrize("text", STORES)
+def test_fields_that_may_not_be_written(text, engine):
+    spec = ProgramSpec(asm.assemble(f"{text}\nr0 = 0\nexit"), ProgType.SCHED_CLS)
+    vm = VM(spec, engine=engine)
+    assert verify(spec).ok == (STORES[text] is None)
+    if STORES[text] is None:
+        vm.run(data=bytes(64))
+        return
+    with pytest.raises(VmFault) as caught:
+        vm.run(data=bytes(64))
+    assert f"insn 0: {STORES[text]}this kind of program may not write there" in str(caught.value)
+
+
+def test_what_may_be_written_depends_on_the_hook():
+    """user_ip6 at 4 to 20 of struct bpf_sock_addr: hooks of IPv6 write it, those of IPv4 do not."""
+    insns = asm.assemble("*(u32 *)(r1 + 8) = 1\nr0 = 1\nexit")
+    on_ipv4, on_ipv6 = AttachType.CGROUP_INET4_CONNECT, AttachType.CGROUP_INET6_CONNECT
+    assert VM(ProgramSpec(insns, ProgType.CGROUP_SOCK_ADDR, expected_attach_type=on_ipv6)).run(ctx={}).retval == 1
+    with pytest.raises(VmFault, match="offset 8 of struct bpf_sock_addr"):
+        VM(ProgramSpec(insns, ProgType.CGROUP_SOCK_ADDR, expected_attach_type=on_ipv4)).run(ctx={})

@@ -36,6 +36,7 @@ def _typed(make: Any) -> Maker:
     return lambda spec, given, mem, env, data: make(given, mem, env, data)
 
 
+SLEEPABLE = 1 << 4  # BPF_F_SLEEPABLE
 MAKERS: dict[int, Maker] = {
     **dict.fromkeys(SKB_TYPES, skb.make),
     ProgType.XDP: xdp.make,
@@ -83,7 +84,10 @@ def make(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: byt
         name = getattr(named(ProgType, spec.prog_type), "name", spec.prog_type)
         raise InputError(EINVAL, f"{name} programs take no packet data")
     check_kind(given, maker in (tracing.words, tracing.registers))
-    return maker(spec, given, mem, env, data)
+    made = maker(spec, given, mem, env, data)
+    if spec.prog_type != ProgType.EXT:  # the context is that of what it replaces
+        made.kind = (spec.prog_type, spec.expected_attach_type, bool(spec.flags & SLEEPABLE))
+    return made
 
 
 __all__ = ("ADDRESS", "PACKETS", "Context", "make")

@@ -27,6 +27,8 @@ class Context:
     """
 
     packet: Any = None
+    kind: tuple[int, int | None, bool] | None = None
+    """The program's type, its attach type, and whether it may sleep."""
     arguments = 0
     """How many arguments a traced function has; what it returned stands behind them."""
 
@@ -74,6 +76,14 @@ class Context:
         size = min(size, self.narrow[offset][1]) if offset in self.narrow else size
         self.data[offset : offset + size] = (value & ((1 << 8 * size) - 1)).to_bytes(size, "little")
 
+    def read_only(self, offset: int, size: int) -> MemoryFault:
+        """The fault of a store where the kernel takes none from programs of this kind."""
+        name = field_at(self.kind, offset)
+        text = f"write of {size} byte{'s' * (size != 1)} at offset {offset} of {self.name}{name and f' ({name})'}: "
+        return MemoryFault(
+            f"{text}this kind of program may not write there, or not so many bytes", ADDRESS | offset, self.name
+        )
+
     def output(self) -> bytes:
         """The context after the run, as TEST_RUN gives it back."""
         return bytes(self.data)
@@ -85,6 +95,38 @@ class Context:
     def packet_output(self) -> bytes:
         """The packet after the run; empty where there is none."""
         return b""
+
+
+_STORABLE: dict[tuple[Any, int, int], bool] = {}
+
+
+def storable(kind: tuple[int, int | None, bool] | None, offset: int, size: int) -> bool:
+    """Whether the kernel lets programs of a kind store there; those that its rules do not know may."""
+    key = (kind, offset, size)
+    if key not in _STORABLE:
+        found = _rules(kind)
+        _STORABLE[key] = found is None or found.store(offset, size)
+    return _STORABLE[key]
+
+
+def field_at(kind: tuple[int, int | None, bool] | None, offset: int) -> str:
+    """The name of the field at an offset, "" for none."""
+    found = _rules(kind)
+    field = None if found is None else found.at(offset)
+    return "" if field is None else field[0].name
+
+
+def _rules(kind: tuple[int, int | None, bool] | None) -> Any:
+    from ...errors import NotSupportedError
+    from ...kernel import rules
+
+    if kind is None:
+        return None
+    prog_type, attach_type, sleepable = kind
+    try:
+        return rules().program(prog_type, attach_type, sleepable=sleepable).context
+    except NotSupportedError:
+        return None
 
 
 def structure(layout: Any, given: Any, mem: Memory) -> Any:
