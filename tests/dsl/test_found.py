@@ -380,3 +380,26 @@ def index_from_a_written_bit_field(ctx):
 def test_an_index_from_a_written_bit_field():
     with load(pybpf.xdp(index_from_a_written_bit_field)) as prog:
         assert prog.test_run(bytes([0xF5]) + bytes(63)).retval == 6
+
+
+class Outer(Struct):
+    numbers: Numbers
+
+
+@pybpf.subprogram
+def one(by: u32) -> u8:
+    return 1
+
+
+def no_rounds_that_only_the_verifier_sees(ctx):
+    """The count lies in memory that it knows to be 0: it removes the callback, and then misses it beside other functions."""
+    found = one(1)
+    outer = Outer()
+    numbers = Numbers(wide=1, small=u8(outer.numbers.wide))
+    return u32(bpf.loop(numbers.small, nothing, numbers)) + found
+
+
+def test_no_rounds_that_only_the_verifier_sees():
+    spec = pybpf.xdp(no_rounds_that_only_the_verifier_sees)
+    with load(spec) as prog:
+        assert prog.test_run(bytes(64)).retval == VM(spec).run(data=bytes(64)).retval == 1
