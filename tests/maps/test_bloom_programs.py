@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from pybpf import VM, BloomFilter, NotSupportedError, Struct, bounded, load, subprogram, tc, u8, u32, u64
@@ -97,7 +99,8 @@ def in_callback(skb):
     [(number, 20), (branch_between, 0), (asked_twice, 4), (in_rounds, 15), (in_function, 2), (in_callback, 5)],
 )
 def test_programs(function, expected):
-    program = tc(function)
+    running = tuple(map(int, os.uname().release.split(".")[:2]))
+    program = tc(function, kernel=None if running >= (6, 9) else "6.1")  # long loops have may_goto from 6.9 on
     assert VM(program).run(data=bytes(60)).retval == expected
     try:
         with load(program) as live:
