@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 GPL_COMPATIBLE = ("GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL")
 """Licences with which the kernel lets programs call every helper (license_is_gpl_compatible)."""
+SLEEPABLE = 1 << 4  # BPF_F_SLEEPABLE
 
 
 class _Made(type):
@@ -355,6 +356,11 @@ class ProgramSpec(Spec):
             core_relos=tuple(core_relos),
         )
         self._check()
+
+    @property
+    def sleepable(self) -> bool:
+        """Whether the program may sleep: BPF_F_SLEEPABLE is among its `flags` (Linux 5.10)."""
+        return bool(self.flags & SLEEPABLE)
 
     @classmethod
     def from_bytes(

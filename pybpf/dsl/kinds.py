@@ -10,6 +10,7 @@ function's text, where no file has it) and `attach_to`; those of hooks with a ta
 from __future__ import annotations
 
 from ..errors import KindError
+from ..spec import SLEEPABLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -112,7 +113,6 @@ if TYPE_CHECKING:
     xdp_devmap: Decorator
     xdp_frags: Decorator
 
-SLEEPABLE = 1 << 4
 XDP_FRAGS = 1 << 5
 SILENT = frozenset((2, 5, 7, 17, 24, 26, 31))
 """Program types in which falling off the end means 0: tracing programs, whose result nobody reads."""

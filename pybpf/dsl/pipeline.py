@@ -27,12 +27,9 @@ if TYPE_CHECKING:
 
 LSM = 29
 STRUCT_OPS = 27  # whose functions return what the structure's member does
-WIDE_RESULTS = (
-    26,
-    STRUCT_OPS,
-    28,
-    29,
-)  # TRACING, EXT, LSM: called in the place of functions, all 64 bits may be looked at
+TRACING, EXT = 26, 28
+WIDE_RESULTS = (TRACING, STRUCT_OPS, EXT, LSM)
+"""Called in the place of functions: all 64 bits of what they return may be looked at."""
 
 
 class Compiled:
@@ -68,7 +65,7 @@ def compile_program(spec: Function) -> Compiled:
             "kernel_name": spec.kernel,
             "license": spec.license,
             "attach_to": spec.attach_to,
-            "sleepable": bool(spec.flags & 1 << 4),
+            "sleepable": spec.sleepable,
         },
     )
     parsed = parse(spec.function, spec._source)
@@ -257,5 +254,5 @@ def describe(spec: Function, compiled: Compiled) -> tuple[bytes, tuple[Any, ...]
 def spec_context(spec: Function) -> tuple[str, int]:
     from .lower.compiler import rules_for
 
-    found = rules_for(spec.kind, spec.kernel, bool(spec.flags & 1 << 4))
+    found = rules_for(spec.kind, spec.kernel, spec.sleepable)
     return str(found.context.name), int(found.context.size)

@@ -11,7 +11,6 @@ import pickle
 import sys
 import tempfile
 import time
-import traceback
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from pybpf.dsl.program import version
 from pybpf.uapi import ProgType
 from tools.guests import boot
 
-from .campaign import loaded
+from .campaign import loaded, wrong_with
 from .model import StepBudgetError
 from .trial import Trial
 
@@ -59,10 +58,7 @@ def run(share: Path) -> int:
     begin, failed, done = time.monotonic(), 0, 0
     for trial in trials(share):
         done += 1
-        try:
-            wrong = loaded(trial)
-        except Exception:
-            wrong = traceback.format_exc()
+        wrong = wrong_with(loaded, trial)
         if wrong:
             failed += 1
             print(f"seed {trial.seed}: {wrong}", flush=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
+from .liveness import backwards
 from .machine import COPY, FIRST_VIRTUAL, LDX, MOV, SIZES, STX, MBlock, Mi, X
 
 TYPE_CHECKING = False
@@ -72,8 +73,7 @@ def liveness(blocks: list[MBlock]) -> list[int]:
     """
     exposed: list[set[int]] = []
     written: list[set[int]] = []
-    preds: list[list[int]] = [[] for _ in blocks]
-    for i, block in enumerate(blocks):
+    for block in blocks:
         before: set[int] = set()
         known: set[int] = set()
         for mi in block.code if block.test is None else (*block.code, block.test):
@@ -83,31 +83,15 @@ def liveness(blocks: list[MBlock]) -> list[int]:
             known.add(mi.defs)
         exposed.append(before)
         written.append(known)
-        for t in block.targets:
-            preds[t].append(i)
     names = sorted(set().union(*exposed))
     bit = {r: 1 << i for i, r in enumerate(names)}
     use = [sum(bit[r] for r in registers) for registers in exposed]
     keep = [~sum(bit[r] for r in registers if r in bit) for registers in written]
-    for block in blocks:
-        block.live_in = block.live_out = 0
-    todo = list(range(len(blocks)))
-    waiting = set(todo)
-    while todo:
-        i = todo.pop()
-        waiting.discard(i)
-        block = blocks[i]
-        out = 0
+    live = backwards(use, keep, [block.targets for block in blocks])
+    for block, mask in zip(blocks, live, strict=True):
+        block.live_in, block.live_out = mask, 0
         for t in block.targets:
-            out |= blocks[t].live_in
-        live = use[i] | out & keep[i]
-        block.live_out = out
-        if live != block.live_in:
-            block.live_in = live
-            for p in preds[i]:
-                if p not in waiting:
-                    waiting.add(p)
-                    todo.append(p)
+            block.live_out |= live[t]
     return names
 
 

@@ -14,8 +14,6 @@ MAX_STACK = 512
 LATER = ("timer_set_callback", "bpf_wq_set_callback_impl", "bpf_wq_set_callback")
 """What is given to these runs by itself, on a stack of its own."""
 BY_16 = (6, 10)  # a frame counts in units of 16 bytes (e1ba7f64b192); of 32 before
-
-
 PRIVATE = (6, 13)
 TRACING = (2, 5, 7, 17, 26, 27, 29)
 """From Linux 6.13 on the functions of programs of these types may have stacks of their own: the kernel decides."""

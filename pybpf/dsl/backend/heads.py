@@ -8,6 +8,7 @@ the rounds that it walks.  A register costs one instruction in a round, and so d
 from __future__ import annotations
 
 from .allocate import CALLER_SAVED, FILL, SPILL
+from .liveness import backwards
 from .machine import ALU64, CALL, JCOND, MOV, SIZES, ST, MBlock, Mi
 
 MANY = 12  # tests in a loop, from which on it pays
@@ -79,25 +80,18 @@ def move(mi: Mi, assigned: list[int], depth: int) -> tuple[set[int], set[int]]:
 
 def liveness(blocks: list[MBlock], moves: list[list[tuple[set[int], set[int]]]]) -> list[set[int]]:
     """What may be read from the beginning of each block on, before it is written."""
-    use: list[set[int]] = []
-    kill: list[set[int]] = []
+    places = sorted(set().union(*(place for found in moves for both in found for place in both)))
+    bit = {place: 1 << i for i, place in enumerate(places)}
+    use, keep = [], []
     for found in moves:
-        used: set[int] = set()
-        killed: set[int] = set()
+        used = killed = 0
         for reads, writes in found:
-            used |= reads - killed
-            killed |= writes
+            used |= sum(bit[place] for place in reads) & ~killed
+            killed |= sum(bit[place] for place in writes)
         use.append(used)
-        kill.append(killed)
-    live = use[:]
-    changed = True
-    while changed:
-        changed = False
-        for i in range(len(blocks) - 1, -1, -1):
-            now = use[i].union(*(live[t] for t in blocks[i].targets)) - (kill[i] - use[i])
-            if now != live[i]:
-                live[i], changed = now, True
-    return live
+        keep.append(~killed)
+    live = backwards(use, keep, [block.targets for block in blocks])
+    return [{place for place in places if mask & bit[place]} for mask in live]
 
 
 __all__ = ["clear", "is_head"]

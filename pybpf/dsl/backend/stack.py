@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ..ssa.ir import Graph, Slot, Value
 from .allocate import overlap
+from .liveness import backwards
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -173,16 +174,8 @@ def idle(graph: Graph, heads: list[int], slots: list[Slot]) -> dict[int, list[in
                         used |= whole[slots[i]] & ~killed
         use.append(used)
         keep.append(~killed)
-    live = use[:]
-    changed = True
-    while changed:
-        changed = False
-        for i in range(len(live) - 1, -1, -1):
-            after = kept
-            for succ in graph.blocks[i].successors():
-                after |= live[succ.number]
-            changed |= live[i] != (now := use[i] | after & keep[i])
-            live[i] = now
+    ways = [[succ.number for succ in block.successors()] for block in graph.blocks]
+    live = backwards(use, keep, ways, everywhere=kept)
     found: dict[int, list[int]] = {}
     for head in heads:
         last = max([head, *(pred.number for pred in graph.blocks[head].preds)])

@@ -112,10 +112,13 @@ def one_test(c: Compiler, op: str, left: Front, right: Front, node: Any) -> Outc
     if test in ("==", "!=") and any(isinstance(f, Ref) and not f.is_number() for f in (left, right)):
         yes, no = same_bytes(c, left, right, node)
         return (yes, no) if test == "==" else (no, yes)
-    outcome = compare(c, test, left, right, node)
-    if isinstance(outcome, bool):
-        return always(c, outcome)
-    return jump(c, *outcome)
+    return test_of(c, test, left, right, node)
+
+
+def test_of(c: Compiler, test: str, a: Any, b: Any, node: Any) -> Outcome:
+    """The states where a comparison of numbers holds, and where it does not."""
+    outcome = compare(c, test, a, b, node)
+    return always(c, outcome) if isinstance(outcome, bool) else jump(c, *outcome)
 
 
 def constant_test(c: Compiler, op: str, a: Any, b: Any, node: Any) -> bool:
@@ -199,8 +202,7 @@ def truth(c: Compiler, front: Front, node: Any) -> Outcome:
     custom = getattr(front, "truth", None)
     if custom is not None:
         return custom(c, node)  # type: ignore[no-any-return]
-    outcome = compare(c, "!=", front, Const(0), node)
-    return always(c, outcome) if isinstance(outcome, bool) else jump(c, *outcome)
+    return test_of(c, "!=", front, Const(0), node)
 
 
 def contains(c: Compiler, item: Front, container: Front, node: Any) -> Outcome:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from ..objects import scalars as types
-from ..objects.integers import compare, value_of
+from ..objects.integers import value_of
 from ..objects.values import INT, Const, Front, Int, span
 from ..ssa.build import S64_MAX, S64_MIN, U64, State, limits
 from ..ssa.ir import Value
 from .bounds import COMPARES, in_sight
-from .conditions import jump
+from .conditions import test_of
 from .gates import MAX_ROUNDS
 from .gates import gate as gate_of
 from .joins import merge
 from .rounds import BOUNDED_LOOPS, Widened, finish, hide_compared, repeat
 from .survey import assigned, called_names, count_tests, counters, named, weight
-from .turns import needed
+from .turns import advance, needed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -271,13 +271,6 @@ def show(c: Compiler, node: Any, count: Count) -> None:
     store(c, node.target, count.element(now) if count.element else now)
 
 
-def advance(c: Compiler, node: Any, name: str, by: int, type_: Any, lo: int, hi: int) -> Int:
-    """Add to a hidden variable, which then lies in lo..hi."""
-    now = value_of(c, c.b.state.env[name].number(c, node))
-    c.b.state.env[name] = following = Int(c.b.arith("add", now, c.b.const(by), 64, lo, hi), type_)
-    return following
-
-
 def forget(c: Compiler, count: Count) -> None:
     """Behind a loop nothing has its hidden variables."""
     if c.b.state is not None:
@@ -304,14 +297,6 @@ def count_by_call(c: Compiler, node: Any, count: Count, rounds: int) -> None:
     unknown(c, node)
     outs, breaks = repeat_by_call(c, node, {"$first": count.first, "$last": count.last}, rounds, begin)
     finish(c, node, outs, breaks)
-
-
-def test_of(c: Compiler, test: str, a: Any, b: Any, node: Any) -> tuple[State | None, State | None]:
-    """The states where the comparison holds, and where it does not."""
-    outcome = compare(c, test, a, b, node)
-    if isinstance(outcome, bool):
-        return (c.b.state, None) if outcome else (None, c.b.state)
-    return jump(c, *outcome)
 
 
 def unseen(c: Compiler, value: Value, lo: int) -> Value:

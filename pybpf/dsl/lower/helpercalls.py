@@ -319,6 +319,8 @@ def _raw(obj: Any) -> bytes:
 def memory(
     c: Compiler, rules: Any, arg: Any, front: Front, given: list[Front], temporary: list[Value], where: str, node: Any
 ) -> Value:
+    from ..objects.places import value_pointer
+
     if isinstance(front, Const) and front.obj is None:
         if not arg.nullable:
             c.fail(f"{where} may not be None", node)
@@ -329,8 +331,6 @@ def memory(
         )
         type_ = None if spec is None else spec.key if arg.kind == "key" else spec.value
         if type_ is not None and not arg.writes:
-            from ..objects.places import value_pointer
-
             if arg.nullable and isinstance(front, Const) and front.obj == 0 and scalar_of(type_) is None:
                 c.fail(f"{where} is {type_name(type_)}, or None for zeros, and not 0", node)
             return value_pointer(c, front, type_, arg.kind, temporary, node)
@@ -348,8 +348,6 @@ def memory(
             c.fail(
                 f"{where} is written, and helpers write no contexts: give an array, and assign it to the field", node
             )
-        from ..objects.places import value_pointer
-
         return value_pointer(c, front, front.type, arg.name, temporary, node)
     if isinstance(front, Ref):
         if arg.writes and not front.writable:

@@ -74,14 +74,8 @@ def count_tests(body: list[Any], known: frozenset[str] = frozenset(), loops: boo
 
 def called_names(body: list[Any]) -> list[str]:
     """The names that these statements call, once for each call."""
-    found = []
-    todo = list(body)
-    while todo:
-        node = todo.pop()
-        if node.__class__.__name__ == "Call" and node.func.__class__.__name__ == "Name":
-            found.append(node.func.id)
-        todo += children(node)
-    return found
+    calls = [at for statement in body for at in nodes_of(statement) if at.__class__.__name__ == "Call"]
+    return [at.func.id for at in calls if at.func.__class__.__name__ == "Name"]
 
 
 def named_test(node: Any) -> bool:

@@ -9,10 +9,10 @@ too, that it cannot pass.
 
 from __future__ import annotations
 
-from ..objects.integers import compare, value_of
+from ..objects.integers import value_of
 from ..objects.values import INT, Const, Int
 from .bounds import COMPARES
-from .conditions import jump
+from .conditions import test_of
 from .joins import merge
 from .survey import weight
 
@@ -44,15 +44,17 @@ def turning(
         if again is None:
             return again, out
         c.b.state = again
-        now = c.b.arith("add", value_of(c, again.env[name]), c.b.const(1), 64, 1, most)
-        again.env[name] = Int(now, INT)
-        outcome = compare(c, "<", again.env[name], Const(most), node)
-        if isinstance(outcome, bool):
-            return (again, out) if outcome else (None, merge(c, [s for s in (out, again) if s is not None], node))
-        again, late = jump(c, *outcome)
+        again, late = test_of(c, "<", advance(c, node, name, 1, INT, 1, most), Const(most), node)
         return again, merge(c, [s for s in (out, late) if s is not None], node)
 
     return counting
 
 
-__all__ = ["needed", "turning"]
+def advance(c: Compiler, node: Any, name: str, by: int, type_: Any, lo: int, hi: int) -> Int:
+    """Add to a hidden variable, which then lies in lo..hi."""
+    now = value_of(c, c.b.state.env[name].number(c, node))
+    c.b.state.env[name] = following = Int(c.b.arith("add", now, c.b.const(by), 64, lo, hi), type_)
+    return following
+
+
+__all__ = ["advance", "needed", "turning"]

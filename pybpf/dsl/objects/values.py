@@ -20,7 +20,7 @@ from .layout import type_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, NoReturn
+    from typing import Any
 
     from ..lower.compiler import Compiler
     from ..ssa.ir import Value
@@ -164,10 +164,6 @@ def native(type_: Scalar) -> Scalar:
     from .layout import _NAMED, _native
 
     return _NAMED.get((type_.size, type_.signed, _native), type_)
-
-
-def unsupported(c: Compiler, node: Any, what: str) -> NoReturn:
-    c.fail(what, node)
 
 
 __all__ = ["INT", "Const", "Conflict", "Front", "Int", "Test", "Tuple", "fits", "native", "span", "type_name"]

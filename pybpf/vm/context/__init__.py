@@ -36,7 +36,6 @@ def _typed(make: Any) -> Maker:
     return lambda spec, given, mem, env, data: make(given, mem, env, data)
 
 
-SLEEPABLE = 1 << 4  # BPF_F_SLEEPABLE
 MAKERS: dict[int, Maker] = {
     **dict.fromkeys(SKB_TYPES, skb.make),
     ProgType.XDP: xdp.make,
@@ -86,7 +85,7 @@ def make(spec: ProgramSpec, given: Any, mem: Memory, env: Environment, data: byt
     check_kind(given, maker in (tracing.words, tracing.registers))
     made = maker(spec, given, mem, env, data)
     if spec.prog_type != ProgType.EXT:  # the context is that of what it replaces
-        made.kind = (spec.prog_type, spec.expected_attach_type, bool(spec.flags & SLEEPABLE))
+        made.kind = (spec.prog_type, spec.expected_attach_type, spec.sleepable)
     return made
 
 
