@@ -13,7 +13,9 @@ from pybpf import (
     XdpAction,
     bounded,
     load,
+    s64,
     sched_cls,
+    sk_lookup,
     u8,
     u32,
     u64,
@@ -22,6 +24,7 @@ from pybpf import (
 )
 from pybpf import helpers as bpf
 from pybpf.net import Ethernet
+from pybpf.uapi import bpf_sk_lookup
 
 table = HashMap(u32, u64, max_entries=1024)
 cells = Array(u64, max_entries=4)
@@ -131,7 +134,26 @@ def search(n):
     return 0
 
 
-PLAIN = [collatz, counted, broken, completed, left_by_return, returned_number, nested, widened, inlined]
+def narrow(ctx):
+    """What rounds leave in a few numbers is an index in the loop and behind it."""
+    n = len(ctx)
+    rows = u32[8]()
+    at = 0
+    last = 0
+    turn = s64(0)
+    for i in range(100000):
+        rows[at] += 1
+        if i & 3 == 1:
+            at = (at * 5 + i) & 7
+            turn = 3 - s64(at)
+        rows[turn + 4] += 2
+        if i > n * 1000:
+            last = at
+            break
+    return rows[last] * 8 + rows[at]
+
+
+PLAIN = [collatz, counted, broken, completed, left_by_return, returned_number, nested, widened, inlined, narrow]
 
 
 class Fake:
@@ -195,6 +217,26 @@ def test_what_a_loop_may_use(isa):
     assert VM(spec, budget=1 << 24).run(data=PACKET).retval == expected
     with load(spec) as prog:
         assert prog.test_run(data=PACKET).retval == expected
+
+
+@sk_lookup
+def in_range(ctx):
+    """A program of this type returns 0 or 1, and that is what rounds give."""
+    for i in range(200000):
+        if i * 3 > ctx.local_port * 1000:
+            return i & 1
+    return 1
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("kernel", ["6.1", "6.6", "6.12"])
+def test_what_a_round_returns_is_in_range(kernel):
+    spec = in_range.replace(kernel=kernel)
+    assert verify(spec).ok
+    with load(spec) as prog:
+        for port in (3, 6, 9):
+            given = bpf_sk_lookup(family=2, protocol=6, local_port=port)
+            assert prog.test_run(ctx=given).retval == (port * 1000 // 3 + 1) & 1
 
 
 @sched_cls(kernel="6.1")

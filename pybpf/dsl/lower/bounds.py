@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ..objects import scalars as types
 from ..objects.values import Const, Int, span
-from ..ssa.build import S64_MIN, U64
+from ..ssa.build import S64_MIN, U64, limits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -108,6 +108,9 @@ def _loses(c: Compiler, value: Value) -> bool:
         return True
     if value.block is not None and value.block.number < c.widening:
         return True  # made before a loop in which the verifier forgets what nothing depended on so far
+    if value.op == "load":
+        lo, hi = limits(8 * value.aux[1], value.aux[2])
+        return lo < value.lo or value.hi < hi  # the compiler knows more than its instruction shows
     if value.op == "and" and _masks(value):
         return bool(value.args[1].aux > value.hi)
     if value.op == "sub" and (value.args[0].op == "const" or _of_context(value)):

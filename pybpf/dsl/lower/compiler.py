@@ -46,7 +46,9 @@ class Unit:
         self.functions: dict[Any, tuple[Graph, Any]] = {}
         self.pending: list[Any] = []
         self.rcu = False  # whether what is being lowered runs in a section of RCU
-        self.loops: dict[Any, Graph] = {}  # loops whose bodies are callbacks
+        self.loops: dict[
+            Any, tuple[Graph, dict[str, Any]]
+        ] = {}  # those whose bodies are callbacks, and what is assumed there
 
     def symbol(self, spec: MapSpec, hint: str) -> str:
         """The name under which the program refers to a map."""

@@ -18,6 +18,7 @@ from ..ssa.ir import Graph, Value
 from .callbacks import obscure, walked_once
 from .conditions import jump
 from .joins import is_number
+from .rounds import Loop, brought
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,26 +35,34 @@ CODE, VALUE, CONTEXT = "$left", "$result", "$context"
 
 
 class Cells:
-    """The stack block: which name has which offset, the type of its number, and whether the body changes it."""
+    """The stack block: which name has which offset, the type of its number, and whether the body changes it.
 
-    def __init__(self) -> None:
+    Of a number that changes the type and the interval are `assumed`, which is remembered by loop as in `rounds`.
+    """
+
+    def __init__(self, assumed: dict[str, Any]) -> None:
         self.offsets: dict[str, int] = {}
         self.types: dict[str, Scalar] = {}
-        self.least: dict[str, int] = {}  # the smallest number that was put there
+        self.assumed = assumed
         self.changed: set[str] = set()
         self.given: dict[str, Front] = {}
         self.entered: dict[str, Value] = {}  # what was loaded where the round began
         self.ends: dict[str, list[tuple[Scalar, int, int, Any]]] = {}  # the numbers with which ways out of it end
 
-    def add(self, name: str, front: Front, type_: Scalar | None = None, changed: bool = False) -> None:
+    def add(self, name: str, front: Front, type_: Scalar | None = None) -> None:
         self.offsets[name] = 8 * len(self.offsets)
         self.given[name] = front
         if type_ is not None:
             self.types[name] = type_
-            if changed:
-                self.least[name] = front.obj if isinstance(front, Const) else front.value.lo  # type: ignore[attr-defined]
-        if changed:
-            self.changed.add(name)
+
+    def change(self, c: Compiler, name: str, front: Int | Const) -> None:
+        """Add a number that the body changes: from where it begins to as much as its type holds, if nothing else is assumed."""
+        type_ = INT if isinstance(front, Const) else front.type
+        lo, hi = span(c, front)
+        type_, low, high = self.assumed.get(name) or (type_, lo, limits(type_.bits, type_.signed)[1])
+        self.assumed[name] = type_, min(lo, low), max(hi, high)
+        self.add(name, front, type_)
+        self.changed.add(name)
 
 
 def repeat_by_call(
@@ -70,17 +79,20 @@ def repeat_by_call(
     # `ref += 1` changes what the reference is to, not the name.
     kept = counters(node.body) - assigned(node.body, in_place=False)
     changed -= {name for name in kept if isinstance(around.get(name), Ref)}
-    cells = capture(c, node, around, changed)
-    base = c.slot(8 * len(cells.offsets), 8, "variables of a loop")
     key = (id(node), c.frame.path)
-    for _ in range(6):
-        before = c.unit.loops.pop(key, None)
+    before, assumed = c.unit.loops.get(key) or (None, {})
+    cells = capture(c, node, around, changed, assumed)
+    base = c.slot(8 * len(cells.offsets), 8, "variables of a loop")
+    for _ in range(12):
         if before is not None:
             c.unit.graphs.remove(before)
-        graph, codes, stable = lower(c, node, cells, around, changed, begin)
-        c.unit.loops[key] = graph
-        if stable:
-            break
+        strict = assumed.get("$strict")
+        graph, codes, suppressed = lower(c, node, cells, around, changed, begin, not strict)
+        before, _ = c.unit.loops[key] = graph, assumed
+        if settled(c, cells, suppressed):
+            if c.speculating or not suppressed:
+                break
+            assumed["$strict"] = True
     else:
         c.fail("the types of this loop's variables do not settle: convert them before the loop", node)
     for front in cells.given.values():
@@ -100,22 +112,20 @@ def repeat_by_call(
     return apart(c, base, cells, codes, node)
 
 
-def capture(c: Compiler, node: Any, env: dict[str, Front], changed: set[str]) -> Cells:
+def capture(c: Compiler, node: Any, env: dict[str, Front], changed: set[str], assumed: dict[str, Any]) -> Cells:
     """What the body needs of the names around it."""
     from .survey import named
 
-    cells = Cells()
-    cells.add(CODE, Const(0), INT, True)
-    cells.add(VALUE, Const(0), INT, True)
+    cells = Cells(assumed)
+    cells.change(c, CODE, Const(0))
+    cells.change(c, VALUE, Const(0))
     if c.entry_context is not None:
         cells.add(CONTEXT, c.entry_context)
     for name in sorted(((named(node) | {n for n in env if n.startswith("$")}) & env.keys()) - {CODE, VALUE, CONTEXT}):
         front = env[name]
         if name in changed:
             if is_number(front):
-                n = front.number(c, node)
-                type_ = INT if isinstance(n, Const) else n.type
-                cells.add(name, n, type_, True)
+                cells.change(c, name, front.number(c, node))
         elif isinstance(front, Int):
             cells.add(name, front, front.type)
         elif isinstance(front, (Ref, Pointer)) or (isinstance(front, MapRef) and front.address is not None):
@@ -141,11 +151,12 @@ def stored(c: Compiler, cells: Cells, name: str, node: Any) -> Value:
 
 
 def loaded(c: Compiler, base: Value, cells: Cells, name: str) -> Int:
-    """The number in a cell, as its type reads it."""
+    """The number in a cell, as its type reads it.  Of the interval in which it lies the verifier knows nothing (see `lost`)."""
     type_ = cells.types[name]
     value = c.b.load(base, cells.offsets[name], type_.size, type_.signed, "stack")
-    if cells.least.get(name, -1) >= 0 and value.op == "load":
-        value.lo = max(value.lo, 0)
+    if name in cells.changed and value.op == "load":
+        _, lo, hi = cells.assumed[name]
+        value.lo, value.hi = max(value.lo, lo), min(value.hi, hi)
     return Int(value, type_)
 
 
@@ -195,12 +206,11 @@ def unpack(inner: Compiler, base: Value, cells: Cells, outer: dict[str, Front], 
 
 
 def lower(
-    c: Compiler, node: Any, cells: Cells, around: dict[str, Front], changed: set[str], begin: Any
+    c: Compiler, node: Any, cells: Cells, around: dict[str, Front], changed: set[str], begin: Any, speculating: bool
 ) -> tuple[Graph, dict[int, Any], bool]:
-    """One round as a graph; which codes it leaves with; and whether all numbers fit their cells' types."""
+    """One round as a graph; which codes it leaves with; and whether complaints of it wait until its numbers are settled."""
     from .compiler import Compiler as Fresh
     from .compiler import Frame
-    from .rounds import Loop
 
     names = {g.name for g in c.unit.graphs} | {c.graph.name}
     name, n = f"{c.graph.name}_loop", 2
@@ -211,7 +221,7 @@ def lower(
     graph.sources = parsed
     c.unit.graphs.append(graph)
     inner = Fresh(c.unit, graph)
-    inner.speculating = c.speculating
+    inner.speculating = c.speculating + speculating
     inner.stays = "the body of this loop is a callback before Linux 6.9"
     inner.b.walked_once = walked_once(c) or c.b.walked_once
     inner.frame = Frame(c.frame.fn, parsed, (*c.frame.path, id(node)))
@@ -247,8 +257,8 @@ def lower(
         else:
             codes[RESULT] = None
             end(inner, state, base, cells, RESULT, front.number(inner, at), 1, at)
-    c.suppressed |= inner.suppressed
-    return graph, codes, settled(c, cells)
+    c.suppressed |= inner.suppressed and c.speculating > 0
+    return graph, codes, inner.suppressed
 
 
 def end(
@@ -270,23 +280,25 @@ def end(
             inner.fail(f"{name} is a number when this loop begins, and {what} after a round: use another name", node)
         n: Any = front.number(inner, node)  # type: ignore[union-attr]
         value = value_of(inner, n)
-        if value is not cells.entered.get(name):
-            cells.ends.setdefault(name, []).append((INT if isinstance(n, Const) else n.type, *span(inner, n), node))
+        if value is not cells.entered.get(name) and name != CODE:
+            interval = brought(n, cells.entered[name], span(inner, cells.given[name]), *span(inner, n))  # type: ignore[arg-type]
+            cells.ends.setdefault(name, []).append((INT if isinstance(n, Const) else n.type, *interval, node))
         inner.b.store(base, cells.offsets[name], 8, value, "cells" if name in (CODE, VALUE) else "stack")
     inner.graph.moves |= state.memory.get("place", 0) != 0
     inner.b.end("return", inner.b.const(result))
 
 
-def settled(c: Compiler, cells: Cells) -> bool:
-    """Whether the cells' types hold what all ways out of a round put there, together; else they are changed so that they do.
+def settled(c: Compiler, cells: Cells, suppressed: bool) -> bool:
+    """Whether what is assumed of the cells holds for what all ways out of a round put there; else it is changed so that it does.
 
-    A number that a round leaves as it was says nothing.
+    A number that a round leaves as it was says nothing.  What comes back may be less than was assumed: that is tried
+    where something was complained of, or only the type limited it, as in `rounds`.
     """
     stable = True
     for name, ends in cells.ends.items():
-        have, first = cells.types[name], cells.given[name]
+        first, (have, least, most) = cells.given[name], cells.assumed[name]
         type_ = INT if isinstance(first, Const) else first.type  # type: ignore[attr-defined]
-        least, _ = lo, hi = span(c, first)  # type: ignore[arg-type]
+        lo, hi = span(c, first)  # type: ignore[arg-type]
         for own, low, high, node in ends:
             wanted = join_types(type_, lo, hi, own, low, high)
             if wanted is None and have is INT and least >= 0:
@@ -294,12 +306,15 @@ def settled(c: Compiler, cells: Cells) -> bool:
             if wanted is None:
                 c.fail(f"{name} is u64 in one round and may be negative in another: write u64(...) or s64(...)", node)
             type_, lo, hi = wanted, min(lo, low), max(hi, high)
-        if lo < 0 <= cells.least.get(name, -1):
-            cells.least[name] = lo
-            stable = False
-        if type_ is not have:
-            cells.types[name] = type_
-            stable = False
+        low, high = limits(type_.bits, type_.signed)
+        fits, wide = type_ is have and least <= lo and hi <= most, "$wide " + name
+        if not fits:
+            cells.assumed[name] = type_, lo if lo >= least else low, hi if hi <= most and type_ is have else high
+            cells.assumed[wide] = stable = False
+        elif suppressed or (hi < most == high and wide not in cells.assumed):
+            cells.assumed[name] = type_, lo, hi
+            stable &= suppressed
+        cells.types[name] = type_
     return stable
 
 

@@ -323,8 +323,9 @@ def _close(c: Compiler, header: Any, phis: dict[str, tuple[Value, Front]], memo:
             fitting.append((name, value, type_, n, lo, hi))
         value.args.append(value_of(c, n))
     for name, value, type_, n, lo, hi in fitting:
-        lo, hi = brought(n, value, lo, hi)
-        lo, hi = min(value.args[0].lo, lo), max(value.args[0].hi, hi)
+        first = value.args[0]
+        lo, hi = brought(n, value, (first.lo, first.hi), lo, hi)
+        lo, hi = min(first.lo, lo), max(first.hi, hi)
         unlimited = value.hi == limits(type_.bits, type_.signed)[1] > hi and "$wide " + name not in memo
         if c.suppressed or unlimited:
             # Something was complained of, or only the type limited it: what comes back may be less than was assumed,
@@ -335,11 +336,12 @@ def _close(c: Compiler, header: Any, phis: dict[str, tuple[Value, Front]], memo:
         raise Unstable
 
 
-def brought(n: Int | Const, head: Value, lo: int, hi: int) -> tuple[int, int]:
-    """The interval of what comes back to the head of a loop, lo..hi, without what the round itself began with."""
+def brought(n: Int | Const, head: Value, first: tuple[int, int], lo: int, hi: int) -> tuple[int, int]:
+    """The interval of what comes back to the head of a loop, lo..hi, without what the round itself began with; `first` where
+    that is all."""
     if isinstance(n, Const):
         return lo, hi
-    met, todo, ends = {head}, [n.value], []
+    met, todo, ends = {head}, [n.value], list[tuple[int, int]]()
     while todo:
         value = todo.pop()
         if value in met:
@@ -350,9 +352,9 @@ def brought(n: Int | Const, head: Value, lo: int, hi: int) -> tuple[int, int]:
         elif value.op == "phi" and value.aux != "open":
             todo += value.args
         else:
-            ends.append(value)
-    ends = ends or [head.args[0]]
-    return max(lo, min(v.lo for v in ends)), min(hi, max(v.hi for v in ends))
+            ends.append((value.lo, value.hi))
+    lows, highs = zip(*(ends or [first]), strict=True)
+    return max(lo, min(lows)), min(hi, max(highs))
 
 
 def finish(c: Compiler, node: Any, leaving: list[State], breaks: list[State]) -> None:
