@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import re
+
 import pytest
+
+from pybpf import ProgramSpec, load, verify
+from pybpf.uapi.prog import ProgType
+
+from .cases import insns_of
 
 pytestmark = pytest.mark.kernel
 
@@ -150,3 +158,17 @@ other pointers spilled | SK frequent | bounds-stack | invalid read from stack R1
 
 def test_rules(cases, plainmaps, decided, case):
     decided(cases.spec_of(case, plainmaps, cases.described(case.functions)), case.category, case.message)
+
+
+FORKS = "".join(f"call 7; if r0 == 0 goto n{n}; *(u64 *)(r10 - {8 * n}) = r0; n{n}: " for n in range(1, 9))
+ZEROS = "; ".join(f"*(u64 *)(r10 - {8 * n}) = 0" for n in range(1, 9))
+
+
+@pytest.mark.parametrize("text", [f"{ZEROS}; l: may_goto o; {FORKS}; goto l; o: {OUT}", f"{ZEROS}; {FORKS}; {OUT}"])
+@pytest.mark.skipif(not os.uname().release.startswith("6.18."), reason="as Linux 6.18 does it")
+def test_dead_bytes_tell_ways_apart_in_a_loop(text):
+    """Only of states that it is done with the kernel forgets dead bytes, and a loop's are not, until the loop is."""
+    spec = ProgramSpec(insns=insns_of(text), prog_type=ProgType.SOCKET_FILTER)
+    with load(spec, log_level=4) as prog:
+        walked = int(re.search(r"processed (\d+) insns", prog.log)[1])
+    assert 0.5 < verify(spec, "6.18").processed / walked < 2

@@ -67,9 +67,11 @@ class Explored:
                     # rounds of a loop differ from each other: few of their states are worth keeping
                     add = add and (hit or forced or since_jumps >= 20 or since_insns >= 100)
                 else:
-                    if old.live is None:  # all paths from it are done: forget what nothing can read any more
-                        old.live = [self._stack.alive(old.state, f) for f in range(len(old.state.frames))]
                     loop = bool(self._loops) and self._loop_of(old.state) in self._loops
+                    if (
+                        old.live is None and not loop
+                    ):  # all paths from it are done: forget what nothing can read any more
+                        old.live = [self._stack.alive(old.state, f) for f in range(len(old.state.frames))]
                     hit = equal(old, state, self._live, WITHIN if loop and self._how == LOOSE else self._how)
                 if hit:
                     old.hits += 1
