@@ -1,7 +1,8 @@
 """Where the slots of a function lie on its stack: those that are never in use at the same moment share their bytes.
 
-A slot is in use from the first instruction that mentions it to the last one, on every way: where one that mentions it may
-have been passed and one may still come.  Whoever uses an address made from a slot's mentions the slot.
+A slot is in use from where it may have been mentioned to where its bytes may be read, without being written before.  Whoever
+uses an address made from a slot's mentions the slot.  So the copies of an unrolled loop share what they make for themselves:
+it takes less stack, and fewer bytes tell the ways through them apart, which the verifier compares, whether in use or not.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    Event = tuple[int, int, int, int]
+    """What mentions slots: its position in the block, the slots, the bytes of them that it reads, those that it writes."""
+
 _CARRY = frozenset(("add", "sub", "phi", "retype"))
 """Operations whose result points into the slot that an operand points into."""
 
@@ -21,8 +25,7 @@ _CARRY = frozenset(("add", "sub", "phi", "retype"))
 def layout(graph: Graph) -> tuple[int, list[Slot]]:
     """Give each slot its offset from R10; how many bytes they take, and the slots."""
     slots = list(dict.fromkeys(v.aux for b in graph.blocks for v in b.values if v.op == "stack" and v.uses))
-    bit = {slot: 1 << i for i, slot in enumerate(slots)}
-    ranges = lifetimes(graph, bit) if len(slots) > 1 else [[] for _ in slots]
+    ranges = lifetimes(graph, Traffic(graph, slots)) if len(slots) > 1 else [[] for _ in slots]
     depth = 0
     placed: list[tuple[int, int, list[tuple[int, int]]]] = []
     for i in sorted(range(len(slots)), key=lambda i: (-slots[i].align, -slots[i].size)):
@@ -42,74 +45,82 @@ def _up(n: int, step: int) -> int:
     return -(-n // step) * step
 
 
-def lifetimes(graph: Graph, bit: dict[Slot, int]) -> list[list[tuple[int, int]]]:
-    """For each slot the ranges of positions where it is in use."""
-    mentions, escaped, _ = find(graph, bit)
-    blocks = graph.blocks
-    inside = [0] * len(blocks)
-    for i, found in enumerate(mentions):
-        for _, mask in found:
-            inside[i] |= mask
-    number = {block: i for i, block in enumerate(blocks)}
-    preds = [[number[p] for p in block.preds] for block in blocks]
-    succs = [[number[s] for s in block.successors()] for block in blocks]
-    passed = _flow(range(len(blocks)), preds, inside)
-    coming = _flow(range(len(blocks) - 1, -1, -1), succs, inside)
-    ranges: list[list[tuple[int, int]]] = [[] for _ in bit]
-    start = 0
-    for i, block in enumerate(blocks):
-        end = start + len(block.values) + 2
-        at_start, at_end = passed[i] & (coming[i] | inside[i]), coming[i] & (passed[i] | inside[i])
-        first: dict[int, int] = {}
-        last: dict[int, int] = {}
-        for position, mask in mentions[i]:
-            for slot in _bits(mask):
-                first.setdefault(slot, start + position)
-                last[slot] = start + position + 1
-        for slot in _bits(at_start | at_end | inside[i]):
-            low = start if at_start >> slot & 1 else first[slot]
-            high = end if at_end >> slot & 1 else last[slot]
-            ranges[slot].append((low, high))
-        start = end
-    for slot in _bits(escaped):
-        ranges[slot] = [(0, start)]
-    return ranges
+class Traffic:
+    """What a function does with its slots; slots and bytes of all slots are numbered through, and sets of them are masks.
 
-
-def find(graph: Graph, bit: dict[Slot, int]) -> tuple[list[list[tuple[int, int]]], int, dict[Value, int]]:
-    """For each block the (position, slots) of what mentions slots; the slots whose address was stored somewhere; and the
-    slots that values point into.
+    `whole` has the bytes of each slot; `events` what mentions slots, for each block in order; `passed` the slots that may have
+    been mentioned before each block, `live` the bytes that may be read from its beginning on, before they are written;
+    `escaped` the slots whose address was stored somewhere.
     """
-    origin: dict[Value, int] = {}
-    escaped = 0
 
-    def of(values: Iterable[Value]) -> int:
-        mask = 0
-        for v in values:
-            mask |= bit[v.aux] if v.op == "stack" else origin.get(v, 0)
-        return mask
+    def __init__(self, graph: Graph, slots: list[Slot]) -> None:
+        self.first: dict[Slot, int] = {}
+        self.whole: list[int] = []
+        total = 0
+        for slot in slots:
+            self.first[slot] = total
+            self.whole.append((1 << slot.size) - 1 << total)
+            total += slot.size
+        self.escaped = 0
+        self._origin: dict[Value, int] = {}
+        self._bit = {slot: 1 << i for i, slot in enumerate(slots)}
+        mentions = self._mentions(graph)
+        self.events = [[self._event(*mention) for mention in found] for found in mentions]
+        number = {block: i for i, block in enumerate(graph.blocks)}
+        self.ways = [[number[succ] for succ in block.successors()] for block in graph.blocks]
+        self.passed = _passed([[number[pred] for pred in block.preds] for block in graph.blocks], self.events)
+        use, keep = [], []
+        for events in self.events:
+            used = written = 0
+            for _, _, read, wrote in events:
+                used |= read & ~written
+                written |= wrote
+            use.append(used)
+            keep.append(~written)
+        self.live = backwards(use, keep, self.ways, self.bytes_of(self.escaped))
 
-    again = True
-    while again:
-        again = False
-        mentions: list[list[tuple[int, int]]] = []
-        for block in graph.blocks:
-            found: list[tuple[int, int]] = []
-            mentions.append(found)
-            for position, v in enumerate((*block.phis, *block.values), 1 - len(block.phis)):
-                mask = of(v.args)
-                if not mask:
-                    continue
-                found.append((max(position, 0), mask))
-                if v.op in _CARRY or (v.op == "call" and v.aux.kind != "local" and keeps(v.aux)):
-                    again |= v.op == "phi" and origin.get(v) != mask
-                    origin[v] = mask
-                elif v.op == "store":
-                    escaped |= of(v.args[1:])
-            mask = of(v for v in (block.term or ())[1:] if isinstance(v, Value))
-            if mask:
-                found.append((len(block.values) + 1, mask))
-    return mentions, escaped, origin
+    def bytes_of(self, slots: int) -> int:
+        return union(self.whole[i] for i in _bits(slots))
+
+    def _of(self, values: Iterable[Value]) -> int:
+        """The slots that these point into."""
+        return union(self._bit[v.aux] if v.op == "stack" else self._origin.get(v, 0) for v in values)
+
+    def _mentions(self, graph: Graph) -> list[list[tuple[int, int, Value | None]]]:
+        """For each block the (position, slots, value) of what mentions slots; no value for what ends the block."""
+        again = True
+        while again:
+            again = False
+            mentions: list[list[tuple[int, int, Value | None]]] = []
+            for block in graph.blocks:
+                found: list[tuple[int, int, Value | None]] = []
+                mentions.append(found)
+                for position, v in enumerate((*block.phis, *block.values), 1 - len(block.phis)):
+                    mask = self._of(v.args)
+                    if not mask:
+                        continue
+                    found.append((max(position, 0), mask, v))
+                    if v.op in _CARRY or (v.op == "call" and v.aux.kind != "local" and keeps(v.aux)):
+                        again |= v.op == "phi" and self._origin.get(v) != mask
+                        self._origin[v] = mask
+                    elif v.op == "store":
+                        self.escaped |= self._of(v.args[1:])
+                mask = self._of(v for v in (block.term or ())[1:] if isinstance(v, Value))
+                if mask:
+                    found.append((len(block.values) + 1, mask, None))
+        return mentions
+
+    def _event(self, position: int, slots: int, value: Value | None) -> Event:
+        """What is written only in part, or through an address that was made, counts as read as a whole."""
+        read, written = self.bytes_of(slots), 0
+        if value is not None and value.op in _CARRY:
+            read = 0
+        elif value is not None and value.op in ("load", "store"):
+            base, (off, size, *_) = value.args[0], value.aux
+            if base.op == "stack" and off.__class__ is int:
+                piece = (1 << size) - 1 << self.first[base.aux] + off
+                read, written = (piece, 0) if value.op == "load" else (0, piece)
+        return position, slots, read, written
 
 
 def keeps(callee: object) -> bool:
@@ -124,17 +135,15 @@ def union(masks: Iterable[int]) -> int:
     return found
 
 
-def _flow(order: Iterable[int], before: list[list[int]], inside: list[int]) -> list[int]:
-    """At each block, what the blocks before it (in the direction of the flow) mention."""
-    order = list(order)
-    known = [0] * len(inside)
+def _passed(preds: list[list[int]], events: list[list[Event]]) -> list[int]:
+    """The slots that may have been mentioned before each block."""
+    inside = [union(mask for _, mask, _, _ in found) for found in events]
+    known = [0] * len(events)
     changed = True
     while changed:
         changed = False
-        for i in order:
-            mask = 0
-            for b in before[i]:
-                mask |= known[b] | inside[b]
+        for i, before in enumerate(preds):
+            mask = union(known[b] | inside[b] for b in before)
             if mask != known[i]:
                 known[i] = mask
                 changed = True
@@ -148,41 +157,60 @@ def _bits(mask: int) -> Iterable[int]:
         mask ^= low
 
 
+def lifetimes(graph: Graph, traffic: Traffic) -> list[list[tuple[int, int]]]:
+    """For each slot the ranges of positions where it is in use."""
+    whole = traffic.whole
+    ranges: list[list[tuple[int, int]]] = [[] for _ in whole]
+    start = 0
+    for block, events, ways, passed in zip(graph.blocks, traffic.events, traffic.ways, traffic.passed, strict=True):
+        end = start + len(block.values) + 2
+        live = union(traffic.live[way] for way in ways)
+        until = {slot: end for slot, mask in enumerate(whole) if live & mask}
+        first: dict[int, int] = {}
+        found = []
+        for position, slots, read, written in reversed(events):
+            live = live & ~written | read
+            at = start + position
+            for slot in _bits(slots):
+                first[slot] = at
+                if live & whole[slot]:
+                    until.setdefault(slot, at + 1)
+                else:
+                    found.append((at, until.pop(slot, at + 1), slot))
+        for slot, high in until.items():
+            if passed >> slot & 1:
+                found.append((start, high, slot))
+            elif slot in first:
+                found.append((first[slot], high, slot))
+        for low, high, slot in sorted(found):
+            ranges[slot].append((low, high))
+        start = end
+    for slot in _bits(traffic.escaped):
+        ranges[slot] = [(0, start)]
+    return ranges
+
+
 def idle(graph: Graph, heads: list[int], slots: list[Slot]) -> dict[int, list[int]]:
     """For blocks that loops begin with, the 8-byte words of slots that are in use in the loop, and that nobody reads before they
     are written again; by number from R10 down.
     """
-    bit = {slot: 1 << i for i, slot in enumerate(slots)}
-    mentions, escaped, origin = find(graph, bit)
-    whole = {slot: (1 << slot.size) - 1 << -slot.offset - slot.size for slot in slots}
-    kept = union(whole[slots[i]] for i in _bits(escaped))
+    traffic = Traffic(graph, slots)
+    depth = max((-slot.offset for slot in slots), default=0)
 
-    def bytes_of(slot: Slot, off: int, size: int) -> int:
-        return (1 << size) - 1 << -slot.offset - off - size
+    def words(found: int) -> set[int]:
+        """Where these bytes lie."""
+        lie = union(
+            (found & mask) >> traffic.first[slot] << depth + slot.offset
+            for slot, mask in zip(slots, traffic.whole, strict=True)
+        )
+        return {(depth - i - 1) // 8 for i in range(depth) if lie >> i & 1}
 
-    use, keep = [], []
-    for block in graph.blocks:
-        used, killed = 0, 0
-        for v in block.values:
-            base = v.args[0] if v.args else v
-            if v.op in ("load", "store") and base.op == "stack" and v.aux[0].__class__ is int:
-                at = bytes_of(base.aux, v.aux[0], v.aux[1])
-                used, killed = (used | at & ~killed, killed) if v.op == "load" else (used, killed | at)
-            elif v.op not in _CARRY:
-                for arg in v.args:
-                    for i in _bits(bit[arg.aux] if arg.op == "stack" else origin.get(arg, 0)):
-                        used |= whole[slots[i]] & ~killed
-        use.append(used)
-        keep.append(~killed)
-    ways = [[succ.number for succ in block.successors()] for block in graph.blocks]
-    live = backwards(use, keep, ways, everywhere=kept)
-    found: dict[int, list[int]] = {}
+    dead = {}
     for head in heads:
         last = max([head, *(pred.number for pred in graph.blocks[head].preds)])
-        there = union(mask for block in mentions[head : last + 1] for _, mask in block)
-        touched = union(whole[slots[i]] for i in _bits(there))
-        found[head] = [word for word in range(64) if touched >> 8 * word & 0xFF and not live[head] >> 8 * word & 0xFF]
-    return found
+        touched = union(mask for events in traffic.events[head : last + 1] for _, mask, _, _ in events)
+        dead[head] = sorted(words(traffic.bytes_of(touched)) - words(traffic.live[head]))
+    return dead
 
 
 __all__ = ["idle", "layout"]
