@@ -1,4 +1,8 @@
-"""Callbacks that the verifier walks once (before Linux 6.7): it must not know what a round finds, nor what it leaves."""
+"""What callbacks and long loops change in memory on the stack: the verifier must not know it.
+
+Callbacks it walks once (before Linux 6.7), and would take what a round finds, or leaves, for what all do; or it walks them until
+nothing is new, which numbers that it knows prevent.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import os
 
 import pytest
 
-from pybpf import VM, Struct, load, u8, u32, u64, xdp
+from pybpf import VM, Array, Struct, load, subprogram, u8, u32, u64, xdp
 from pybpf import helpers as bpf
 
 
@@ -65,6 +69,99 @@ def called(ctx):
     return u32(state.total) + state.step
 
 
+eight = Array(u64, max_entries=8)
+
+
+class Sum(Struct):
+    n: u64
+    large: u32
+
+
+def one_more(m, key, value, total):
+    total.n += 1
+
+
+def summed(ctx):
+    """Nothing in the callback is decided, but behind it, and otherwise for each number of rounds."""
+    total = Sum()
+    eight.for_each(one_more, total)
+    return u32(total.n > 5)
+
+
+def summed_in_a_loop(ctx):
+    total = Sum()
+    for i in range(70000):
+        eight.for_each(one_more, total)
+        if total.n > 9999:
+            return u32(i)
+    return 0
+
+
+def mix(m, key, value, total):
+    total.n = total.n * 5 + 1
+    if total.n & 64 == 0 or total.n > 900:
+        total.large += 1
+    return 0
+
+
+def mixed(ctx):
+    total = Sum(n=58)
+    eight.for_each(mix, total)
+    eight.for_each(mix, total)
+    return total.large
+
+
+def grow(total):
+    total.n = total.n * 5 + 1
+    if total.n > 900:
+        total.large += 1
+
+
+def changed_by_a_function(ctx):
+    total = Sum(n=58)
+    for _ in range(70000):
+        grow(total)
+    return total.large
+
+
+@subprogram
+def grow_apart(total: Sum):
+    for _ in range(70000):
+        total.n = total.n * 5 + 1
+        if total.n > 900:
+            total.large += 1
+    return 0
+
+
+@subprogram
+def grow_once(total: Sum):
+    total.n = total.n * 5 + 1
+    if total.n > 900:
+        total.large += 1
+    return 0
+
+
+def changed_out_of_line(ctx):
+    total = Sum(n=58)
+    for _ in range(70000):
+        grow_once(total)
+    return total.large
+
+
+def changed_in_a_function(ctx):
+    total = Sum(n=58)
+    grow_apart(total)
+    return total.large
+
+
+def grown(rounds, counts):
+    n, large = 58, 0
+    for _ in range(rounds):
+        n = n * 5 + 1 & (1 << 64) - 1
+        large += counts(n)
+    return large
+
+
 def expected_steps(length):
     whole, rest = divmod(length * 2000, 3)
     return 7 * whole + 2 * (rest == 2)
@@ -75,6 +172,12 @@ CASES = [
     (no_rounds, lambda n: 0 if n & 1 else 2),
     (steps, expected_steps),
     (called, lambda n: 100 if n & 7 < 3 else 10 + (n & 7)),
+    (summed, lambda n: 1),
+    (summed_in_a_loop, lambda n: 1249),
+    (mixed, lambda n: grown(16, lambda n: n & 64 == 0 or n > 900)),
+    (changed_by_a_function, lambda n: grown(70000, lambda n: n > 900)),
+    (changed_out_of_line, lambda n: grown(70000, lambda n: n > 900)),
+    (changed_in_a_function, lambda n: grown(70000, lambda n: n > 900)),
 ]
 
 

@@ -8,6 +8,7 @@ from ..objects.refs import Ref
 from ..objects.values import Const, Front, Int
 from ..ssa.build import CALLERS, limits
 from ..ssa.ir import Value
+from .effects import behind, blur
 from .functions import Shape, graph_for
 
 TYPE_CHECKING = False
@@ -34,9 +35,6 @@ def callback(c: Compiler, rules: Any, front: Front, given: list[Front], node: An
             rules.name, f"{len(fronts)} arguments"
         )
         c.fail(f"the callback of {rules.name} takes {takes}", node)
-    for argument in given:
-        if isinstance(argument, Ref):
-            obscure(c, argument)
     rcu = c.unit.rcu
     c.unit.rcu = rcu and rules.name in ("loop", "for_each_map_elem")  # others run later
     key = (function, rules.name, c.unit.rcu, tuple(front.key for front in fronts))
@@ -47,6 +45,9 @@ def callback(c: Compiler, rules: Any, front: Front, given: list[Front], node: An
         made = c.unit.functions[key] = graph_for(c, function, shapes, None, node, allowed, walked_once(c))
     c.unit.rcu = rcu
     graph, _ = made
+    if count == len(fronts):  # its last argument is what the program hands to it
+        for argument in given:
+            obscure(c, argument, behind(graph, graph.params[-1]))
     return c.b.share("function", [], graph, 64, 1, (1 << 64) - 1)
 
 
@@ -59,31 +60,15 @@ def walked_once(c: Compiler) -> bool:
     return c.unit.kernel < (6, 7)
 
 
-def obscure(c: Compiler, ref: Ref) -> None:
-    """Let the verifier forget the numbers in an object on the stack, for a callback that it walks once."""
-    if walked_once(c) and ref.region in CALLERS:
-        blur(c, ref)
+def obscure(c: Compiler, front: Front, changes: set[int]) -> None:
+    """Let the verifier forget these bytes of an object on the stack, which a callback that is given its address changes.
 
-
-def blur(c: Compiler, ref: Ref) -> None:
-    """Let the verifier forget the numbers in an object.
-
-    By halves of words at most: whole ones that were stored from one register are equal for it, and if later rounds break that
-    (check_scalar_ids) it sees states without end.
+    One that it walks once would find known numbers there.  One that it walks until nothing is new (ab5cfac139ab) does so without
+    end: a known number that decides a test, in the callback or behind the call, and of which each round makes another known
+    one, is widened nowhere.
     """
-    from ..objects.layout import sizeof
-
-    at, end = ref.off, ref.off + sizeof(ref.type)
-    known: dict[int, Value] = {}
-    while at < end:
-        width = next(w for w in (4, 2, 1) if at % w == 0 and at + w <= end)
-        now = c.b.load(ref.base, at, width, False, ref.region)
-        if now.op == "const":
-            hidden = known[now.aux] = known.get(now.aux) or c.b.hide(now)
-        else:
-            hidden = c.b.hide(now)
-        c.b.store(ref.base, at, width, hidden, ref.region)
-        at += width
+    if isinstance(front, Ref) and front.region in CALLERS:
+        blur(c, front, {front.off + at for at in changes})
 
 
 def _callback_arguments(c: Compiler, rules: Any, given: list[Front], node: Any) -> list[Any]:
@@ -183,4 +168,4 @@ class DynptrArgument(Front):
         )
 
 
-__all__ = ["blur", "callback", "obscure", "walked_once"]
+__all__ = ["callback", "obscure", "walked_once"]

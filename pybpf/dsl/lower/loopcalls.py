@@ -17,6 +17,7 @@ from ..ssa.build import limits
 from ..ssa.ir import Graph, Value
 from .callbacks import obscure, walked_once
 from .conditions import jump
+from .effects import touched
 from .joins import is_number
 from .rounds import Loop, brought
 
@@ -95,9 +96,9 @@ def repeat_by_call(
             assumed["$strict"] = True
     else:
         c.fail("the types of this loop's variables do not settle: convert them before the loop", node)
-    for front in cells.given.values():
-        if isinstance(front, Ref):
-            obscure(c, front)
+    names = {value: name for name, value in cells.entered.items()}
+    for name, changes in touched(graph.blocks, names.get).items():
+        obscure(c, cells.given[name], changes)
     for name, at in cells.offsets.items():
         c.b.store(base, at, 8, stored(c, cells, name, node), "stack")
     function = c.b.share("function", [], graph, 64, 1, (1 << 64) - 1)
@@ -196,6 +197,7 @@ def unpack(inner: Compiler, base: Value, cells: Cells, outer: dict[str, Front], 
                 value, 0, given.type, given.region, check=check, shared=given.shared, writable=given.writable,
                 label=given.label, origin=given.origin,
             )  # fmt: skip
+            cells.entered[name] = value
         elif isinstance(given, MapRef):
             env[name] = given.parameter(value)
         else:

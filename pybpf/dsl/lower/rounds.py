@@ -12,17 +12,19 @@ from ..objects.refs import Ref
 from ..objects.values import INT, Conflict, Const, Front, Int, span
 from ..ssa.build import State, limits
 from ..ssa.ir import Value
+from .effects import blur, objects, touched
 from .gates import gate as gate_of
 from .gates import widens
 from .joins import is_number, merge, phi
 from .progress import deciding, falling
-from .survey import compared, count_tests, written
+from .survey import compared, count_tests
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from ..ssa.ir import Block
     from .compiler import Compiler
 
 BOUNDED_LOOPS = (5, 3)
@@ -65,8 +67,10 @@ def repeat(
     key = (node, c.frame.path)
     memo = c.assumed.setdefault(key, dict(first))
     entry = c.b.state
+    hidden: dict[str, set[int]] = {}
     if gate:
         begin(c, node, names, gate)
+        conceal(c, entry, [], memo, hidden)
     for attempt in range(12):
         blocks = len(c.b.graph.blocks)
         start = entry.fork(entry.block)
@@ -94,7 +98,8 @@ def repeat(
         better = None
         if found is not None and not gate and widens(c.b.graph.blocks[blocks:]):
             better = gate_of(c, entry)
-        if found is not None and not better and not doubt:
+        more = gate and conceal(c, entry, c.b.graph.blocks[blocks:], memo, hidden)
+        if found is not None and not better and not doubt and not more:
             outs, breaks = found
             return ended(c, node, gate, outs, breaks, returns) if gate and gate.end else found
         memo["$strict"] = doubt or memo.get("$strict")
@@ -128,14 +133,25 @@ def begin(c: Compiler, node: Any, names: set[str], gate: Any) -> None:
     something: a known one would be so in each round, for it is widened only while nothing depends on it.  So do the numbers
     in objects on the stack that it changes.
     """
-    from .callbacks import blur
-
-    for name in sorted(written(node.body)):
-        front = c.state.env.get(name)
-        if isinstance(front, Ref) and front.region == "stack":
-            blur(c, front)
     hide(c, [name for name in sorted(names.difference(to_hide(node, names, True))) if name[0] != "$"])
     gate.begin(c)
+
+
+def conceal(c: Compiler, entry: State, blocks: list[Block], memo: dict[str, Any], hidden: dict[str, set[int]]) -> bool:
+    """Before a loop with a gate: the same for the numbers in objects on the stack that it changes, as far as these blocks, and
+    what was found before, show.  Gives whether these were more than what is `hidden` already.
+    """
+    names = {ref.base: name for name, ref in objects(entry.env).items()}
+    for name, changes in touched(blocks, names.get).items():
+        memo["$bytes " + name] = memo.get("$bytes " + name, set()) | changes
+    more = False
+    for name in names.values():
+        new = memo.get("$bytes " + name, set()) - hidden.get(name, set())
+        if new:
+            c.b.state, more = entry, True
+            hidden[name] = hidden.get(name, set()) | new
+            blur(c, entry.env[name], new)
+    return more
 
 
 def _attempt(c: Compiler, node: Any, names: set[str], memo: dict[str, Any], top: Any, bottom: Any, gate: Any) -> Any:

@@ -131,21 +131,6 @@ def assigned(nodes: list[Any], in_place: bool = True) -> set[str]:
     return names
 
 
-def written(nodes: list[Any]) -> set[str]:
-    """The names whose elements or fields these statements assign."""
-    names: set[str] = set()
-    todo = list(nodes)
-    while todo:
-        node = todo.pop()
-        if node.__class__.__name__ in ("Subscript", "Attribute") and node.ctx.__class__.__name__ == "Store":
-            base = node
-            while base.__class__.__name__ in ("Subscript", "Attribute"):
-                base = base.value
-            names.add(getattr(base, "id", ""))
-        todo += children(node)
-    return names
-
-
 def compared(nodes: list[Any]) -> set[str]:
     """The names that tests compare after which a round goes on either way; those of loops' own tests do not count."""
     names: set[str] = set()
