@@ -27,6 +27,7 @@ from pybpf import (
     u8,
     u32,
     u64,
+    uprobe,
     write_elf,
     xdp,
 )
@@ -91,6 +92,8 @@ WRONG = [
     (lambda: xdp(license=None)(f), KindError, "@xdp: license is None, expected a text"),
     (lambda: xdp(flags="x")(f), KindError, "@xdp: flags is 'x', expected a number"),
     (lambda: tracepoint("a/b", "c/d")(f), KindError, "@tracepoint takes one target, and was given 'a/b' and 'c/d'"),
+    (lambda: uprobe("/bin/sh", "main")(f), KindError,
+     "@uprobe takes one target, and was given '/bin/sh' and 'main': write '/bin/sh:main' as one"),
     (lambda: program("xdp")(f), KindError,
      "@program takes a ProgType and an AttachType, not 'xdp': from pybpf.uapi import ProgType"),
     (lambda: xdp(source=5)(f), KindError, "@xdp: source is 5, expected a text"),

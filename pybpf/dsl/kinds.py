@@ -118,6 +118,10 @@ SILENT = frozenset((2, 5, 7, 17, 24, 26, 31))
 """Program types in which falling off the end means 0: tracing programs, whose result nobody reads."""
 
 
+SEPARATOR = dict.fromkeys(("uprobe", "uretprobe", "uprobe_multi", "usdt"), ":")
+"""What stands between the two parts of a target; for all others it is a slash."""
+
+
 class Kind:
     """What a decorator makes: program type, attach type, flags, and whether it takes a target."""
 
@@ -250,7 +254,10 @@ def make(kind: Kind) -> Callable[..., Any]:
 
         if function is not None and not callable(function):
             if target is not None:
-                raise KindError(f"{kind!r} takes one target, and was given {function!r} and {target!r}")
+                between = SEPARATOR.get(kind.name, "/")
+                apart = between not in f"{function}{target}"
+                advice = f": write {f'{function}{between}{target}'!r} as one" if apart else ""
+                raise KindError(f"{kind!r} takes one target, and was given {function!r} and {target!r}{advice}")
             function, target = None, function
         if target is not None:
             options["attach_to"] = target

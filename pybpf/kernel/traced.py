@@ -80,7 +80,9 @@ def _of_member(btf: Btf, structure: str, member: str) -> list[tuple[str, Type]]:
 
 def _member(btf: Btf, structure: str, member: str) -> Any:
     if not member:
-        raise BtfError(f"name the structure too, as in tcp_congestion_ops/{structure}")
+        raise BtfError(
+            f"name the structure and its member, as in tcp_congestion_ops/ssthresh, and not {structure} alone"
+        )
     members = btf.find(structure, _STRUCT).members  # type: ignore[attr-defined]
     pointer = next((m.type.stripped for m in members if m.name == member), None)
     if pointer is None:

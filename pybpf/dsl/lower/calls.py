@@ -61,6 +61,23 @@ def call(c: Compiler, node: Any) -> Front:
     return apply(c, target, args, kw, node)
 
 
+def is_enum(front: Front) -> bool:
+    """Whether this is a class of constants, over whose members a loop may go."""
+    return isinstance(front, Const) and isinstance(front.obj, type) and hasattr(front.obj, "__members__")
+
+
+def keeps_all(c: Compiler, type_: Any, node: Any) -> None:
+    """`Color(x)` of an IntEnum fails in Python for what is no member; an IntFlag keeps every number."""
+    members = getattr(type_, "__members__", None)
+    if members is not None and getattr(getattr(type_, "_boundary_", None), "name", "") != "KEEP":
+        some = f"{type_.__name__}.{next(iter(members), 'NAME')}"
+        c.fail(
+            f"{type_.__name__}(...) fails in Python for what is no member, and nothing fails in a program: compare the "
+            f"number itself, as in `x == {some}`",
+            node,
+        )
+
+
 def _hashable(obj: Any) -> bool:
     return getattr(obj.__class__, "__hash__", None) is not None
 
@@ -78,7 +95,11 @@ def arguments(c: Compiler, node: Any) -> tuple[list[Front], dict[str, Front]]:
 def argument(c: Compiler, node: Any) -> Front:
     """What is handed on: a field or an element knows its place in memory, and a name that was given its number does not."""
     front = c.expr(node)
-    if isinstance(front, Int) and front.place is not None and node.__class__.__name__ not in ("Attribute", "Subscript"):
+    if (
+        isinstance(front, Int)
+        and isinstance(front.place, Ref)
+        and node.__class__.__name__ not in ("Attribute", "Subscript")
+    ):
         return Int(front.value, front.type, front.snapshot)
     return front
 
@@ -115,6 +136,7 @@ def apply(c: Compiler, target: Any, args: list[Front], kw: dict[str, Front], nod
         only = single(c, args, kw, node, Const(0))
         if isinstance(only, Const):
             return evaluate(c, target, [only], {}, node)
+        keeps_all(c, target, node)
         kind = scalar_of(target)
         assert kind is not None
         return cast(c, kind, only, node)
@@ -419,7 +441,7 @@ def _len(c: Compiler, args: list[Front], kw: dict[str, Front], node: Any) -> Fro
 def _sizeof(c: Compiler, args: list[Front], kw: dict[str, Front], node: Any) -> Front:
     only = single(c, args, kw, node)
     if isinstance(only, Int) and only.type is not INT:
-        return Const(sizeof(only.type if only.place is None else only.place.type))
+        return Const(sizeof(only.place.type if isinstance(only.place, Ref) else only.type))
     if isinstance(only, Ref):
         return Const(sizeof(only.type))
     if isinstance(only, Const):

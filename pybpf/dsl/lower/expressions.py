@@ -28,10 +28,15 @@ def name(c: Compiler, node: Any) -> Any:
         return found
     frame = c.frame
     if node.id in frame.names:
-        if isinstance(frame.scope.get(node.id, frame.fn.__globals__.get(node.id)), MapSpec):
+        outside = frame.scope.get(node.id, frame.fn.__globals__.get(node.id))
+        if isinstance(outside, MapSpec):
             c.fail(f"{node.id} is assigned in this function, so it is not the map of that name: write {node.id}.value = ..., "
                    f"or {node.id}[key] = ...", node)  # fmt: skip
-        c.fail(f"{node.id} has no value on the way to this line", node)
+        told = "" if not isinstance(outside, int) else (
+            f": it is assigned in this function, so it is not the {outside!r} outside, which is a constant (make it "
+            f"{node.id} = Global(u64, {outside!r}) and write {node.id}.value)"
+        )  # fmt: skip
+        c.fail(f"{node.id} has no value on the way to this line{told}", node)
     for scope in (frame.scope, frame.fn.__globals__, builtins.__dict__):
         obj = scope.get(node.id, _MISSING)
         if obj is not _MISSING:
@@ -113,7 +118,8 @@ def choose(c: Compiler, table: Any, index: Front, node: Any) -> Front:
         from ..objects.data import constant_table
 
         return constant_table(c, table).item(c, index, node)
-    c.fail("only tuples and lists of numbers, and bytes, can be indexed by a number of the program", node)
+    c.fail("only tuples and lists of numbers, and bytes, can be indexed by a number of the program: write `match`, or keep "
+           "the rest in a HashMap or an Array", node)  # fmt: skip
 
 
 def bin_op(c: Compiler, node: Any) -> Front:

@@ -72,12 +72,7 @@ def shape(c: Compiler, front: Front, annotation: Any, name: str, node: Any) -> S
         isinstance(front, Ref) and scalar_of(annotation) is None and annotation is not None
     ):
         ref = front
-        if ref.owner is not None or ref.region == "packet":
-            c.fail(
-                f"{ref.label or ref.what()} cannot be handed to a @subprogram: leave out @subprogram there, and the "
-                "function is inlined; or pass the numbers that it needs",
-                node,
-            )
+        # Views of the packet are known to be there, and records stay with the caller, which ends them.
         pointer = ref.pointer(c, node)
         return Shape(
             ("ref", ref.type, ref.region, ref.shared, ref.writable), pointer,

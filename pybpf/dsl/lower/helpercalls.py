@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from ..objects import scalars as types
-from ..objects.integers import OF_MAPS, convert, status, value_of
+from ..objects.integers import OF_MAPS, convert, status, value_of, word
 from ..objects.kernelfields import LOCK, Held
 from ..objects.layout import scalar_of, sizeof, type_name
 from ..objects.refs import Ref
-from ..objects.values import Const, Front, Int, span
+from ..objects.values import Const, Front, Int, span, stored_as
 from ..program import version
 from ..ssa.build import S64_MAX, S64_MIN, limits
 from .bounds import bounded
@@ -339,7 +339,7 @@ def memory(
         from ..objects.data import text
 
         return text(c, _raw(front.obj)).pointer(c, node)
-    if isinstance(front, Int) and front.place is not None:
+    if isinstance(front, Int) and isinstance(front.place, Ref):
         given[given.index(front)] = front = front.place
     if isinstance(front, Ref) and front.region == "ctx":
         # Helpers take no pointers into the context (mem_types of the verifier).
@@ -364,19 +364,22 @@ def memory(
                 f"{where} has {sizeof(front.type)} bytes, and the size may be {span(c, size)[1]}: bound it first", node
             )
         return front.pointer(c, node)
-    if isinstance(front, Int) and not arg.writes:
-        address = c.borrow(front.type.size, front.type.size, arg.name)
+    kind = stored_as(front)
+    if kind is not None and not arg.writes:
+        address = c.borrow(kind.size, kind.size, arg.name)
         temporary.append(address)
         c.state.contents.pop(address, None)
-        c.b.store(address, 0, front.type.size, front.value, "stack")
-        given[given.index(front)] = Ref(address, 0, front.type, "stack")
+        place = Ref(address, 0, kind, "stack")
+        place.raw_store(c, kind, word(c, front, node))
+        given[given.index(front)] = place
         return address
     pointer = getattr(front, "pointer_value", None)
     if pointer is not None:
         return pointer(c)  # type: ignore[no-any-return]
     told = f"{where} is memory: give a Struct, an array or a field, not {front.what()}"
-    if isinstance(front, Const) and isinstance(front.obj, int) and not arg.writes:
-        told = f"{where} is memory, and of {front.obj} is not known how wide it is: write u32({front.obj})"
+    if is_number(front) and not arg.writes:
+        of, shown = (front.obj, front.obj) if isinstance(front, Const) else ("this number", "...")
+        told = f"{where} is memory, and of {of} is not known how wide it is: write u32({shown})"
     c.fail(told, node)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...errors import KindError, SpecError
 from ..objects import scalars as types
 from ..objects.integers import convert
+from ..objects.layout import sizeof
 from ..objects.refs import Ref
 from ..objects.values import Const, Front
 from ..ssa.build import limits
@@ -88,9 +89,12 @@ def call_kernel(c: Compiler, name: str, args: list[Front], kw: dict[str, Front],
     if rules is not None and "packet" in rules.effects:
         c.b.clobber("place")
     found: Any = typed(c, value, function.ret, direct=True)
-    if rules is not None and rules.returns == "mem4":
+    if rules is not None and rules.returns in ("mem4", "slice"):
         value.lo, value.hi = limits(64, False)
-        return Ref(value, 0, types.s32, "mem", check=("null", value), writable=False, label=f"what {name} gave")
+        type_ = types.s32 if rules.returns == "mem4" else slice_type(*args[2:4])
+        return Ref(
+            value, 0, type_, "mem", check=("null", value), writable=name.endswith("_rdwr"), label=f"what {name} gave"
+        )
     if hasattr(found, "struct"):
         value.lo, value.hi = limits(64, False)
         if rules is not None and rules.returns_null:
@@ -117,6 +121,16 @@ def prototype(c: Compiler, name: str, node: Any) -> Any:
         c.fail(f"the kernel function {name} is not known here: {error}{meant}", node)
 
 
+def slice_type(buffer: Front, size: Front) -> Any:
+    """What `bpf_dynptr_slice(d, offset, buffer, size)` gives is read as the buffer is, or as bytes."""
+    count = getattr(size, "obj", 0)
+    return buffer.type if isinstance(buffer, Ref) and sizeof(buffer.type) == count else types.u8[count]
+
+
+SHOWN_AS = {"__sk_buff": "sk_buff", "xdp_md": "xdp_buff"}
+"""What programs are shown as their context, and what it is in the kernel (btf_is_projection_of): either is taken."""
+
+
 def check_struct(c: Compiler, type_: Any, front: Front, where: str, node: Any) -> None:
     """A structure of the kernel is handed on as what it is, or as what its first member is."""
     pointed = getattr(type_.stripped, "type", None)
@@ -125,7 +139,7 @@ def check_struct(c: Compiler, type_: Any, front: Front, where: str, node: Any) -
     if not wanted or given is None or isinstance(given, str):
         return
     one = given
-    while one is not None and one.name != wanted:
+    while one is not None and one.name not in (wanted, SHOWN_AS.get(wanted)):
         first = next(iter(getattr(one, "members", ())), None)
         one = first.type.stripped if first is not None and first.offset == 0 else None
     if one is None:

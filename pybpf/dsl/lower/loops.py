@@ -139,11 +139,13 @@ def each(c: Compiler, node: Any, front: Front) -> None:
     from ..objects.integers import binary
     from ..objects.layout import as_array, is_array
     from ..objects.values import Tuple
-    from .calls import Enumerated
+    from .calls import Enumerated, is_enum
 
     if isinstance(front, Const) and isinstance(front.obj, range):
         return unrolled(c, node, [Const(i) for i in front.obj])
-    if isinstance(front, Const) and isinstance(front.obj, (tuple, list, dict, bytes, frozenset, set)):
+    if isinstance(front, Const) and (
+        isinstance(front.obj, (tuple, list, dict, bytes, frozenset, set)) or is_enum(front)
+    ):
         from .expressions import known
 
         items = sorted(front.obj) if isinstance(front.obj, (set, frozenset)) else front.obj

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 RAW_WRITABLE, SYSCALL = 24, 31
 ITERATOR = 28  # BPF_TRACE_ITER
+SKB_LOAD_BYTES, DYNPTR_READ, FROM_SKB = 26, 201, "bpf_dynptr_from_skb"
 MAX_OFFSET = 0xFFFF  # the verifier follows packet offsets below this (MAX_PACKET_OFF)
 _INT = {1: types.u8, 2: types.u16, 4: types.u32, 8: types.u64}
 
@@ -248,10 +249,12 @@ class Context(Front):
         return c.b.share("add", [base, value], None, 64, 1, (1 << 64) - 1)
 
     def copied(self, c: Compiler, type_: Any, kw: dict[str, Front], node: Any) -> Front:
-        """Programs without direct access get a copy on the stack, made by skb_load_bytes."""
+        """Programs without direct access get a copy on the stack."""
         from ..lower.helpercalls import check_allowed
 
-        check_allowed(c, "skb_load_bytes", 26, node)
+        buffer = c.unit.rules().context.fields.get("skb")
+        if buffer is None:
+            check_allowed(c, "skb_load_bytes", SKB_LOAD_BYTES, node)
         size = sizeof(type_)
         at: Value = c.b.const(0)
         after = kw.get("after")
@@ -264,12 +267,24 @@ class Context(Front):
             n = kw["at"].number(c, node)
             at = c.b.arith("add", at, convert(c, n, types.u32, node, "at"))
         place = c.slot(size, 8 if size >= 8 else size, getattr(type_, "__name__", "packet"))
-        result = c.b.call("helper", 26, "skb_load_bytes", [self.value, at, place, c.b.const(size)])
+        if buffer is None:
+            result = c.b.call("helper", SKB_LOAD_BYTES, "skb_load_bytes", [self.value, at, place, c.b.const(size)])
+        else:
+            result = self.read_buffer(c, buffer, at, place, size)
         view = Copied(
             place, 0, type_, "stack", check=("failed", result), writable=False, label="this copy of the packet"
         )
         view.place = at
         return view
+
+    def read_buffer(self, c: Compiler, buffer: Any, at: Value, place: Value, size: int) -> Value:
+        """Hooks of netfilter are given the kernel's own buffer, which a dynptr reads (both since Linux 6.4)."""
+        skb = c.b.load(self.value, buffer.offset, buffer.size, False, "ctx")
+        dynptr = c.borrow(16, 8, "dynptr")
+        c.b.call("kfunc", FROM_SKB, FROM_SKB, [skb, c.b.const(0), dynptr])
+        result = c.b.call("helper", DYNPTR_READ, "dynptr_read", [place, c.b.const(size), dynptr, at, c.b.const(0)])
+        c.release(dynptr)
+        return result
 
     def length(self, c: Compiler, node: Any) -> Front:
         """`len(ctx)`: bytes of the packet."""

@@ -50,7 +50,11 @@ def argument(c: Compiler, context: Any, name: str, node: Any) -> Front | None:
 
         return of_a_probe(c, context, name, node)
     target = c.unit.attach_to
-    if name == "args" and kind.prog_type in (RAW_TRACEPOINT, RAW_WRITABLE, TRACING, LSM, STRUCT_OPS):
+    if (
+        name == "args"
+        and kind.prog_type in (RAW_TRACEPOINT, RAW_WRITABLE, TRACING, LSM, STRUCT_OPS, KPROBE)
+        and not (kind.name.startswith(("kret", "uret")))
+    ):
         return Arguments(context)
     if name in ("retval", "ret") and (kind.name.startswith(("kret", "uret")) or kind.attach_type in WITH_RESULT):
         return returned(c, context, node)
@@ -249,7 +253,7 @@ def read_kernel(c: Compiler, address: Value, size: int, signed: bool) -> Value:
 
 
 class Arguments(Front):
-    """`ctx.args`: the raw arguments, 64 bits each."""
+    """`ctx.args`: the raw arguments, 64 bits each; of probes, what the registers hold."""
 
     __slots__ = ("context",)
 
@@ -265,6 +269,8 @@ class Arguments(Front):
     def item(self, c: Compiler, index: Front, node: Any) -> Front:
         if not isinstance(index, Const) or not 0 <= index.obj < 12:
             c.fail("arguments are indexed by a constant 0..11", node)
+        if c.unit.kind.prog_type == KPROBE:
+            return probed(c, self.context, index.obj, node)
         return Int(c.b.load(self.context.value, 8 * index.obj, 8, False, "ctx"), types.u64)
 
 

@@ -15,7 +15,7 @@ from ...types import Scalar
 from ..lower.bounds import COMPARES, lost, told
 from ..ssa.build import S64_MAX, S64_MIN, limits, wrap
 from . import scalars as types
-from .values import INT, Const, Front, Int, fits, native, span
+from .values import INT, Const, Front, Int, Sized, fits, native, span
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -271,16 +271,20 @@ def divide_signed(c: Compiler, op: str, a: Front, b: Front, node: Any) -> Front:
 def cast(c: Compiler, type_: Scalar, a: Front, node: Any) -> Front:
     """`u32(x)`: wrapped to the width, as calling the type does in Python."""
     n = a.number(c, node)
+    kind = native(type_)
+    other_order = None if kind is type_ else type_
     if isinstance(n, Const):
         wrapped = wrap(int(n.obj), type_.bits, type_.signed)
-        plain = type_.bits < 32 and wrapped >= 0  # a negative one keeps its sign as its type's, unlike a literal
-        return Const(wrapped) if plain else Int(c.b.const(wrapped), native(type_))
-    kind = native(type_)
-    if fits(*span(c, n), kind):
-        return Int(n.value, kind)
-    if kind.bits == 64:
-        return Int(c.b.retype(n.value, *limits(64, kind.signed)), kind)
-    return Int(c.b.extend(n.value, kind.bits, kind.signed), kind)
+        if type_.bits < 32 and wrapped >= 0:  # a negative one keeps its sign as its type's, unlike a literal
+            return Sized(wrapped, type_)
+        value = c.b.const(wrapped)
+    elif fits(*span(c, n), kind):
+        value = n.value
+    elif kind.bits == 64:
+        value = c.b.retype(n.value, *limits(64, kind.signed))
+    else:
+        value = c.b.extend(n.value, kind.bits, kind.signed)
+    return Int(value, kind, place=other_order)
 
 
 def convert(c: Compiler, a: Front, type_: Scalar, node: Any, where: str) -> Value:

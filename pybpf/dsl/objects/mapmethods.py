@@ -15,6 +15,7 @@ from ...declared import (
     PerfEventArray,
     ProgArray,
     Queue,
+    ReuseportSockArray,
     RingBuf,
     SkStorage,
     SockHash,
@@ -273,6 +274,13 @@ def redirect_to_socket(c: Compiler, m: MapRef, node: Any, key: Front, flags: Fro
     return status(c, m.call(c, name, number, [c.context().value, m.pointer_value(c), place, extra], temporary))
 
 
+def select(c: Compiler, m: MapRef, node: Any, key: Front, flags: Front = ZERO) -> Front:
+    """The socket at an index of a group gets what the program was asked about; 0, or a negative errno."""
+    from ..lower.helpercalls import call_helper
+
+    return call_helper(c, "sk_select_reuseport", [c.context(), m, key, flags], {}, node)
+
+
 SOCKETS = types_of(SockMap, SockHash)
 METHODS: dict[str, dict[int, Lower]] = {}
 """What lowers a method, by its name and the type of map."""
@@ -298,6 +306,7 @@ for _name, _types, _lower in (
     ("tail_call", types_of(ProgArray), tail_call),
     ("redirect", TARGETS, redirect),
     ("redirect", SOCKETS, redirect_to_socket),
+    ("select", types_of(ReuseportSockArray), select),
     ("stack_id", types_of(StackTrace), stack_id),
     ("drain", types_of(UserRingBuf), drain),
     ("contains_current", types_of(CgroupArray), contains_current),

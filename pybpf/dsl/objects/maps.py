@@ -304,7 +304,8 @@ class MapRef(Front):
         return lower(c, self, node, *bind(c, name, lower, args, kw, node))
 
     def refuse(self, c: Compiler, what: str, node: Any) -> NoReturn:
-        c.fail(f"{self.what()} ({type(self.spec).__name__}) has no {what}; it has {', '.join(self.methods())}", node)
+        has = ", ".join(self.methods()) or "none inside a program: helpers take it as an argument"
+        c.fail(f"{self.what()} ({type(self.spec).__name__}) has no {what}; it has {has}", node)
 
 
 __all__ = ["MapRef", "global_ref", "map_front"]

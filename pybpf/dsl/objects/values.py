@@ -90,6 +90,15 @@ class Const(Front):
         c.fail(f"{self.obj!r} is not a number that a program can use{hint}", node)
 
 
+class Sized(Const):
+    """A constant that was cast to a type: a number like any other, but where it is put into memory as it stands."""
+
+    __slots__ = ("type",)
+
+    def __init__(self, obj: int, type_: Scalar) -> None:
+        self.obj, self.type = obj, type_
+
+
 class Int(Front):
     """A number computed by the program: its value and declared type (`INT` when none was declared)."""
 
@@ -98,7 +107,9 @@ class Int(Front):
     def __init__(self, value: Value, type_: Scalar, snapshot: bool = False, place: Any = None) -> None:
         self.value = value
         self.type = type_
-        self.place = place  # the field or element that it was read from: what helpers that take memory are given
+        # What helpers that take memory are given: the field or element that it was read from, or a type of another byte order
+        # that it was cast to.
+        self.place = place
         self.snapshot = snapshot  # merged from a reference on some paths: in-place operators would be ambiguous
 
     def what(self) -> str:
@@ -159,6 +170,15 @@ def span(c: Compiler, number: Int | Const) -> tuple[int, int]:
     return c.b.range(number.value)
 
 
+def stored_as(number: Front) -> Scalar | None:
+    """The type in which a number goes to memory where none is declared; None for those of no width of their own."""
+    if isinstance(number, Sized):
+        return number.type
+    if not isinstance(number, Int) or number.type is INT:
+        return None
+    return number.place if isinstance(number.place, Scalar) else number.type
+
+
 def native(type_: Scalar) -> Scalar:
     """The host-order type with the same width and sign (`be16` -> `u16`)."""
     from .layout import _NAMED, _native
@@ -166,4 +186,18 @@ def native(type_: Scalar) -> Scalar:
     return _NAMED.get((type_.size, type_.signed, _native), type_)
 
 
-__all__ = ["INT", "Const", "Conflict", "Front", "Int", "Test", "Tuple", "fits", "native", "span", "type_name"]
+__all__ = [
+    "INT",
+    "Const",
+    "Conflict",
+    "Front",
+    "Int",
+    "Sized",
+    "Test",
+    "Tuple",
+    "fits",
+    "native",
+    "span",
+    "stored_as",
+    "type_name",
+]
