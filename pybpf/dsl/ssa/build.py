@@ -180,7 +180,15 @@ class Builder:
     def load(self, base: Value, off: int, size: int, signed: bool, region: str) -> Value:
         lo, hi = limits(size * 8, signed)
         version = self.state.memory.get(region, 0)
-        self.read.setdefault((base, version), []).append((off, size, signed))
+        known = self.read.setdefault((base, version), [])
+        for at in known:
+            if (
+                at[0] <= off
+                and off + size <= at[0] + at[1]
+                and zero(found := self.shared["load", (base,), at, 64, version])
+            ):
+                return found
+        known.append((off, size, signed))
         return self.share("load", [base], (off, size, signed), 64, lo, hi, version)
 
     def store(self, base: Value, off: int, size: int, value: Value, region: str) -> None:
@@ -191,9 +199,19 @@ class Builder:
         self.clobber(region)
         after = self.state.memory[region]
         # Other bytes of the same object are what they were, and these are what was stored: neither needs a load.
-        kept = {at for at in self.read.get((base, before), ()) if at[0] + at[1] <= off or off + size <= at[0]}
-        for at in kept:
-            self.shared["load", (base,), at, 64, after] = self.shared["load", (base,), at, 64, before]
+        kept = set()
+        for at in self.read.get((base, before), ()):
+            known = self.shared["load", (base,), at, 64, before]
+            pieces = [at] if at[0] + at[1] <= off or off + size <= at[0] else []
+            if not pieces and zero(known):
+                pieces = [
+                    p
+                    for p in ((at[0], off - at[0], False), (off + size, at[0] + at[1] - off - size, False))
+                    if p[1] > 0
+                ]
+            for piece in pieces:
+                kept.add(piece)
+                self.shared["load", (base,), piece, 64, after] = known
         if base.op == "stack" or region in OWNED:
             for signed in (False, True):
                 lo, hi = limits(size * 8, signed)
@@ -247,6 +265,10 @@ class Builder:
         self.end("branch", test, bits, a, b, yes, no)
         before = self.state
         return before.fork(yes), before.fork(no)
+
+
+def zero(value: Value) -> bool:
+    return value.op == "const" and value.aux == 0
 
 
 def possible(value: Value) -> int:
