@@ -82,7 +82,7 @@ def compile_program(spec: Function) -> Compiled:
     for i, graph in enumerate(unit.graphs):
         starts.append(len(insns))
         source = _sources(graph)
-        code, fields = assemble(graph, spec.isa, source, f".L{i}_")
+        code, fields = assemble(graph, spec.isa, unit.kernel, source, f".L{i}_")
         core.update((len(insns) + at, found) for at, found in fields.items())
         if i:
             # A label of the function and one of its first block may fall on one instruction.

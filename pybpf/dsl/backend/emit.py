@@ -22,10 +22,10 @@ _INVERSE = {TESTS[test]: TESTS[other] for test, other in _OPPOSITE.items()}
 
 
 def assemble(
-    graph: Graph, isa: int, source: Callable[[Any], Source | None], prefix: str
+    graph: Graph, isa: int, kernel: tuple[int, int], source: Callable[[Any], Source | None], prefix: str
 ) -> tuple[list[Insn], dict[int, Any]]:
     """The instructions of one function, and by index the `core.Field` that one holds; its labels begin with `prefix`."""
-    blocks, registers, depth, slots, bounds = select(graph, isa)
+    blocks, registers, depth, slots, bounds = select(graph, isa, kernel)
     legacy = any(mi.opcode & 0xE7 in (0x20, 0x40) for b in blocks for mi in b.code)
     order = place(blocks)
     assigned, total = allocate(order, registers, depth, legacy, bounds)
@@ -176,7 +176,7 @@ def emit(
             dst, src = assigned[mi.dst], assigned[mi.src]
             if mi.opcode == COPY:
                 if dst != src:
-                    add(0xBF, dst, src, 0, 0, None, None, mi.at)
+                    add(0xBC if mi.imm else 0xBF, dst, src, 0, 0, None, None, mi.at)
                 continue
             if mi.opcode == 0xBC and dst == src and _zero_extended(out, starts[i], dst):
                 continue

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 FIRST_VIRTUAL = 11
-COPY = -1  # opcode of a copy between registers; becomes mov, or nothing
+COPY = -1  # opcode of a copy between registers; becomes mov (of 32 bits when `imm` is 1), or nothing
 
 # Opcodes, spelt out because looking enums up costs time in the inner loops.
 LDX, ST, STX, LD_IMM64 = 0x61, 0x62, 0x63, 0x18

@@ -48,7 +48,7 @@ def bounded(c: Compiler, value: Value, most: int, least: int = 0) -> Value:
 def seen(c: Compiler, value: Value, most: int) -> bool:
     """Whether the verifier sees that a number lies in 0..most: by how it was made, or by a branch."""
     lo, hi = c.b.range(value)
-    if lo < 0 or hi > most:
+    if lo < 0 or hi > most or value in c.doubted:
         return False
     _, known = told(c, c.state.facts, value)
     if known <= most and known < value.hi:

@@ -127,10 +127,10 @@ def _memory_parameter(c: Compiler, type_: Any, shared: bool, writable: bool, ori
 def _context_parameter(c: Compiler, front: Front) -> Shape:
     """What the program hands to its callback: a reference, or nothing."""
     if isinstance(front, Ref):
-        ref = front
+        ref, align = front, front.alignment()
         return Shape(
-            ("ref", ref.type, ref.shared, ref.writable), c.b.const(0),
-            lambda v: Ref(v, 0, ref.type, "mem", shared=ref.shared, writable=ref.writable),
+            ("ref", ref.type, ref.shared, ref.writable, align), c.b.const(0),
+            lambda v: Ref(v, 0, ref.type, "mem", shared=ref.shared, writable=ref.writable, align=align),
         )  # fmt: skip
     return Shape("nothing", c.b.const(0), lambda v: Const(None))
 

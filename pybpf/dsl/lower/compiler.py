@@ -169,6 +169,9 @@ class Compiler:
         self.frame: Frame = None  # type: ignore[assignment]
         self.speculating = 0
         self.suppressed = False
+        self.doubted: set[Value] = (
+            set()
+        )  # numbers that were equal to others, on ways that an old verifier walks in vain, too
         self.widening = 0  # the number of the first block of the innermost loop in which the verifier widens numbers
         self.stays = ""  # why the program cannot be left here by a tail call
         self.around = 1  # the product of the rounds of the plain loops around what is being lowered

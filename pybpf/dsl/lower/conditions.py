@@ -297,10 +297,10 @@ def same_bytes(c: Compiler, left: Front, right: Front, node: Any) -> Outcome:
     if padding(left.type):
         c.fail(f"{type_name(left.type)} has padding between its fields: compare the fields one by one", node)
     left.usable(c, node)
-    step = chunk(left, size)
+    step = chunk(left)
     if isinstance(right, Ref):
         right.usable(c, node)
-        step = min(step, chunk(right, size))
+        step = min(step, chunk(right))
     early: list[State] = []
     known = [
         (at - left.off, width)

@@ -68,7 +68,9 @@ def blur(c: Compiler, ref: Ref, changed: set[int]) -> None:
     rounds break that (check_scalar_ids) it sees states without end.
     """
     from ..objects.layout import sizeof
+    from ..objects.refs import multiple
 
+    base = multiple(ref.base, ref.align)
     at, end = ref.off, ref.off + sizeof(ref.type)
     known: dict[tuple[int, int], Value] = {}
     zero = None
@@ -76,7 +78,7 @@ def blur(c: Compiler, ref: Ref, changed: set[int]) -> None:
         width = next(
             w
             for w in (8, 4, 2, 1)
-            if at % w == 0 and at + w <= end and (w < 8 or changed.issuperset(range(at, at + 8)))
+            if (base | at) % w == 0 and at + w <= end and (w < 8 or changed.issuperset(range(at, at + 8)))
         )
         if width == 8:
             width = c.b.halves(ref.base, at, 8, ref.region)[0][1]

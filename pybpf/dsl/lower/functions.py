@@ -73,10 +73,10 @@ def shape(c: Compiler, front: Front, annotation: Any, name: str, node: Any) -> S
     ):
         ref = front
         # Views of the packet are known to be there, and records stay with the caller, which ends them.
-        pointer = ref.pointer(c, node)
+        pointer, align = ref.pointer(c, node), ref.alignment()
         return Shape(
-            ("ref", ref.type, ref.region, ref.shared, ref.writable), pointer,
-            lambda v: Ref(v, 0, ref.type, ref.region, shared=ref.shared, writable=ref.writable, label=name),
+            ("ref", ref.type, ref.region, ref.shared, ref.writable, align), pointer,
+            lambda v: Ref(v, 0, ref.type, ref.region, shared=ref.shared, writable=ref.writable, label=name, align=align),
         )  # fmt: skip
     pointer_value = getattr(front, "pointer_value", None)
     if pointer_value is not None and not isinstance(front, Int):

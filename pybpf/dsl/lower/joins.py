@@ -201,7 +201,7 @@ def settle(c: Compiler, state: State, ref: Ref) -> Ref:
     c.b.state = before
     return Ref(
         value, 0, ref.type, ref.region, check=("null", value), shared=ref.shared, writable=ref.writable,
-        epoch=ref.epoch, label=ref.label, origin=ref.origin,
+        epoch=ref.epoch, label=ref.label, origin=ref.origin, align=ref.alignment(),
     )  # fmt: skip
 
 
@@ -251,7 +251,7 @@ def join_refs(c: Compiler, block: Block, states: list[State], fronts: list[Any])
     )
     return Ref(
         base, 0, first.type, first.region, check=("null", base), shared=first.shared, writable=first.writable,
-        owner=first.owner, epoch=epoch, label=first.label,
+        owner=first.owner, epoch=epoch, label=first.label, align=min(r.alignment() for r in refs),
         origin=first.origin if all(r.origin is first.origin or _same_map(r, first) for r in refs) else None,
     )  # fmt: skip
 

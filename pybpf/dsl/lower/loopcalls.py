@@ -195,7 +195,7 @@ def unpack(inner: Compiler, base: Value, cells: Cells, outer: dict[str, Front], 
                 inner.state.facts[check] = True
             env[name] = Ref(
                 value, 0, given.type, given.region, check=check, shared=given.shared, writable=given.writable,
-                label=given.label, origin=given.origin,
+                label=given.label, origin=given.origin, align=given.alignment(),
             )  # fmt: skip
             cells.entered[name] = value
         elif isinstance(given, MapRef):

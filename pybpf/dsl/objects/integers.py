@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from ...types import Scalar
 from ..lower.bounds import COMPARES, lost, told
-from ..ssa.build import S64_MAX, S64_MIN, limits, wrap
+from ..ssa.build import DECIDES_EQUAL, S64_MAX, S64_MIN, limits, wrap
 from . import scalars as types
 from .values import INT, Const, Front, Int, Sized, fits, native, span
 
@@ -362,6 +362,8 @@ def learn(c: Compiler, facts: Facts, test: str, a: Value, b: Value) -> None:
             known = told(c, facts, x)
             if y.op == "const" or hi >= x.hi or not (c.unit.kernel < COMPARES or lost(c, y)):
                 known = narrowed(t, known, other)
+            if t == "==" and y.op != "const" and c.unit.kernel < DECIDES_EQUAL:
+                c.doubted.add(x)
             facts[x] = (lo, hi)
             facts["told", x] = (known, facts.point.block.number)
 

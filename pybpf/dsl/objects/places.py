@@ -83,7 +83,7 @@ def value_pointer(c: Compiler, front: Front, type_: Any, what: str, temporary: l
 def again(c: Compiler, ref: Ref) -> None:
     """Store what lies in an object once more, without changing it."""
     size = sizeof(ref.type)
-    for at, width in plain_pieces(ref, size, min(chunk(ref, size), 4)):
+    for at, width in plain_pieces(ref, size, min(chunk(ref), 4)):
         now = c.b.load(ref.base, ref.off + at, width, False, ref.region)
         c.b.store(ref.base, ref.off + at, width, now, ref.region)
 

@@ -12,10 +12,10 @@ from ...declared import Global
 from ...fields import kernel_fields
 from ...types import Scalar
 from ..lower.bounds import bounded
-from ..ssa.build import limits
+from ..ssa.build import CALLERS, limits
 from ..ssa.ir import Value
 from .integers import OPS, binary, convert, value_of
-from .layout import Field, alignof, as_array, fields, is_array, is_struct, normal, scalar_of, sizeof, type_name
+from .layout import Field, as_array, fields, is_array, is_struct, normal, scalar_of, sizeof, type_name
 from .values import INT, Conflict, Const, Front, Int, Tuple, native, span
 
 TYPE_CHECKING = False
@@ -32,7 +32,9 @@ ATOMIC = {"Add": 0x00, "Sub": 0x00, "BitOr": 0x40, "BitAnd": 0x50, "BitXor": 0xA
 class Ref(Front):
     """`type` at `base + off` in `region`."""
 
-    __slots__ = ("base", "check", "epoch", "label", "off", "origin", "owner", "region", "shared", "type", "writable")
+    __slots__ = (
+        "align", "base", "check", "epoch", "label", "off", "origin", "owner", "region", "shared", "type", "writable",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -48,6 +50,7 @@ class Ref(Front):
         epoch: int = 0,
         label: str = "",
         origin: Front | None = None,
+        align: int = 8,
     ) -> None:
         self.base = base
         self.off = off
@@ -60,12 +63,13 @@ class Ref(Front):
         self.epoch = epoch  # of packet views: which placement of the packet
         self.label = label
         self.origin = origin  # the map that it lies in
+        self.align = align  # what a base that was given is a multiple of
 
     def at(self, base: Value, off: int, type_: Any) -> Ref:
         """Another place inside the same object."""
         return Ref(
             base, off, type_, self.region, check=self.check, shared=self.shared, writable=self.writable,
-            owner=self.owner, epoch=self.epoch, label=self.label, origin=self.origin,
+            owner=self.owner, epoch=self.epoch, label=self.label, origin=self.origin, align=self.align,
         )  # fmt: skip
 
     def what(self) -> str:
@@ -253,7 +257,7 @@ class Ref(Front):
         return Int(raw, kind)
 
     def raw_load(self, c: Compiler, size: int, signed: bool) -> Value:
-        if self.aligned(size):
+        if size <= self.alignment():
             return c.b.load(self.base, self.off, size, signed, self.region)
         value = c.b.const(0)
         for i in range(size):
@@ -261,9 +265,13 @@ class Ref(Front):
             value = c.b.arith("or", value, c.b.arith("shl", byte, c.b.const(8 * i), 64, 0, (1 << 8 * i + 8) - 1))
         return c.b.extend(value, 8 * size, signed)
 
-    def aligned(self, size: int) -> bool:
-        """The stack is accessed at aligned addresses only, whatever the machine can do."""
-        return self.region != "stack" or self.base.op != "stack" or self.off % size == 0
+    def alignment(self) -> int:
+        """The power of two, 8 at most, that its address is a multiple of, as far as that matters: the stack, of which a function
+        may be given a part, is accessed at aligned addresses only, whatever the machine can do."""
+        if self.region not in CALLERS:
+            return 8
+        address = multiple(self.base, self.align) | self.off | 8
+        return address & -address
 
     def writes(self, c: Compiler, node: Any) -> None:
         self.usable(c, node)
@@ -305,7 +313,7 @@ class Ref(Front):
 
     def write(self, c: Compiler, size: int, value: Value) -> None:
         """Store the low bytes of a value: at once where that may be done."""
-        if self.aligned(size):
+        if size <= self.alignment():
             c.b.store(self.base, self.off, size, value, self.region)
             return
         for i in range(size):
@@ -410,7 +418,7 @@ class Ref(Front):
             return set_fields(c, self, value.items, {}, node)
         if isinstance(value, Const):
             raw = constant_bytes(c, value.obj, self.type, node)
-            for i, width in plain_pieces(self, size, chunk(self, size)):
+            for i, width in plain_pieces(self, size, chunk(self)):
                 c.b.store(
                     self.base, self.off + i, width, c.b.const(int.from_bytes(raw[i : i + width], "little")), self.region
                 )
@@ -477,14 +485,29 @@ def swap(c: Compiler, value: Value, bits: int) -> Value:
     return c.b.share("bswap", [value], bits, 64, 0, (1 << bits) - 1)
 
 
-def chunk(ref: Ref, size: int) -> int:
-    """The widest step at which memory may be copied."""
-    step = 8
-    if ref.region == "stack":
-        step = ref.base.aux.align if ref.base.op == "stack" else min(alignof(ref.type), 8)
-    while ref.off % step:
-        step //= 2
-    return step
+def multiple(address: Value, given: int) -> int:
+    """What an address is a multiple of, when one that was given is of `given`."""
+    if address.op == "stack":
+        return int(address.aux.align)
+    if address.op == "add":
+        return multiple(address.args[0], given) | factor(address.args[1])
+    return given
+
+
+def factor(number: Value) -> int:
+    """What a number is surely a multiple of."""
+    if number.op == "const":
+        return int(number.aux)
+    if number.op not in ("mul", "shl") or number.args[1].op != "const":
+        return 1
+    by = int(number.args[1].aux)
+    return 1 << by if number.op == "shl" else by
+
+
+def chunk(ref: Ref) -> int:
+    """The widest step at which memory is copied."""
+    step = ref.alignment() | ref.off
+    return step & -step
 
 
 def pieces(size: int, step: int) -> list[tuple[int, int]]:
@@ -536,7 +559,7 @@ def copy(c: Compiler, to: Ref, source: Ref, size: int, node: Any) -> None:
     source.usable(c, node)
     if size > COPY_LIMIT:
         c.fail(f"copying {size} bytes here would take {size // 8} loads: pass a reference on instead", node)
-    step = min(chunk(to, size), chunk(source, size))
+    step = min(chunk(to), chunk(source))
     for i, whole in plain_pieces(to, size, step):
         for at, width in c.b.halves(source.base, source.off + i, whole, source.region):
             value = c.b.load(source.base, at, width, False, source.region)
@@ -558,7 +581,7 @@ class Contents(Front):
             )
         self.parts = [
             (at, width, c.b.load(ref.base, ref.off + at, width, False, ref.region))
-            for at, width in plain_pieces(ref, size, chunk(ref, size))
+            for at, width in plain_pieces(ref, size, chunk(ref))
         ]
 
     def what(self) -> str:
@@ -569,7 +592,7 @@ class Contents(Front):
             c.fail(f"{type_name(to.type)} is set from a value of the same type, not from {self.what()}", node)
         to.writes(c, node)
         for at, width, value in self.parts:
-            step = min(width, chunk(to.at(to.base, to.off + at, to.type), width))
+            step = min(width, chunk(to.at(to.base, to.off + at, to.type)))
             for i in range(0, width, step):
                 piece = c.b.arith("shr", value, c.b.const(8 * i), 64, 0, (1 << 64) - 1)
                 c.b.store(to.base, to.off + at + i, step, piece, to.region)

@@ -20,6 +20,8 @@ CALLERS = ("stack", "mem")
 """Regions of which a function may be given a part that lies on the stack of its caller."""
 OWNED = ("packet", "ring")
 """Regions that nobody else writes to while a program runs: what was stored there need not be loaded."""
+DECIDES_EQUAL = (6, 4)
+"""From here on the verifier decides `==` and `!=` by intervals too, not by known bits alone (13fbcee55706)."""
 S64_MIN, S64_MAX = -(1 << 63), (1 << 63) - 1
 
 
