@@ -194,3 +194,19 @@ def test_what_callbacks_change(function, expected, kernel):
             assert prog.test_run(packet).retval == expected(length), length
             if function is called:
                 assert VM(spec).run(data=packet).retval == expected(length)
+
+
+def hundred_rounds(ctx):
+    """So few that the verifier could walk them, but for the callback, for which it keeps too few states."""
+    total = Sum()
+    for i in range(100):
+        eight.for_each(mix, total)
+        if total.large == 9999:
+            return u32(i)
+    return total.large
+
+
+@pytest.mark.kernel
+def test_a_callback_in_a_short_loop():
+    with load(xdp(hundred_rounds)) as prog:
+        assert prog.test_run(bytes(64)).retval == grown(800, lambda n: n & 64 == 0 or n > 900)

@@ -81,17 +81,20 @@ def gate(c: Compiler, state: State) -> Any:
 
 
 def widens(blocks: list[Any]) -> bool:
-    """Whether a gate stands in these blocks or in a function that they call.
+    """Whether a gate stands in these blocks or in a function that they call, or one is called back.
 
     The verifier forgets the numbers of the loops around it there, on the stack too.  So these must have gates as well; else
-    their tests decide nothing any more, and their rounds never end.
+    their tests decide nothing any more, and their rounds never end.  Around a callback, which it walks until nothing is new,
+    it would not keep the states of so many rounds to compare with, and walk all that follow for each.
     """
     for block in blocks:
         if block.term is not None and block.term[0] == "maygoto":
             return True
         for value in block.values:
+            if value.op == "function":
+                return True
             graph: Any = getattr(value.aux, "target", None) if value.op == "call" else value.aux
-            if value.op in ("call", "function") and hasattr(graph, "blocks") and widens(graph.blocks):
+            if value.op == "call" and hasattr(graph, "blocks") and widens(graph.blocks):
                 return True
             if isinstance(graph, str) and graph.startswith("bpf_iter_") and graph.endswith("_next"):
                 return True
