@@ -981,6 +981,10 @@ def walked_to_zero(ctx):
     while m:
         t ^= m & 7
         m >>= 3
+    k = u32(len(ctx))
+    while k > 1:
+        k >>= 1
+        t += k
     return u32(t)
 
 

@@ -47,9 +47,17 @@ def rounds_of_while(c: Compiler, node: Any, constant: bool) -> int:
             continue
         if step:
             found = min(found, rounds(c, front, op, bound, step, constant, assigned(node.body)))
-        elif op in ("NotEq", "Gt") and getattr(bound, "value", 1) == 0 and sight(c, front)[0] >= 0 and not constant:
+        elif stops_shrinking(op, bound) and sight(c, front)[0] >= 0 and not constant:
             found = min(found, halvings(node.body, every, name, sight(c, front)[1]))
     return found
+
+
+def stops_shrinking(op: str, bound: Any) -> bool:
+    """Whether a comparison fails for a number that has become 0: `!= 0`, `> 1`."""
+    least = getattr(bound, "value", None)
+    return isinstance(least, int) and (
+        least >= 0 if op == "Gt" else least > 0 if op == "GtE" else op == "NotEq" and least == 0
+    )
 
 
 def deciding(node: Any) -> set[str]:
