@@ -231,7 +231,7 @@ def inline(c: Compiler, fn: FunctionType, args: list[Front], kw: dict[str, Front
         )
     bound = bind(c, fn, args, kw, node)
     outer, env, before = c.frame, c.b.state.env, c.b.at
-    frame = Frame(fn, parsed_function(c, fn), (*path, id(node)))
+    frame = Frame(fn, parsed_function(c, fn), (*path, id(node)), True)
     c.frame = frame
     text, c.b.text = c.b.text, frame.parsed
     c.b.state.env = bound

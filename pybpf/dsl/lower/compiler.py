@@ -102,10 +102,11 @@ def rules_for(kind: Any, kernel: str | None, sleepable: bool) -> Any:
 class Frame:
     """One function being lowered: its names, and the states in which it has returned."""
 
-    __slots__ = ("endless", "fn", "loops", "names", "parsed", "path", "returns", "scope")
+    __slots__ = ("endless", "fn", "inlined", "loops", "names", "parsed", "path", "returns", "scope")
 
-    def __init__(self, fn: Any, parsed: Parsed, path: tuple[int, ...]) -> None:
+    def __init__(self, fn: Any, parsed: Parsed, path: tuple[int, ...], inlined: bool = False) -> None:
         self.fn = fn
+        self.inlined = inlined  # in place of a call: what returns from it does not leave the program
         self.parsed = parsed
         self.path = path  # the calls that led here, to tell inlined copies of a loop apart
         self.names = frozenset(fn.__code__.co_varnames)

@@ -226,7 +226,7 @@ def lower(
     inner.speculating = c.speculating + speculating
     inner.stays = "the body of this loop is a callback before Linux 6.9"
     inner.b.walked_once = walked_once(c) or c.b.walked_once
-    inner.frame = Frame(c.frame.fn, parsed, (*c.frame.path, id(node)))
+    inner.frame = Frame(c.frame.fn, parsed, (*c.frame.path, id(node)), c.frame.inlined)
     inner.b.at = node
     inner.widening = 1  # what it was given stands in its first block
     index, base = Value("param", [], 0), Value("param", [], 1)

@@ -70,7 +70,9 @@ def within(c: Compiler, leave: Any, body: list[Any], node: Any) -> None:
     if frame.loops:
         ways += [frame.loops[-1].breaks, frame.loops[-1].continues]
     before = [len(way) for way in ways]
+    stays, c.stays = c.stays, c.stays or "this block has an end"
     c.body(body)
+    c.stays = stays
     here = c.b.state
     left: list[State] = []
     for way, n in zip(ways, before, strict=True):

@@ -305,17 +305,45 @@ class Context(Front):
         if len(args) != 1:
             c.fail(f"{name} takes an offset", node)
         n = args[0].number(c, node)
+        if isinstance(n, Const) and not any(
+            start <= n.obj < start + (1 << 16) for start in (0, SKF_NET_OFF, SKF_LL_OFF)
+        ):
+            c.fail(
+                f"offset {n.obj} is outside of any packet: it is counted from the packet's first byte, from 0 on",
+                node,
+            )
+        held = next(iter(c.state.owned.values()), None)
+        if held is not None:
+            c.fail(
+                f"{name} ends the program where the packet is too short, while {held} is held: read it before that, "
+                f"or use ctx.packet({_INT[size].name}, at=...), which is None there",
+                node,
+            )
+        if c.stays:
+            return self.leaving(c, name, n, size, node)
         if isinstance(n, Const):
-            if not any(start <= n.obj < start + (1 << 16) for start in (0, SKF_NET_OFF, SKF_LL_OFF)):
-                c.fail(
-                    f"offset {n.obj} is outside of any packet: it is counted from the packet's first byte, from 0 on",
-                    node,
-                )
             value = c.b.emit("ldabs", [self.value], (n.obj, size), 64, *limits(size * 8, False))
         else:
             index = convert(c, n, types.u32, node, "the offset")
             value = c.b.emit("ldind", [self.value, index], (0, size), 64, *limits(size * 8, False))
         return Int(value, _INT[size])
+
+    def leaving(self, c: Compiler, name: str, n: Any, size: int, node: Any) -> Front:
+        """The same where the program has something to end before it is left, or is in a callback: a copy is tested."""
+        if c.frame.inlined or (isinstance(n, Const) and n.obj < 0):
+            c.fail(
+                f"{name} ends the program where the packet is too short, and {c.stays}: "
+                f"use ctx.packet({_INT[size].name}, at=...), which is None there",
+                node,
+            )
+        type_ = (types.u8, types.be16, types.be32)[size >> 1]
+        view = self.copied(c, type_, {"at": n}, node)
+        failed, result = view.check  # type: ignore[attr-defined]
+        yes, no = c.b.branch("==", 64, result, c.b.const(0))
+        yes.facts[failed, result] = True
+        c.frame.returns.append((no, Const(0), node))
+        c.b.state = yes
+        return view.number(c, node)
 
     def written(self, c: Compiler, name: str, node: Any) -> bool:
         """`ctx.printf(f"...")` of iterators, which takes the text before it is evaluated."""
