@@ -120,7 +120,10 @@ class Array:
             raise SpecError(f"{element!r}[{count!r}]: the length of an array is a number >= 0")
         self.element = element
         self.count = count
-        self.ctype: Any = ctype_of(element) * count
+        try:
+            self.ctype: Any = ctype_of(element) * count
+        except OverflowError:
+            raise SpecError(f"{element!r} times a number of {count.bit_length()} bits: no array is that long") from None
 
     def __call__(self, *items: Any) -> Any:
         """A ctypes array, zeroed beyond the items that are given: what `u32[4]()` makes in a program."""
@@ -301,7 +304,7 @@ class Struct(_Structure):
         def __init__(self, *args, **fields):
             try:
                 super().__init__(*args, **fields)
-            except (TypeError, ValueError, AttributeError, OverflowError) as error:
+            except (TypeError, ValueError, AttributeError, OverflowError, RuntimeError) as error:
                 raise _unfit(type(self), args, fields, error) from None
 
     def __eq__(self, other: object) -> bool:
@@ -330,7 +333,7 @@ def _unfit(type_: Any, args: tuple[Any, ...], fields: dict[str, Any], error: Exc
             return _NoField(f"{type_.__name__} has no field {name!r}; it has {', '.join(known)}")
         try:
             setattr(type_(), name, value)
-        except (TypeError, ValueError, OverflowError) as wrong:
+        except (TypeError, ValueError, OverflowError, RuntimeError) as wrong:
             return ConversionError(f"{name} of {type_.__name__} does not take {value!r}: {wrong}")
     return ConversionError(f"{type_.__name__}: {error}")
 
@@ -403,7 +406,7 @@ def _checked(type_: Any, pack: Callable[[Any], bytes]) -> Callable[[Any], bytes]
             return pack(value)
         except ConversionError:
             raise
-        except (TypeError, ValueError, OverflowError, AttributeError) as error:
+        except (TypeError, ValueError, OverflowError, AttributeError, RuntimeError) as error:
             name = type_.__name__ if isinstance(type_, type) else type_
             raise ConversionError(f"{value!r} does not convert to {name}: {error}") from None
 

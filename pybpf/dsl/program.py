@@ -21,6 +21,8 @@ STARTED = time()
 DEFAULT_KERNEL = "6.18"
 DEFAULT_ISA = 3
 ISA_V4 = (6, 6)
+EVENTS = frozenset((5, 17, 24))
+"""Program types whose target is the name of an event: TRACEPOINT, RAW_TRACEPOINT and its writable form."""
 _A = {str: "a text", int: "a number"}
 _DESCRIPTION = ("btf", "func_info", "line_info", "core_relos")
 _LAZY = frozenset(("insns", "maps", "btf", "func_info", "line_info", "core_relos", "ir"))
@@ -96,6 +98,8 @@ class Function(ProgramSpec, metaclass=_Made):
         ):  # fmt: skip
             if not isinstance(given, wanted):
                 raise KindError(f"{kind!r}: {option} is {given!r}, expected {_A[wanted]}")
+        if kind.prog_type in EVENTS and not isinstance(attach_to, (str, type(None))):
+            raise KindError(f"{kind!r}: the event is {attach_to!r}, expected a text")
         if isa not in (1, 2, 3, 4):
             raise SpecError(f"isa={isa!r}: the instruction set has the levels 1, 2, 3 and 4")
         if version(kernel) < ISA_V4 and isa == 4:

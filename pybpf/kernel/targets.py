@@ -6,7 +6,7 @@ the running kernel again.
 
 from __future__ import annotations
 
-from ..uapi.prog import ProgType
+from ..uapi import AttachType, ProgType
 
 # iterator -> (argument, what it is); every other argument is a valid pointer, or a number.
 #   null: a kernel object, or NULL; trusted: the same, and the object is certainly alive; key, value: a buffer, or NULL
@@ -62,6 +62,14 @@ fib_table_lookup:2 qdisc_dequeue:3
 
 NULLABLE_SINCE = "6.12"
 """The first kernel (a stable release of it) that says so of the arguments of raw tracepoints."""
+
+
+def unsure(prog_type: int, attach_type: int | None, target: str, argument: int, name: str) -> str:
+    """What a program is given that may be NULL, in the words of `ITERATORS`; "" for what never is."""
+    if attach_type == AttachType.TRACE_ITER:
+        return dict(ITERATORS.get(target.removeprefix("bpf_iter_"), ())).get(argument, "")
+    raw = prog_type == ProgType.TRACING and attach_type == AttachType.TRACE_RAW_TP
+    return "null" if name.endswith("__nullable") or (raw and may_be_null(target, argument)) else ""
 
 
 def may_be_null(tracepoint: str, argument: int) -> bool:

@@ -79,7 +79,11 @@ def keeps_all(c: Compiler, type_: Any, node: Any) -> None:
 
 
 def _hashable(obj: Any) -> bool:
-    return getattr(obj.__class__, "__hash__", None) is not None
+    try:
+        hash(obj)
+    except TypeError:
+        return False
+    return True
 
 
 def arguments(c: Compiler, node: Any) -> tuple[list[Front], dict[str, Front]]:

@@ -175,6 +175,8 @@ class Context(Front):
             if not isinstance(after, Ref) or after.region != "packet":
                 c.fail("after= takes a view that ctx.packet gave", node)
             after.usable(c, node)
+            if after.check is not None and after.check[0] == "end" and after.check[2] is start:
+                c.fail("what ctx.meta gave ends where the packet begins: leave out after=", node)
             base = c.b.arith("add", after.base, c.b.const(after.off + sizeof(after.type)))
         if "at" in kw:
             base = self.offset(c, base, kw["at"], size, node)

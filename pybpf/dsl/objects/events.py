@@ -36,6 +36,7 @@ REGISTERS = {
     "x86_64": ((112, 104, 96, 88, 72, 64), 80),
     "aarch64": (tuple(range(0, 64, 8)), 0),
 }
+ITERATOR = 28  # BPF_TRACE_ITER
 SYSCALL_ARGUMENTS = 16  # where they begin in the trace event of a system call
 SYSCALL_REGISTERS = {"x86_64": (112, 104, 96, 56, 72, 64), "aarch64": tuple(range(0, 48, 8))}
 
@@ -85,6 +86,10 @@ def parameters(c: Compiler, context: Any, names: tuple[str, ...], node: Any) -> 
 
 
 def annotated(c: Compiler, front: Front, annotation: Any, node: Any) -> Front:
+    from .kernelrefs import Buffer
+
+    if isinstance(front, Buffer) and annotation is not None:
+        return front.seen_as(annotation)
     kind = scalar_of(annotation)
     return front if kind is None or annotation is int else cast(c, kind, front, node)
 
@@ -151,9 +156,17 @@ def parameter(c: Compiler, context: Any, i: int, node: Any) -> Front:
     value = c.b.load(context.value, 8 * i, 8, False, "ctx")
     if i >= len(params):
         return Int(value, types.u64)
-    from .kernelrefs import typed
+    from ...kernel.targets import NULLABLE_SINCE, unsure
+    from ..program import version
+    from .kernelrefs import Buffer, typed
 
-    return typed(c, value, params[i][1], direct=kind.prog_type in (TRACING, LSM, STRUCT_OPS))
+    name, type_ = params[i]
+    may_be = unsure(kind.prog_type, kind.attach_type, str(c.unit.attach_to), i, name)
+    if may_be in ("key", "value"):
+        return Buffer(value, may_be, may_be == "value")
+    direct = kind.prog_type in (TRACING, LSM, STRUCT_OPS)
+    null = direct and may_be != "" and (kind.attach_type == ITERATOR or c.unit.kernel >= version(NULLABLE_SINCE))
+    return typed(c, value, type_, direct=direct, null=null)
 
 
 def returned(c: Compiler, context: Any, node: Any) -> Front:
@@ -267,7 +280,7 @@ class Arguments(Front):
         c.fail("the arguments of what is traced cannot be written", node)
 
     def item(self, c: Compiler, index: Front, node: Any) -> Front:
-        if not isinstance(index, Const) or not 0 <= index.obj < 12:
+        if not isinstance(index, Const) or not isinstance(index.obj, int) or not 0 <= index.obj < 12:
             c.fail("arguments are indexed by a constant 0..11", node)
         if c.unit.kind.prog_type == KPROBE:
             return probed(c, self.context, index.obj, node)

@@ -70,7 +70,7 @@ class Pointer(Front):
             return None
         known = all(f.check is None or f.check in s.facts for s, f in zip(states, fronts, strict=True))
         value = phi(block, [f.value for f in fronts], *limits(64, False), aux="nonnull" if known else None)
-        return self.around(value, null=True, owner=self.owner)
+        return self.around(value, null=any(f.check is not None for f in fronts), owner=self.owner)
 
 
 class Object(Pointer):
@@ -217,15 +217,34 @@ __all__ = ["Const", "Int", "Object", "Pointer", "Ref", "context_pointer", "resul
 # -- structures that BTF describes
 
 
-def typed(c: Compiler, value: Value, type_: Any, *, direct: bool) -> Front:
-    """A 64-bit value that the kernel declares as this BTF type."""
+class Buffer(Pointer):
+    """A key or value that an iterator over a map is at: bytes whose type a parameter says, `def f(ctx, meta, map, key: u32)`."""
+
+    __slots__ = ("name", "writable")
+
+    def __init__(self, value: Value, name: str, writable: bool) -> None:
+        super().__init__(value, null=True)
+        self.name = name
+        self.writable = writable
+
+    def what(self) -> str:
+        return f"the {self.name} of this map's entry, of which the parameter {self.name} may say the type ({self.name}: u64),"
+
+    def seen_as(self, type_: Any) -> Ref:
+        return Ref(
+            self.value, 0, normal(type_), "mem", check=self.check, writable=self.writable, label=f"the {self.name}"
+        )
+
+
+def typed(c: Compiler, value: Value, type_: Any, *, direct: bool, null: bool = False) -> Front:
+    """A 64-bit value that the kernel declares as this BTF type; `null`: which may be NULL."""
     from ...btf.kinds import Kind
 
     plain = type_.stripped
     if plain.kind == Kind.PTR:
         inner = plain.type.stripped
         if inner.kind in (Kind.STRUCT, Kind.UNION):
-            return Kernel(value, inner, direct=direct)
+            return Kernel(value, inner, direct=direct, null=null)
         return Int(value, types.u64)
     scalar = scalar_of_btf(plain)
     if scalar is None or scalar.size == 8:
@@ -278,9 +297,7 @@ class Kernel(Pointer):
         return self.struct.name, self.direct, self.place.root.name, self.place.names()
 
     def around(self, value: Value, *, null: bool, owner: Value | None) -> Pointer:
-        return Kernel(
-            value, self.struct, direct=self.direct, place=self.place, null=null and owner is not None, owner=owner
-        )
+        return Kernel(value, self.struct, direct=self.direct, place=self.place, null=null, owner=owner)
 
     def is_none(self, c: Compiler, node: Any) -> Any:
         if self.check is not None:

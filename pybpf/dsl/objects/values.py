@@ -29,6 +29,10 @@ INT = Scalar("int", 8, True)
 """The type of numbers that no declaration has fixed yet: 64 bits, signed, adapting to what they meet."""
 
 
+WIDEST = 256
+"""Bits of the widest constant that is looked at: what programs have no use for is refused before somebody prints it."""
+
+
 class Front:
     """Base of everything that an expression may stand for; the defaults refuse."""
 
@@ -55,6 +59,18 @@ class Front:
         c.fail(f"{self.what()} is not a number", node)
 
 
+SHOWN = 100
+
+
+def short(obj: Any) -> str:
+    """A Python object in a message, which need not hold all of it."""
+    try:
+        text = repr(obj)
+    except ValueError:  # Python prints no numbers beyond some thousand digits
+        return f"a number of {obj.bit_length()} bits"
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
+
+
 class Const(Front):
     """A Python object known at compile time."""
 
@@ -65,7 +81,7 @@ class Const(Front):
 
     def what(self) -> str:
         named = hasattr(self.obj, "__code__") or hasattr(self.obj, "__file__")  # functions and modules
-        return str(self.obj.__name__) if named else f"{self.obj!r}"
+        return str(self.obj.__name__) if named else short(self.obj)
 
     def set_item(self, c: Compiler, index: Front, value: Front, node: Any) -> None:
         if isinstance(self.obj, (tuple, list, dict, bytes, str)):
@@ -74,20 +90,22 @@ class Const(Front):
 
     def number(self, c: Compiler, node: Any) -> Int | Const:
         if isinstance(self.obj, int):
+            if self.obj.bit_length() > WIDEST:
+                c.fail(f"a number of {self.obj.bit_length()} bits, and programs have 64", node)
             return self
         if isinstance(self.obj, float):
             c.fail("programs have no floating point: scale to integers, for example nanoseconds", node)
         if isinstance(self.obj, bytes) and len(self.obj) == 1:
             return Const(self.obj[0])
         if hasattr(self.obj.__class__, "_member_map_"):
-            c.fail(f"{self.obj!r} is not a number: make its class an enum.IntEnum, or use its .value", node)
+            c.fail(f"{short(self.obj)} is not a number: make its class an enum.IntEnum, or use its .value", node)
         if hasattr(self.obj, "packed"):
             c.fail(
-                f"{self.obj!r} is not a number in Python either: write int(...) of it, or its .packed for an array",
+                f"{short(self.obj)} is not a number in Python either: write int(...) of it, or its .packed for an array",
                 node,
             )
         hint = f": write ord({self.obj!r})" if isinstance(self.obj, str) and len(self.obj) == 1 else ""
-        c.fail(f"{self.obj!r} is not a number that a program can use{hint}", node)
+        c.fail(f"{short(self.obj)} is not a number that a program can use{hint}", node)
 
 
 class Sized(Const):

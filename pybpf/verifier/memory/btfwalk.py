@@ -340,16 +340,13 @@ def argument(run: Run, off: int, size: int, write: bool) -> Reg | None:
     flags = 0
     if kind in (ProgType.LSM, ProgType.STRUCT_OPS) or attach in (AttachType.TRACE_RAW_TP, AttachType.TRACE_ITER):
         flags = TRUSTED
-    if name.endswith("__nullable"):
+    word = targets.unsure(kind, attach, target, index, name)
+    if word in ("key", "value"):
+        return Reg(BUF | MAYBE_NULL | (RDONLY if word == "key" else 0), id=run.new_id())
+    if attach == AttachType.TRACE_ITER and word:
+        flags = MAYBE_NULL | (TRUSTED if word == "trusted" else 0)
+    elif name.endswith("__nullable") or (word and run.setting.at_least(targets.NULLABLE_SINCE)):
         flags |= MAYBE_NULL
-    if kind == ProgType.TRACING and attach == AttachType.TRACE_ITER:
-        word = dict(targets.ITERATORS.get(target, ())).get(index)
-        if word in ("key", "value"):
-            return Reg(BUF | MAYBE_NULL | (RDONLY if word == "key" else 0), id=run.new_id())
-        if word is not None:
-            flags = MAYBE_NULL | (TRUSTED if word == "trusted" else 0)
-    elif kind == ProgType.TRACING and attach == AttachType.TRACE_RAW_TP and targets.may_be_null(target, index):
-        flags |= MAYBE_NULL if run.setting.at_least(targets.NULLABLE_SINCE) else 0
     value = _pointer(("kernel", ""), type, flags)
     if kind == ProgType.STRUCT_OPS and target.startswith("tcp_congestion_ops/") and value.data == ("kernel", "sock"):
         return value.replace(data=("kernel", "tcp_sock"))
