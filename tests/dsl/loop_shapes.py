@@ -1028,3 +1028,54 @@ def told_of_the_context(ctx):
         if counts[u32(i)] == 0:
             n += 1
     return n + u32(len(ctx))
+
+
+def assigned_in_the_test(ctx):
+    """A test that gives a name its value is made once, where a round begins, and once more after the last one."""
+    n = u64(len(ctx))
+    t = u64(0)
+    i = 0
+    calls = 0
+    while (calls := calls + 1) < 500 and i < n * 3:
+        i += 1
+        if (n ^ i) & 3 == 0:
+            t += n * i
+        elif (n & i) & 1:
+            t ^= 0xFFFF
+        else:
+            t += counts[i & 63]
+        counts[u32(i & 63)] += 1
+    return u32(t) + calls * 7
+
+
+def assigned_and_indexed(ctx):
+    """Rounds end by what lies in memory or by a counter; either is told to no verifier."""
+    rows = u32[16]()
+    n = len(ctx)
+    for k in range(16):
+        rows[k] = u32(n * k) & 31
+    i = u32(n & 3)
+    t = u64(0)
+    while (row := rows[i]) != 7 and i < 15:
+        t += row * i
+        i += 1
+        if t & 1:
+            rows[i - 1] = row + 1
+            continue
+        t ^= n
+    else:
+        t += row
+    return u32(t)
+
+
+def assigned_in_a_loop(ctx):
+    t = u64(0)
+    for k in range(20):
+        n = u32(len(ctx) + k)
+        steps = 0
+        while (n := n >> 1) and steps < 40:
+            steps += 1
+            if n & 1:
+                t += steps
+        t = t * 3 + steps
+    return u32(t)

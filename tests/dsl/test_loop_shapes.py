@@ -23,6 +23,7 @@ BEFORE_5_17 = {
     "binary_search": UNSEEN, "bound_changes": UNSEEN, "while_else": UNSEEN, "one_million": LONG, "small_then_large": LONG,
     "step_undone": UNSEEN, "stepped_in_if": UNSEEN, "index_guarded_outside": LONG, "unrolled_around_long": LONG,
     "loops_in_branches": LONG, "continue_in_while": UNSEEN, "number_met_in_a_round": LONG,
+    "assigned_in_the_test": UNSEEN,
 }  # fmt: skip
 EXPECTED = results(PACKETS)
 

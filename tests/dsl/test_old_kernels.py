@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pybpf import Array, Struct, load, u8, u32, verify, xdp
+from pybpf import Struct, load, u8, u16, u32, verify, xdp
 
 pytestmark = pytest.mark.kernel
-
-grid = Array(u32, max_entries=8)
 
 
 class Numbers(Struct):
@@ -41,6 +39,28 @@ def equal(ctx):
     return many[2] + n.small
 
 
+class Mixed(Struct):
+    wide: u32
+    many: u16[4]
+    small: u8
+
+
+def beside_an_array(ctx):
+    """An array that begins in the middle of a word of the stack, in which a number lies."""
+    n = ctx.packet(Numbers)
+    if n is None:
+        return 9
+    one = Mixed(wide=n.wide & 0xFFFF)
+    one.many[n.many[0] & 3] = 7
+    one.wide += one.many[0]
+    one.many[n.many[1] & 3] += n.small
+    pair = u16[2]()
+    pair[n.small & 1] = 7
+    last = u16[2]()
+    last[1] = n.small
+    return one.wide + one.many[0] + pair[0] + (last[1] << 8)
+
+
 PACKETS = [bytes((small, 5, many, 7, *range(60))) for small in (0, 6, 9) for many in (0, 16)]
 
 
@@ -54,7 +74,7 @@ class View:
         return type_.from_buffer_copy(self.data)
 
 
-@pytest.mark.parametrize("function", [copied, equal], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("function", [copied, equal, beside_an_array], ids=lambda f: f.__name__)
 def test_it_is_accepted(function):
     spec = xdp(kernel="5.10")(function)
     assert verify(spec).ok

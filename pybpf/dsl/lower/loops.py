@@ -38,82 +38,61 @@ def continue_(c: Compiler, node: Any) -> None:
 
 
 def while_(c: Compiler, node: Any) -> None:
-    if any(part.__class__.__name__ == "NamedExpr" for part in nodes_of(node.test)):
-        return while_tested_at_top(c, node)
+    """The test stands before the loop and again at its end.  One that gives a name its value (`while (e := ring.reserve()) is not
+    None:`) is written once, and each round begins with it: what it gives need not be a number then."""
+    at_top = any(part.__class__.__name__ == "NamedExpr" for part in nodes_of(node.test))
     endless = node.test.__class__.__name__ == "Constant" and bool(node.test.value)
     for name in sorted(deciding(node)):
         front = c.state.env.get(name)
         if isinstance(front, Int):
             c.state.env[name] = in_sight(c, front, PLAIN_STEPS)
-    yes, no = cond(c, node.test)
-    leaving = [no] if no is not None else []
-    after: list[State] = []
-    if yes is not None:
-        c.b.state = yes
-
-        def bottom() -> Any:
-            again, out = cond(c, node.test)
-            if again is None and endless:
-                c.fail("this loop never comes back", node)
-            return again, out
-
-        rounds = rounds_of_while(c, node, c.unit.kernel >= SINCE_LOOP)
-        fixed = frozenset(name for name in deciding(node) if isinstance(c.state.env.get(name), Const))
-        guard = too_long(c, rounds, node.body)
-        gate = gate_of(c, c.state) if guard else None
-        if c.unit.kernel < SINCE_LOOP:
-            walkable(c, node, rounds, fixed, named(node.test) <= c.known | fixed)
-        if guard and endless:
-            c.frame.endless = node
-        if guard and not gate and c.unit.kernel >= SINCE_LOOP:
-            outs, breaks = while_by_call(c, node)
-            return finish(c, node, leaving + outs, breaks)
-        names = assigned([*node.body, node.test])
-        first: dict[str, Any] = {}
-        decided = deciding(node) <= c.known | fixed and rounds_of_while(c, node, True) < MAX_ROUNDS
-        if not gate and not decided and rounds < MAX_ROUNDS and c.unit.kernel < COMPARES:
-            bottom = turning(c, node, names, first, rounds, bottom)
-        if not gate:
-            hide_compared(c, node, rounds, names, first)
-        with c.within(rounds, fixed):
-            outs, breaks = repeat(c, node, names, first, list, bottom, gate)
-        leaving += outs
-        after = breaks
-    return finish(c, node, leaving, after)
-
-
-def while_tested_at_top(c: Compiler, node: Any) -> None:
-    """A test that gives a name its value (`while (e := ring.reserve()) is not None:`) is written once, and each round begins
-    with it: what it gives need not be a number then."""
+    leaving = [] if at_top else tested(c, node)
+    if c.b.state is None:
+        return finish(c, node, leaving, [])
 
     def top() -> list[State]:
+        return tested(c, node) if at_top else []
+
+    def bottom() -> Any:
+        if at_top:
+            return c.b.state, None
         again, out = cond(c, node.test)
-        c.b.state = again  # type: ignore[assignment]
-        return [out] if out is not None else []
+        if again is None and endless:
+            c.fail("this loop never comes back", node)
+        return again, out
 
     rounds = rounds_of_while(c, node, c.unit.kernel >= SINCE_LOOP)
+    fixed = frozenset(name for name in deciding(node) if isinstance(c.state.env.get(name), Const))
     guard = too_long(c, rounds, node.body)
     gate = gate_of(c, c.state) if guard else None
     if c.unit.kernel < SINCE_LOOP:
-        walkable(c, node, rounds, frozenset(), False)
+        walkable(c, node, rounds, fixed, named(node.test) <= c.known | fixed)
+    if guard and endless:
+        c.frame.endless = node
     if guard and not gate and c.unit.kernel >= SINCE_LOOP:
-        outs, breaks = while_by_call(c, node)
-        return finish(c, node, outs, breaks)
-    with c.within(rounds, frozenset()):
-        outs, breaks = repeat(c, node, assigned([*node.body, node.test]), {}, top, lambda: (c.b.state, None), gate)
-    return finish(c, node, outs, breaks)
+        from .loopcalls import repeat_by_call
+
+        unknown(c, node)
+        outs, breaks = repeat_by_call(c, node, {}, MAX_ROUNDS, lambda inner, _: tested(inner, node))
+        return finish(c, node, leaving + outs, breaks)
+    names = assigned([*node.body, node.test])
+    first: dict[str, Any] = {}
+    decided = deciding(node) <= c.known | fixed and rounds_of_while(c, node, True) < MAX_ROUNDS
+    if not gate and not decided and rounds < MAX_ROUNDS and c.unit.kernel < COMPARES:
+        # A test at the top is made once more after the last round, and may do something.
+        bottom = turning(c, node, names, first, rounds + at_top, bottom)
+    if not gate:
+        hide_compared(c, node, rounds, names, first)
+    with c.within(rounds, fixed):
+        outs, breaks = repeat(c, node, names, first, top, bottom, gate)
+    return finish(c, node, leaving + outs, breaks)
 
 
-def while_by_call(c: Compiler, node: Any) -> Any:
-    from .loopcalls import repeat_by_call
-
-    def begin(inner: Compiler, index: Int) -> list[State]:
-        again, out = cond(inner, node.test)
-        inner.b.state = again  # type: ignore[assignment]
-        return [out] if out is not None else []
-
-    unknown(c, node)
-    return repeat_by_call(c, node, {}, MAX_ROUNDS, begin)
+def tested(c: Compiler, node: Any) -> list[State]:
+    """Go on where a loop's test holds; gives the state in which it does not, if there is one."""
+    again, out = cond(c, node.test)
+    c.b.state = again  # type: ignore[assignment]
+    return [out] if out is not None else []
 
 
 def for_(c: Compiler, node: Any) -> None:

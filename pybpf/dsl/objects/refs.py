@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 FIXED = frozenset(("ctx", "kernel"))
 """Regions in which the kernel takes constant offsets only."""
+SCRUBS = (6, 8)
+"""What `scrub` is for was seen on Linux 5.10 and 6.1, and not on 6.12."""
 ATOMIC = {"Add": 0x00, "Sub": 0x00, "BitOr": 0x40, "BitAnd": 0x50, "BitXor": 0xA0}
 
 
@@ -313,6 +315,8 @@ class Ref(Front):
 
     def write(self, c: Compiler, size: int, value: Value) -> None:
         """Store the low bytes of a value: at once where that may be done."""
+        if self.region in CALLERS and self.base.op == "add" and c.unit.kernel < SCRUBS:
+            scrub(c, self)
         if size <= self.alignment():
             c.b.store(self.base, self.off, size, value, self.region)
             return
@@ -483,6 +487,24 @@ def swap(c: Compiler, value: Value, bits: int) -> Value:
     if value.op == "bswap" and value.aux == bits and value.args[0].hi < 1 << bits and value.args[0].lo >= 0:
         return value.args[0]
     return c.b.share("bswap", [value], bits, 64, 0, (1 << bits) - 1)
+
+
+def scrub(c: Compiler, ref: Ref) -> None:
+    """Before a store to somewhere in an array on the stack, make the word in which the array begins one that holds no register.
+
+    If its first byte, which the array has no part in, lies where a number was stored, old verifiers take the word for a spilled
+    register of no type from there on (check_stack_write_var_off), and parts of it cannot be read.
+    """
+    root = ref.base
+    while root.op == "add":
+        root = root.args[0]
+    if root.op == "stack":
+        root.aux.align = 8
+    elif ref.align < 8:
+        return
+    if ref.off % 8:
+        first = ref.off & ~7
+        c.b.store(root, first, 1, c.b.hide(c.b.load(root, first, 1, False, ref.region)), ref.region)
 
 
 def multiple(address: Value, given: int) -> int:
