@@ -118,6 +118,38 @@ def around_a_call(ctx):
     return u32(total) & 3
 
 
+class Head(Struct):
+    n: u32
+
+
+class Place(Struct):
+    n: u64
+    at: u8
+
+
+def behind_another(ctx):
+    """At the gate of the inner loop the verifier forgets what the outer one has shown of its counter."""
+    head = ctx.packet(Head)
+    if head is None:
+        return 1
+    mask, last = head.n, 1
+    row = u32[8]()
+    place = Place(n=1)
+    for i in range(3000):
+        n = row[6]
+        while n:
+            if n & 1:
+                counts[1] += 1
+            if n & 2:
+                counts[2] += 1
+            row[place.at & 7] = u32(~i & mask)
+        if row[5]:
+            continue
+        if ctx.packet(Head, at=i) is not None:
+            last = 2
+    return last
+
+
 def shifted_constant(ctx):
     """The verifier knows nothing of a shift by a number that it does not know."""
     row = u64[8]()
@@ -148,6 +180,7 @@ def bits_tested(ctx):
         partly_known,
         bound_of_another,
         index_of_another,
+        behind_another,
         around_a_call,
         shifted_constant,
         bits_tested,

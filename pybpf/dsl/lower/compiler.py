@@ -173,7 +173,8 @@ class Compiler:
         self.doubted: set[Value] = (
             set()
         )  # numbers that were equal to others, on ways that an old verifier walks in vain, too
-        self.widening = 0  # the number of the first block of the innermost loop in which the verifier widens numbers
+        # The number of the first block in, or behind, the last loop in which the verifier widens numbers.
+        self.widening = 0
         self.stays = ""  # why the program cannot be left here by a tail call
         self.around = 1  # the product of the rounds of the plain loops around what is being lowered
         # The variables of these whose numbers the verifier knows in each round.

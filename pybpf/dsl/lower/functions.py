@@ -13,6 +13,7 @@ from ..objects.refs import Ref
 from ..objects.values import INT, Conflict, Const, Front, Int
 from ..ssa.build import limits
 from ..ssa.ir import Graph, Value
+from .gates import behind_gate, fresh_block, widens
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -120,6 +121,9 @@ def call(c: Compiler, function: FunctionType, args: list[Front], kw: dict[str, F
         c.fail(f"{function.__name__} calls itself: programs have no recursion", node)
     values = [s.value for s in passed.values()]
     value = c.b.call("local", graph, graph.name, [*values, *apart(c, graph, len(values))])
+    if widens(graph.blocks):
+        behind_gate(c)
+        fresh_block(c)
     c.b.clobber("packet_ends")
     if graph.moves:
         c.b.clobber("place")

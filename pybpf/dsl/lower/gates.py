@@ -101,4 +101,32 @@ def widens(blocks: list[Any]) -> bool:
     return False
 
 
-__all__ = ["ITERATORS", "MAX_ROUNDS", "MAY_GOTO", "MayGoto", "Numbers", "gate", "widens"]
+def behind_gate(c: Compiler) -> None:
+    """Where this runs in rounds, nothing of before counts as known to the verifier from the next block on.
+
+    The gate of an inner loop compares with the round before of the outer one, and widens what is not the same: in values, or in
+    being known as equal to others.
+    """
+    if c.widening or c.graph in c.unit.graphs:
+        c.widening = len(c.b.graph.blocks)
+
+
+def fresh_block(c: Compiler) -> None:
+    """Go on in a block that stands behind the last gate."""
+    if c.b.state is not None and c.b.state.block.number < c.widening:
+        block = c.b.graph.new_block()
+        c.b.end("jump", block)
+        c.b.state = c.b.state.fork(block)
+
+
+__all__ = [
+    "ITERATORS",
+    "MAX_ROUNDS",
+    "MAY_GOTO",
+    "MayGoto",
+    "Numbers",
+    "behind_gate",
+    "fresh_block",
+    "gate",
+    "widens",
+]

@@ -13,8 +13,8 @@ from ..objects.values import INT, Conflict, Const, Front, Int, span
 from ..ssa.build import State, limits
 from ..ssa.ir import Value
 from .effects import blur, objects, touched
+from .gates import behind_gate, fresh_block, widens
 from .gates import gate as gate_of
-from .gates import widens
 from .joins import is_number, merge, phi
 from .progress import deciding, falling
 from .survey import compared, count_tests
@@ -101,6 +101,8 @@ def repeat(
         more = gate and conceal(c, entry, c.b.graph.blocks[blocks:], memo, hidden)
         if found is not None and not better and not doubt and not more:
             outs, breaks = found
+            if gate:
+                behind_gate(c)
             return ended(c, node, gate, outs, breaks, returns) if gate and gate.end else found
         memo["$strict"] = doubt or memo.get("$strict")
         del c.b.graph.blocks[blocks:]
@@ -376,7 +378,9 @@ def brought(n: Int | Const, head: Value, first: tuple[int, int], lo: int, hi: in
 def finish(c: Compiler, node: Any, leaving: list[State], breaks: list[State]) -> None:
     """`else` runs when the loop ended by itself; `break` goes around it."""
     c.b.state = merge(c, leaving, node)  # type: ignore[assignment]
+    fresh_block(c)
     if node.orelse and c.b.state is not None:
         c.body(node.orelse)
     states = [c.b.state] if c.b.state is not None else []
     c.b.state = merge(c, states + breaks, node)  # type: ignore[assignment]
+    fresh_block(c)
