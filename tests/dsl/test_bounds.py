@@ -9,6 +9,7 @@ from pybpf import (
     Array,
     PerCpuArray,
     Struct,
+    bounded,
     cgroup_skb,
     load,
     socket_filter,
@@ -123,6 +124,20 @@ def product_of_signed(ctx):
     if 0 <= x < 10:
         return TABLE[x] & 3
     return TABLE[u8(x) // 26] & 3
+
+
+@xdp
+def bounded_counter_is_an_index(ctx):
+    """How many there are stands in the map; that it is no more than the array has, in the loop."""
+    row = rows.get(0)
+    if row is None:
+        return 2
+    for i in range(bounded(row.pad, max=10)):
+        if row.cells[i] == ctx.rx_queue_index:
+            return 1
+    for i in range(9, bounded(row.pad, max=4), -2):
+        row.cells[i] = 5
+    return 2
 
 
 PROGRAMS = [v for v in list(globals().values()) if hasattr(v, "prog_type")]

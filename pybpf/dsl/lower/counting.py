@@ -168,6 +168,10 @@ def plain(c: Compiler, node: Any, count: Count, reach: int, gate: Any, watched: 
             (c.unit.kernel < COMPARES and not isinstance(last, Const)) or (not decided and needed(c, node))
         ):
             most = reach
+    # Rounds that count from a known number are counted by the counter itself.
+    cap = first.obj + most * step if most is not None and isinstance(first, Const) else None
+    if cap is not None and not S64_MIN <= cap <= S64_MAX:
+        cap = None
     unsigned = ahi > S64_MAX or (isinstance(first, Const) and isinstance(last, Const) and bhi > S64_MAX)
     kind, top_most = (types.u64, U64) if unsigned else (INT, S64_MAX)
     n = value_of(c, first)
@@ -177,8 +181,10 @@ def plain(c: Compiler, node: Any, count: Count, reach: int, gate: Any, watched: 
     c.b.state = yes
     yes.env[hidden] = Const(n.aux) if n.op == "const" else Int(n, kind)
     low, high = (alo, max(min(bhi - 1, top_most), ahi)) if step > 0 else (min(max(blo + 1, S64_MIN), alo), ahi)
+    if cap is not None:
+        low, high = (low, min(high, cap - step)) if step > 0 else (max(low, cap - step), high)
     first_types = {hidden: (kind, low, high)}
-    if most is not None:
+    if most is not None and cap is None:
         yes.env[count.rounds] = Const(0)
         first_types[count.rounds] = (INT, 0, most - 1)
 
@@ -190,7 +196,9 @@ def plain(c: Compiler, node: Any, count: Count, reach: int, gate: Any, watched: 
         following = advance(c, node, hidden, step, kind, max(low + step, S64_MIN), min(high + step, top_most))
         out = None
         known: tuple[str, Any, Any] | None = None
-        if most is not None:
+        if cap is not None:
+            known = count.test, following, Const(cap)
+        elif most is not None:
             known = "<", advance(c, node, count.rounds, 1, INT, 1, most), Const(most)
         elif not decided and needed(c, node):
             known = count.test, following, Const(bhi if step > 0 else blo)
