@@ -61,6 +61,21 @@ def beside_an_array(ctx):
     return one.wide + one.many[0] + pair[0] + (last[1] << 8)
 
 
+def as_often_as_a_remainder(ctx):
+    """How many rounds there are, the verifier sees where the number is bounded for it."""
+    n = ctx.packet(Numbers)
+    if n is None:
+        return 9
+    left = u32(5 % (n.small | 1))
+    total = u32(0)
+    while left > 0:
+        left = u32(left - 1)
+        total += left * n.many[left & 7]
+        if total & 1:
+            total ^= n.many[left & 3]
+    return total
+
+
 PACKETS = [bytes((small, 5, many, 7, *range(60))) for small in (0, 6, 9) for many in (0, 16)]
 
 
@@ -74,7 +89,9 @@ class View:
         return type_.from_buffer_copy(self.data)
 
 
-@pytest.mark.parametrize("function", [copied, equal, beside_an_array], ids=lambda f: f.__name__)
+@pytest.mark.parametrize(
+    "function", [copied, equal, beside_an_array, as_often_as_a_remainder], ids=lambda f: f.__name__
+)
 def test_it_is_accepted(function):
     spec = xdp(kernel="5.10")(function)
     assert verify(spec).ok

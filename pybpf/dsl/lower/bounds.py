@@ -42,6 +42,8 @@ def bounded(c: Compiler, value: Value, most: int, least: int = 0) -> Value:
     found = select(c, [(inside, Int(value, types.u64)), (outside, Const(0))], c.b.at, "this number")
     assert isinstance(found, Int)
     found.value.lo, found.value.hi = 0, most
+    if found.value.op == "phi":
+        found.value.aux = "bounded"
     return found.value
 
 
@@ -92,7 +94,7 @@ def lost(c: Compiler, value: Value) -> bool:
         met.add(value)
         if _loses(c, value):
             return True
-        if value.op in PASSED_ON and not (value.op == "and" and _masks(value)):
+        if value.op in PASSED_ON and value.aux != "bounded" and not (value.op == "and" and _masks(value)):
             todo += value.args
     return False
 
