@@ -1079,3 +1079,19 @@ def assigned_in_a_loop(ctx):
                 t += steps
         t = t * 3 + steps
     return u32(t)
+
+
+def counted_in_objects(ctx):
+    """What rounds change in objects on the stack tells them apart as what they change in numbers does."""
+    x, y = Pair(), Pair(a=1)
+    n = len(ctx)
+    for i in range(100):
+        if n >> (i & 7) & 1:
+            x.a += 1
+        elif n >> (i & 3) & 1:
+            y.a += 2
+        else:
+            y.b += u32(x.a)
+        if x.a == 70:
+            break
+    return u32(x.a * 1000 + y.a + y.b)

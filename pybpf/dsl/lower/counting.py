@@ -12,7 +12,7 @@ from .conditions import test_of
 from .gates import MAX_ROUNDS
 from .gates import gate as gate_of
 from .joins import merge
-from .rounds import BOUNDED_LOOPS, Widened, finish, hide_compared, repeat
+from .rounds import BOUNDED_LOOPS, SINCE_LOOP, Widened, finish, hide_compared, repeat
 from .survey import assigned, called_names, count_tests, counters, named, weight
 from .turns import advance, needed
 
@@ -28,7 +28,6 @@ PLAIN_PATHS = 512  # likewise for rounds times paths through one round, all of w
 VERIFIED = 1_000_000  # instructions that the verifier walks before it gives up (BPF_COMPLEXITY_LIMIT_INSNS)
 PENDING = 8192  # ways not taken yet that it keeps (BPF_COMPLEXITY_LIMIT_JMP_SEQ)
 HEAVY = 1 << 19  # likewise for rounds times the AST nodes of the body
-SINCE_LOOP = (5, 17)  # bpf_loop
 
 
 def too_long(c: Compiler, rounds: int, body: list[Any]) -> bool:

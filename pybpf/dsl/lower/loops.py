@@ -7,12 +7,12 @@ from ..objects.values import Const, Front, Int
 from ..ssa.build import State
 from .bounds import COMPARES, in_sight
 from .conditions import cond
-from .counting import PLAIN_STEPS, SINCE_LOOP, counted, too_long, unknown, walkable
+from .counting import PLAIN_STEPS, counted, too_long, unknown, walkable
 from .gates import MAX_ROUNDS
 from .gates import gate as gate_of
 from .joins import merge
 from .progress import deciding, rounds_of_while
-from .rounds import BOUNDED_LOOPS, Loop, finish, hide, hide_compared, repeat, to_hide
+from .rounds import BOUNDED_LOOPS, SINCE_LOOP, Loop, finish, hide, hide_compared, repeat, to_hide
 from .survey import assigned, named, nodes_of, ways_out, weight
 from .turns import turning
 

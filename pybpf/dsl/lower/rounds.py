@@ -8,6 +8,7 @@ nested loops start from what was found before.
 from __future__ import annotations
 
 from ..objects.integers import join_types, value_of
+from ..objects.layout import is_array
 from ..objects.refs import Ref
 from ..objects.values import INT, Conflict, Const, Front, Int, span
 from ..ssa.build import State, limits
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from .compiler import Compiler
 
 BOUNDED_LOOPS = (5, 3)
+SINCE_LOOP = (5, 17)  # bpf_loop: long loops need not be walked round by round
 WALKED = 1 << 12  # rounds that may be walked with numbers that tests have shown
 
 
@@ -68,6 +70,7 @@ def repeat(
     memo = c.assumed.setdefault(key, dict(first))
     entry = c.b.state
     hidden: dict[str, set[int]] = {}
+    walked = c.unit.kernel < SINCE_LOOP and count_tests(node.body) > 0
     if gate:
         begin(c, node, names, gate)
         conceal(c, entry, [], memo, hidden)
@@ -98,7 +101,10 @@ def repeat(
         better = None
         if found is not None and not gate and widens(c.b.graph.blocks[blocks:]):
             better = gate_of(c, entry)
-        more = gate and conceal(c, entry, c.b.graph.blocks[blocks:], memo, hidden)
+        if gate:
+            more = conceal(c, entry, c.b.graph.blocks[blocks:], memo, hidden)
+        else:
+            more = walked and learn(entry, c.b.graph.blocks[blocks:], memo)
         if found is not None and not better and not doubt and not more:
             outs, breaks = found
             if gate:
@@ -143,16 +149,25 @@ def conceal(c: Compiler, entry: State, blocks: list[Block], memo: dict[str, Any]
     """Before a loop with a gate: the same for the numbers in objects on the stack that it changes, as far as these blocks, and
     what was found before, show.  Gives whether these were more than what is `hidden` already.
     """
-    names = {ref.base: name for name, ref in objects(entry.env).items()}
-    for name, changes in touched(blocks, names.get).items():
-        memo["$bytes " + name] = memo.get("$bytes " + name, set()) | changes
+    learn(entry, blocks, memo)
     more = False
-    for name in names.values():
+    for name in objects(entry.env):
         new = memo.get("$bytes " + name, set()) - hidden.get(name, set())
         if new:
             c.b.state, more = entry, True
             hidden[name] = hidden.get(name, set()) | new
             blur(c, entry.env[name], new)
+    return more
+
+
+def learn(entry: State, blocks: list[Block], memo: dict[str, Any]) -> bool:
+    """Note which bytes of objects on the stack these blocks change; whether these are more than were known."""
+    names = {ref.base: name for name, ref in objects(entry.env).items()}
+    more = False
+    for name, changes in touched(blocks, names.get).items():
+        known = memo.get("$bytes " + name, set())
+        more |= not changes <= known
+        memo["$bytes " + name] = known | changes
     return more
 
 
@@ -178,6 +193,10 @@ def _attempt(c: Compiler, node: Any, names: set[str], memo: dict[str, Any], top:
             continue
         state.env[name] = _assume(c, header, before, name, front, memo, phis, down)
     hide(c, to_hide(node, names, gate is not None))
+    if gate is None:
+        for name, ref in objects(before.env).items():
+            if "$bytes " + name in memo and not is_array(ref.type):  # an element at an unknown place is unknown anyway
+                blur(c, ref, memo["$bytes " + name])
     place = state.memory.get("place")
     outs: list[State] = []
     if gate:
