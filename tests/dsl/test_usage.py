@@ -315,6 +315,7 @@ RUNS = {
     "slices and searches of constants": (
         in_xdp("t = (1, 2, 64)", "s = 'text'", "return (len(ctx) in t[1:]) + ('ex' in s) * 10 + max(t) * 100 + min(t[:2])"
                " + any(t) * 10000"), 16412),
+    "from the end of an array": (in_xdp("a = u32[3](1, 7, 4)", "a[-1] += 5", "return a[-1] * 10 + a[-3]"), 91),
     "the most of several numbers": (in_xdp("t = (len(ctx), 2, 70)", "return u32(max(t) * 100 + min(t))"), 7002),
     "offsets from the network header": (
         "@tc\ndef f(skb):\n    return skb.load_byte(-0x100000 + 1) if skb.len > 1 << 16 else 9", 9),

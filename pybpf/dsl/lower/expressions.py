@@ -6,7 +6,7 @@ import builtins
 
 from ...errors import BpfError
 from ...spec import MapSpec
-from ..objects.integers import binary, unary
+from ..objects.integers import SIGN, binary, unary
 from ..objects.values import Conflict, Const, Front, Int, Tuple
 from .conditions import as_number, cond
 from .joins import is_number, merge
@@ -136,6 +136,15 @@ def bin_op(c: Compiler, node: Any) -> Front:
     return binary(c, op, left, right, node)
 
 
+MOST_BITS = 1 << 20
+GROWING: dict[str, Any] = {
+    "Pow": lambda a, b: b * getattr(a, "bit_length", int)(),
+    "LShift": lambda a, b: b,
+    "Mult": lambda a, b: b * len(a) if hasattr(a, "__len__") else 0,
+}
+"""How large, in bits or items, what Python calculates of constants may become."""
+
+
 def _evaluate(c: Compiler, op: str, a: Any, b: Any, node: Any) -> Any:
     import operator
 
@@ -144,6 +153,8 @@ def _evaluate(c: Compiler, op: str, a: Any, b: Any, node: Any) -> Any:
         "FloorDiv": operator.floordiv, "Pow": operator.pow, "LShift": operator.lshift, "RShift": operator.rshift,
         "BitAnd": operator.and_, "BitOr": operator.or_, "BitXor": operator.xor, "MatMult": operator.matmul,
     }[op]  # fmt: skip
+    if op in GROWING and isinstance(b, int) and GROWING[op](a, b) > MOST_BITS:
+        c.fail(f"this {SIGN[op]} makes more than a program or a person can use", node)
     try:
         return function(a, b)
     except (TypeError, ValueError, ArithmeticError) as error:

@@ -170,7 +170,10 @@ def count(c: Compiler, node: Any, args: list[Any], unrolling: bool) -> None:
     if not isinstance(step, Const) or not isinstance(step.obj, int) or step.obj == 0:
         c.fail("the step of range must be a constant other than 0", node)
     if isinstance(start, Const) and isinstance(stop, Const) and not isinstance(stop.obj, Bounded):
-        steps = range(start.obj, stop.obj, step.obj)
+        try:
+            steps = range(start.obj, stop.obj, step.obj)
+        except TypeError as error:
+            c.fail(f"range takes whole numbers: {error}", node)
         try:
             rounds = len(steps)
         except OverflowError:

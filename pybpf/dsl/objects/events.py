@@ -185,12 +185,13 @@ def returned(c: Compiler, context: Any, node: Any) -> Front:
     ret = Btf.kernel().find(f"{prefix}{c.unit.attach_to}", 12).ret  # type: ignore[attr-defined]
     if str(ret) == "void":
         c.fail(f"{c.unit.attach_to} gives no result", node)
-    found = typed(c, value, ret, direct=True)
     allowed = c.unit.rules().returns if kind.prog_type == LSM else None
-    if isinstance(found, Int) and allowed is not None:
-        # What a hook gives is what programs may return, and so the kernel holds it (5d99e198be27, Linux 6.12).
-        return Int(c.b.retype(found.value, *allowed), found.type)
-    return found
+    if allowed is None:
+        return typed(c, value, ret, direct=True)
+    # What a hook gives is what programs may return, and so the kernel holds it (5d99e198be27, Linux 6.12): through shifts its
+    # verifier follows that, through a move with sign extension it does not.
+    up = c.b.arith("shl", value, c.b.const(32))
+    return Int(c.b.arith("sar", up, c.b.const(32), 64, *allowed), types.s32)
 
 
 def machine(c: Compiler, node: Any) -> Any:

@@ -272,6 +272,8 @@ def cast(c: Compiler, type_: Scalar, a: Front, node: Any) -> Front:
     """`u32(x)`: wrapped to the width, as calling the type does in Python."""
     n = a.number(c, node)
     kind = native(type_)
+    if kind.bits < 64 and getattr(a, "struct", None):
+        c.fail(f"the address of {a.what()} has 64 bits: name a field of it, or write u64(...)", node)
     other_order = None if kind is type_ else type_
     if isinstance(n, Const):
         wrapped = wrap(int(n.obj), type_.bits, type_.signed)

@@ -175,6 +175,8 @@ class Ref(Front):
         )
         step = sizeof(element)
         i = index.number(c, node)
+        if isinstance(i, Const) and -array.count <= i.obj < 0:
+            i = Const(i.obj + array.count)  # from the end, as in Python
         lo, hi = span(c, i)
         if lo < 0 or hi >= array.count:
             shown = f"{lo}" if lo == hi else f"{lo}..{hi}"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from errno import EFAULT, EINVAL, EPERM, ERANGE
 
-from ..memory import MemoryFault
+from ...uapi.prog import ProgType
+from ..memory import CTX, MASK32, MemoryFault
 from .printf import bad_format, sprintf
 from .table import model
 
@@ -25,6 +26,17 @@ def _misplaced(run: Run, source: int, user: bool | None) -> int:
     return -EFAULT if user else -ERANGE
 
 
+_REGISTERS = frozenset((ProgType.KPROBE, ProgType.RAW_TRACEPOINT, ProgType.TRACEPOINT))
+"""Programs whose context stands in the kernel's memory as they see it."""
+
+
+def _context(run: Run, source: int, size: int) -> bytes:
+    """Bytes of the program's own context, as a program of USDT reads a register of which it learns the number; b"" elsewhere."""
+    at = source & MASK32
+    own = source >> 32 == CTX and run.image.spec.prog_type in _REGISTERS and at + size <= len(run.ctx.data)
+    return bytes(run.ctx.data[at : at + size]) if own else b""
+
+
 def _probe(run: Run, dst: int, size: int, source: int, user: bool | None) -> int:
     """Copy, or fill with zeros and answer with an error when the source is not mapped or of the wrong kind."""
     size &= 0xFFFFFFFF
@@ -33,7 +45,7 @@ def _probe(run: Run, dst: int, size: int, source: int, user: bool | None) -> int
         if not size:
             return 0
         try:
-            raw = run.mem.read(source, size)
+            raw = _context(run, source, size) or run.mem.read(source, size)
         except MemoryFault:
             raw, refused = bytes(size), -EFAULT
         run.mem.write(dst, raw)
