@@ -24,6 +24,7 @@ class Totals(Struct):
 
 totals = HashMap(u32, Totals, max_entries=4)
 trie = LpmTrie(IPv4Address, u32, max_entries=4)
+sockets = SkStorage(u64)
 counter = 0
 ODD = (1, [2])
 
@@ -68,6 +69,13 @@ REFUSED = {
     "a number that takes Python hours": (program("xdp", "ctx", "return (7 << (1 << 60)) & 1"), "this << makes more"),
     "a power": (program("xdp", "ctx", "return 7 ** 10 ** 12 % 5"), "this ** makes more"),
     "a long tuple": (program("xdp", "ctx", "return len((1, 2) * (1 << 40))"), "this * makes more"),
+    "a helper's map of another type": (
+        program("xdp", "ctx", "return u32(bpf.redirect_map(totals, 1, 0))"), "the map totals: DEVMAP, CPUMAP, XSKMAP"),
+    "a map that no helper walks so": (
+        program("xdp", "ctx", "bpf.ringbuf_output(totals, u64(1), 8, 0)"), "a map of another type"),
+    "a map as a kernel object": (
+        program("cgroup_egress", "skb", "return 1 if sockets.get(sockets, create=True) is None else 0"),
+        "keeps values of kernel objects"),
     "a range of bytes": (program("xdp", "ctx", "for i in range(b'a'):", "    pass"), "range takes whole numbers"),
     "half an address": (program('tp_btf("sched_switch")', "ctx, preempt, prev, next", "totals[u32(next.real_parent)] = Totals()"),
                         "name a field of it"),

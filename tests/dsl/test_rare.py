@@ -172,7 +172,7 @@ RARE: list[tuple[str, str | None]] = [
     ("x = Pair() == Pair()", "Pair has padding between its fields: compare the fields"),
     ("x = Pair() < Pair()", "a reference to Pair is not a number: name a field or an"),
     ("x = u32[4](); x[4] = 1", "the index may be 4, and u32[4] has 0..3: test it first"),
-    ("x = u32[4](); x[-1] = 1", "the index may be -1, and u32[4] has 0..3: test it first"),
+    ("x = u32[4](); x[-5] = 1", "the index may be -5, and u32[4] has 0..3: test it first"),
     ("x = u32[4](1, 2); return u32(x[1])", None),
     ("x = u32[0]()", None),
     ("x = char[8](); x = b'hi'", None),

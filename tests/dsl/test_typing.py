@@ -144,8 +144,33 @@ def arrays(ctx):
 
 STRICT = """
 from typing import Annotated, Any
-from pybpf import HashMap, RingBuf, Struct, XdpAction, char, helpers as bpf, load, tracepoint, u8, u32, u64, xdp
+from pybpf import (
+    DevMap, HashMap, ReuseportSockArray, RingBuf, SkAction, Struct, XdpAction, be32, char, helpers as bpf, load, sk_reuseport,
+    subprogram, tc, tracepoint, u8, u32, u64, xdp
+)
 from pybpf.net import ETH_P_IP, Ethernet, IPv4
+
+devices = DevMap(max_entries=4)
+group = ReuseportSockArray(4)
+
+@subprogram
+def lifetime(ip: IPv4) -> u32:
+    return ip.ttl
+
+@xdp
+def forward(ctx: Any) -> int:
+    ip = ctx.packet(IPv4, at=14)
+    if ip is None or lifetime(ip) == 0:
+        return XdpAction.PASS
+    return devices.redirect(ip.ttl & 3)
+
+@sk_reuseport
+def choose(ctx: Any) -> int:
+    return SkAction.PASS if group.select(ctx.hash & 3) == 0 else SkAction.DROP
+
+@tc
+def rewrite(skb: Any) -> int:
+    return 0 if bpf.skb_store_bytes(skb, 30, be32(5), 0) == 0 else lifetime(IPv4(ttl=2))
 
 class Event(Struct):
     pid: u32
@@ -192,8 +217,7 @@ def test_strict_programs_are_programs(programs):
     """What checkers take is what compiles."""
     scope: dict = {"__name__": "strictly"}
     exec(compile(STRICT, str(programs / "strictly.py"), "exec"), scope)
-    assert scope["on_exec"].insns
-    assert scope["count"].insns
+    assert all(scope[name].insns for name in ("on_exec", "count", "forward", "choose", "rewrite"))
     assert ctypes.sizeof(scope["Event"]) == 40
     assert scope["Event"]._types_["mac"] == u8[6]
 

@@ -19,9 +19,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FunctionType
-    from typing import Any
+    from typing import Any, TypeVar
 
     from .compiler import Compiler
+
+    F = TypeVar("F", bound=Callable[..., Any])
 
 CALLS = (4, 16)  # BPF-to-BPF calls
 
@@ -44,9 +46,9 @@ class Subprogram:
         return call(c, self.function, args, kw, node)
 
 
-def subprogram(function: Callable[..., Any]) -> Subprogram:
+def subprogram(function: F) -> F:
     """Compile a function out of line: it takes up to 5 numbers, references or the context, and returns a number."""
-    return Subprogram(function)
+    return Subprogram(function)  # type: ignore[return-value]  # to a checker it stays what it was
 
 
 class Shape:

@@ -233,6 +233,7 @@ def argument(
     if kind == "map":
         if not hasattr(front, "spec"):
             c.fail(f"{where} is a map, and not {front.what()}", node)
+        check_map(c, rules, front, where, node)
         return front.pointer_value(c)  # type: ignore[attr-defined, no-any-return]
     if kind in MEMORY:
         return memory(c, rules, arg, front, given, temporary, where, node)
@@ -274,6 +275,22 @@ def argument(
         return c.b.const(0)
     n = front.number(c, node)
     return value_of(c, n)
+
+
+def check_map(c: Compiler, rules: Any, front: Any, where: str, node: Any) -> None:
+    """A helper takes maps of some types only."""
+    from ...kernel import rules as rules_of
+    from ...kernel.helper_facts import MAPS_OF
+    from ...uapi.map import MapType
+
+    table, known = rules_of(c.unit.table), MAPS_OF.get(rules.name)
+    takes = [t for t in MapType if (table.map_allows(t, rules.id) if known is None else t in known)]
+    if front.spec.map_type not in takes and front.spec.map_type not in (MapType.SOCKMAP, MapType.SOCKHASH):
+        shown = ", ".join(t.name for t in takes[:MOST_MAPS]) or "none that this kernel has"
+        c.fail(f"{where} is a map of another type than {front.what()}: {shown}", node)
+
+
+MOST_MAPS = 6
 
 
 def pointer_to(c: Compiler, arg: Any, front: Front, where: str, node: Any) -> Value:

@@ -173,7 +173,7 @@ def get_storage(c: Compiler, m: MapRef, node: Any, owner: Front, create: Front =
     name, number, _ = STORAGES[m.spec.map_type]
     if not isinstance(create, Const):
         c.fail("create is a constant", node)
-    address = pointer_of(c, owner, node)
+    address = owner_of(c, m, owner, node)
     args = [m.pointer_value(c), address, c.b.const(0), c.b.const(int(bool(create.obj)))]
     found = m.call(c, f"{name}_get", number, args)
     found.lo, found.hi = 0, (1 << 64) - 1
@@ -183,7 +183,13 @@ def get_storage(c: Compiler, m: MapRef, node: Any, owner: Front, create: Front =
 
 def delete_storage(c: Compiler, m: MapRef, node: Any, owner: Front) -> Front:
     name, _, number = STORAGES[m.spec.map_type]
-    return status(c, m.call(c, f"{name}_delete", number, [m.pointer_value(c), pointer_of(c, owner, node)]))
+    return status(c, m.call(c, f"{name}_delete", number, [m.pointer_value(c), owner_of(c, m, owner, node)]))
+
+
+def owner_of(c: Compiler, m: MapRef, owner: Front, node: Any) -> Value:
+    if isinstance(owner, MapRef) or (isinstance(owner, Ref) and owner.region != "kernel"):
+        c.fail(f"{m.what()} keeps values of kernel objects, and {owner.what()} is none", node)
+    return pointer_of(c, owner, node)
 
 
 def pointer_of(c: Compiler, front: Front, node: Any) -> Value:

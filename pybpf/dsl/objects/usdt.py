@@ -10,7 +10,7 @@ from __future__ import annotations
 from ...declared import Array, HashMap
 from ...types import Array as ArrayOf
 from ...types import Struct, s64, u8, u16, u32, u64
-from ..lower.functions import subprogram
+from ..lower.functions import Subprogram
 from ..lower.helpercalls import Helper
 from .integers import convert
 from .scalars import u64 as U64
@@ -87,7 +87,7 @@ def by_place(ctx: Any) -> Any:
     return PLACES[u64(ctx.ip & 0xFFF)]
 
 
-@subprogram
+@Subprogram
 def operand(ctx: Any, i: u64) -> Any:
     """Operand `i` (from 0) of the probe that was hit; 0 when it has no such one, or its memory cannot be read."""
     spec = SPECS.get(number(ctx))
@@ -116,7 +116,7 @@ def operand(ctx: Any, i: u64) -> Any:
     return (word[0] << shift) >> shift
 
 
-@subprogram
+@Subprogram
 def cookie(ctx: Any) -> Any:
     """The number that was given for the site that was hit, when the program was attached."""
     spec = SPECS.get(number(ctx))
