@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pybpf import VM, HashMap, Struct, bounded, load, subprogram, u8, u32, u64, verify, xdp
+from pybpf import VM, HashMap, Struct, bounded, load, subprogram, u8, u16, u32, u64, verify, xdp
 from pybpf import helpers as bpf
 
 counts = HashMap(u32, u64, max_entries=8)
@@ -150,6 +150,19 @@ def behind_another(ctx):
     return last
 
 
+def literal_and_narrow(ctx):
+    """A literal before a loop, and in it numbers of 16 bits, on some ways: none is negative."""
+    f = 128
+    for i in range(40):
+        for _ in range(len(ctx) & 31):
+            counts[1] += 1
+        if len(ctx) + i & 8:
+            f = u16(u16(f * i * f) << 3)
+        elif len(ctx) & 4:
+            f = u16(len(ctx) << i)
+    return u32(f < u64(f | f - ~55)) + (f & 2)
+
+
 def shifted_constant(ctx):
     """The verifier knows nothing of a shift by a number that it does not know."""
     row = u64[8]()
@@ -181,6 +194,7 @@ def bits_tested(ctx):
         bound_of_another,
         index_of_another,
         behind_another,
+        literal_and_narrow,
         around_a_call,
         shifted_constant,
         bits_tested,

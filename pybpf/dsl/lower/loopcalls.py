@@ -309,8 +309,11 @@ def settled(c: Compiler, cells: Cells, suppressed: bool) -> bool:
                 c.fail(f"{name} is u64 in one round and may be negative in another: write u64(...) or s64(...)", node)
             type_, lo, hi = wanted, min(lo, low), max(hi, high)
         low, high = limits(type_.bits, type_.signed)
-        fits, wide = type_ is have and least <= lo and hi <= most, "$wide " + name
-        if not fits:
+        fits, near, wide = type_ is have and least <= lo and hi <= most, "$near " + name, "$wide " + name
+        if not fits and near not in cells.assumed:
+            cells.assumed[name] = type_, max(lo, low), min(hi, high)
+            cells.assumed[near] = stable = False
+        elif not fits:
             cells.assumed[name] = type_, lo if lo >= least else low, hi if hi <= most and type_ is have else high
             cells.assumed[wide] = stable = False
         elif suppressed or (hi < most == high and wide not in cells.assumed):

@@ -350,11 +350,17 @@ def _close(c: Compiler, header: Any, phis: dict[str, tuple[Value, Front]], memo:
         if type_ is not known.type or lo < value.lo or hi > value.hi:
             low, high = limits(type_.bits, type_.signed)
             first = value.args[0]
+            stable = False
+            if "$near " + name not in memo:  # perhaps rounds bring no more than this one did, whatever it began with
+                near_lo, near_hi = brought(n, value, (first.lo, first.hi), lo, hi)
+                memo["$near " + name] = True
+                memo[name] = (type_, max(min(first.lo, near_lo), low), min(max(first.hi, near_hi), high))
+                value.args.append(value_of(c, n))
+                continue
             new_lo = value.lo if lo >= value.lo and value.lo >= low else low
             # What only goes down stays below where it began.
             new_hi = value.hi if type_ is known.type and hi <= value.hi else high
             memo[name] = (type_, max(new_lo, low) if first.lo >= 0 else low, new_hi)
-            stable = False
             memo["$wide " + name] = True
         else:
             fitting.append((name, value, type_, n, lo, hi))
