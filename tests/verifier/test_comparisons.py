@@ -221,6 +221,9 @@ many equal numbers in the caller | SK | complexity | infinite loop detected at i
     r6 = *(u32 *)(r1 + 0); r7 = r6; r8 = r6; r9 = r6; r1 = r6; r2 = r6; r3 = r6; r4 = r6; call f; r0 = 0
     if r9 > 7 goto x; {OUT}
     x: r0 = r5; r6 += r7; r6 += r8; {OUT}; f: r0 = 0; l: if r1 > 7 goto l; exit
+two numbers that cannot be equal | SK
+    r6 = *(u32 *)(r1 + 0); r6 &= 7; if r6 == 0 goto o; r7 = *(u32 *)(r1 + 4); r7 &= 1073709056; if r7 != r6 goto o
+    *(u64 *)(r10 - 8) = 0; r2 = r10; r2 += r6; r0 = *(u8 *)(r2 - 8); o: {OUT}
 excluded bound | SK
     r6 = *(u32 *)(r1 + 0); r6 &= 7; if r6 == 7 goto o; if r6 > 6 goto x; {OUT}; x: r0 = r9; o: {OUT}
 excluded narrow bound | SK

@@ -121,8 +121,14 @@ def sync(n: Num) -> Num:
 
 
 def _only_member(v: int, m: int, umin: int, umax: int) -> int | None:
-    """The one number that fits both the known bits and the unsigned range, when there is but one (Linux 6.18.y)."""
-    if not m or m == U64 or umin > umax or (umin == 0 and v == 0 and not umax < 1 << (m & -m).bit_length() - 1):
+    """The one number that fits both the known bits and the unsigned range, when there is but one (Linux 6.18.y).
+
+    Where none does, because the branch that led here is dead, the kernel takes one of the two for true; so must we, or what is
+    made of such a number would be refused here only.
+    """
+    if not m:
+        return v if umin > v else None
+    if m == U64 or (umin == 0 and v == 0 and not umax < 1 << (m & -m).bit_length() - 1):
         return None
     bits = (v, m)
     inside = umin & ~m == v
@@ -130,7 +136,7 @@ def _only_member(v: int, m: int, umin: int, umax: int) -> int | None:
     if inside:
         return umin if after > umax or after == umin else None
     if after == v | m:
-        return after if after <= umax else None
+        return after
     return after if after <= umax < tnum.following(bits, after) else None
 
 
