@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ctypes import sizeof
+
 import pytest
 
 from pybpf import Struct, load, u8, u16, u32, verify, xdp
@@ -76,6 +78,25 @@ def as_often_as_a_remainder(ctx):
     return total
 
 
+def only_compared(ctx):
+    """An offset that lies on the stack, and a view that nobody reads: the packet's end is asked for all the same."""
+    n = ctx.packet(Numbers)
+    if n is None:
+        return 9
+    at = n.wide ^ 0x0B0A0905
+    a, b, d, e = n.many[0], n.many[1], n.many[2], n.many[3]
+    f, g, h = n.many[4], n.many[5], n.many[6]
+    total = u32(0)
+    for i in range(20):
+        total += (a * i ^ b) + (d ^ e * i) + (f & g ^ i) + (h ^ i)
+    if at < 0x20000 and n.small < 100:
+        view = ctx.packet(Mixed, at=at)
+        if view is not None:
+            total += 1000
+        total += at & 1
+    return total + a * b + d * e + f * g + h + (a ^ d) + (b ^ f) + (at & 3)
+
+
 PACKETS = [bytes((small, 5, many, 7, *range(60))) for small in (0, 6, 9) for many in (0, 16)]
 
 
@@ -85,12 +106,12 @@ class View:
     def __init__(self, data):
         self.data = data
 
-    def packet(self, type_):
-        return type_.from_buffer_copy(self.data)
+    def packet(self, type_, at=0):
+        return type_.from_buffer_copy(self.data, at) if at + sizeof(type_) <= len(self.data) else None
 
 
 @pytest.mark.parametrize(
-    "function", [copied, equal, beside_an_array, as_often_as_a_remainder], ids=lambda f: f.__name__
+    "function", [copied, equal, beside_an_array, only_compared, as_often_as_a_remainder], ids=lambda f: f.__name__
 )
 def test_it_is_accepted(function):
     spec = xdp(kernel="5.10")(function)

@@ -64,6 +64,36 @@ def called_back(ctx):
     return u32(q.inner.c) + q.inner.b + q.bits
 
 
+class Odd(Struct):
+    _pack_ = 1
+    b: u32
+    a: u8
+
+
+class Odds(Struct):
+    rows: Odd * 3
+    total: u32
+
+
+def another_each_round(i, odds):
+    row = odds.rows[i % 3]
+    total = u32(0)
+    for k in range(30):
+        total += row.b
+        if k == i:
+            row = odds.rows[0]
+    odds.total += total
+    return 0
+
+
+def renamed_in_a_loop(ctx):
+    odds = Odds()
+    for i in range(3):
+        odds.rows[i].b = i + 1
+    bpf.loop(2, another_each_round, odds)
+    return odds.total
+
+
 def in_a_long_loop(ctx):
     q = Outer(a=1, inner=Inner(b=3, c=7), swapped=12)
     p = (Inner * 3)()
@@ -76,7 +106,14 @@ def in_a_long_loop(ctx):
     return u32(q.inner.c - (1 << 30)) + p[0].b
 
 
-CASES = [(given, 66), (part_given, 24), (elements, 9), (called_back, 61), (in_a_long_loop, 71838)]
+CASES = [
+    (given, 66),
+    (part_given, 24),
+    (elements, 9),
+    (called_back, 61),
+    (renamed_in_a_loop, 62),
+    (in_a_long_loop, 71838),
+]
 
 
 @pytest.mark.parametrize("kernel", ["6.1", "6.6", None])

@@ -517,8 +517,14 @@ def _in_a_frame(value: Value, depth: int = 4) -> bool:
     return value.op == "add" and depth > 0 and _in_a_frame(value.args[0], depth - 1)
 
 
+def _is_address(value: Value) -> bool:
+    while value.op == "add":
+        value = value.args[0]
+    return (value.lo, value.hi) == _POINTER
+
+
 def _needed(graph: Graph) -> set[Value]:
-    """The values that addresses and arguments of calls are made from."""
+    """The values that addresses and arguments of calls are made from; addresses are compared, too, where nobody reads."""
     needed: set[Value] = set()
     todo: list[Value] = []
     for block in graph.blocks:
@@ -527,6 +533,8 @@ def _needed(graph: Graph) -> set[Value]:
                 todo.append(v.args[0])
             elif v.op == "call":
                 todo += v.args
+        if block.term and block.term[0] == "branch":
+            todo += [v for v in block.term[3:5] if _is_address(v)]
     while todo:
         v = todo.pop()
         if v not in needed and v.op not in REMATERIALISED:

@@ -8,7 +8,7 @@ nested loops start from what was found before.
 from __future__ import annotations
 
 from ..objects.integers import join_types, value_of
-from ..objects.layout import is_array
+from ..objects.layout import alignof, is_array
 from ..objects.refs import Ref
 from ..objects.values import INT, Conflict, Const, Front, Int, span
 from ..ssa.build import State, limits
@@ -307,6 +307,7 @@ def _assume(
         value = phi(header, [base], *limits(64, False))
         known = front.at(value, 0, front.type)  # type: ignore[assignment]
         known.check = ("null", value)  # type: ignore[attr-defined]
+        known.align = min(front.alignment(), alignof(front.type))  # type: ignore[attr-defined]
         c.state.facts["null", value] = True
     else:
         return Conflict(f"{name} stands for something else in each round of this loop: use a new name in the loop")
