@@ -13,7 +13,7 @@ a `Struct`, `IPv4Address`, `IPv6Address`.
 
 from __future__ import annotations
 
-from .errors import SpecError
+from .errors import KindError, SpecError
 from .spec import MapSpec
 from .types import Struct, codec, s32, u8, u32, u64
 
@@ -586,6 +586,8 @@ class StructOps(Declared[K, V]):
 
     def __init__(self, struct_ops: str, members: Mapping[str, Any], **options: Unpack[Options]) -> None:
         options.setdefault("flags", LINK)
+        if not hasattr(members, "keys"):
+            raise KindError(f"StructOps takes a dict of members, and not {members!r}")
         options["contents"] = ((0, dict(members)),)
         self._declare(u32, None, 1, options, btf_struct_ops=struct_ops)
 

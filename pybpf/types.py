@@ -124,6 +124,8 @@ class Array:
             self.ctype: Any = ctype_of(element) * count
         except OverflowError:
             raise SpecError(f"{element!r} times a number of {count.bit_length()} bits: no array is that long") from None
+        except TypeError as error:
+            raise SpecError(f"{element!r}[{count}]: {error}") from None
 
     def __call__(self, *items: Any) -> Any:
         """A ctypes array, zeroed beyond the items that are given: what `u32[4]()` makes in a program."""
@@ -275,7 +277,10 @@ class _StructMeta(type(ctypes.Structure)):  # type: ignore[misc]
                 "_types_": types,
             }
         # Without a dictionary a misspelt field is an error, and an event takes less memory.
-        return super().__new__(mcs, name, bases, {"__slots__": (), **namespace}, **kw)
+        try:
+            return super().__new__(mcs, name, bases, {"__slots__": (), **namespace}, **kw)
+        except (TypeError, ValueError, AttributeError) as error:  # what ctypes says of _fields_ and _pack_
+            raise SpecError(f"{name}: {error}") from None
 
     def __getitem__(cls, count: int) -> Array:
         return Array(cls, count)

@@ -81,6 +81,8 @@ def pcap_filter(
     FilterError with libpcap's own words when the expression is wrong, NotSupportedError when libpcap is not installed.
     """
     lib = _libpcap()
+    if not isinstance(expression, str):
+        raise FilterError(f"an expression is a text, and not {expression!r}")
     source = Source("<expression>", 1, 0, expression)
     if "\0" in expression:
         raise FilterError("an expression cannot hold a NUL character", source)

@@ -277,8 +277,8 @@ def program(prog_type: int, attach_type: int | None = None, /, **options: Any) -
     """The decorator of any program type: `@program(ProgType.XDP)`, `@program(ProgType.TRACING, AttachType.TRACE_FENTRY)`."""
     from .program import Function
 
-    for given in (prog_type, attach_type):
-        if not isinstance(given, int | None):
+    for given, kind_of in ((prog_type, int), (attach_type, (int, type(None)))):
+        if not isinstance(given, kind_of):
             raise KindError(
                 f"@program takes a ProgType and an AttachType, not {given!r}: from pybpf.uapi import ProgType"
             )

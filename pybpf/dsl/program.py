@@ -94,7 +94,8 @@ class Function(ProgramSpec, metaclass=_Made):
                 began(inner),
             )
         for option, given, wanted in (
-            ("name", name, str), ("license", license, str), ("flags", flags, int), ("source", source or "", str)
+            ("name", name, str), ("license", license, str), ("flags", flags, int),
+            ("source", "" if source is None else source, str),
         ):  # fmt: skip
             if not isinstance(given, wanted):
                 raise KindError(f"{kind!r}: {option} is {given!r}, expected {_A[wanted]}")

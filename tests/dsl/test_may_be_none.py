@@ -9,6 +9,7 @@ import pytest
 from pybpf import VM, BpfError, CompileError, load
 
 HEAD = """\
+import ctypes
 from enum import IntEnum
 from ipaddress import IPv4Address
 
@@ -76,6 +77,11 @@ REFUSED = {
     "a map as a kernel object": (
         program("cgroup_egress", "skb", "return 1 if sockets.get(sockets, create=True) is None else 0"),
         "keeps values of kernel objects"),
+    "a method as bcc calls it": (program("xdp", "ctx", "return 1 if totals.lookup(1) is None else 2"), "write totals.get(key)"),
+    "values behind a text": (program("xdp", "ctx", "printk('%d' % len(ctx))"), 'write the values into the text'),
+    "values for a text": (program("xdp", "ctx", "printk('{}'.format(len(ctx)))"), 'write the values into the text'),
+    "a text, as Python writes it": (program("xdp", "ctx", "x = char[8]()", "printk(f'{x!r}')"), "for numbers only"),
+    "a type of no size": (program("xdp", "ctx", "x = ctx.packet(ctypes.Structure)"), "a type is wanted here"),
     "a range of bytes": (program("xdp", "ctx", "for i in range(b'a'):", "    pass"), "range takes whole numbers"),
     "half an address": (program('tp_btf("sched_switch")', "ctx, preempt, prev, next", "totals[u32(next.real_parent)] = Totals()"),
                         "name a field of it"),
@@ -101,6 +107,12 @@ def test_refused(name, tmp_path):
 
 DECLARED = {
     "an array without end": ("wide = u8[1 << 64]", "no array is that long"),
+    "a field of no type": ("class S(Struct):\n    _fields_ = [('x', None)]", "must be a C type"),
+    "an odd packing": ("class S(Struct):\n    _pack_ = -1\n    x: u32", "_pack_"),
+    "an array of nothing": ("array_of(ctypes.Structure, 4)", "storage"),
+    "members that are a text": ("StructOps('tcp_congestion_ops', 'x')", "a dict of members"),
+    "a source that is a number": (program("xdp(source=0)", "ctx"), "source is 0"),
+    "no program type": (program("program(None)", "ctx"), "takes a ProgType"),
     "an event that is a number": (program("tracepoint(0)", "ctx"), "the event is 0, expected a text"),
 }
 

@@ -27,7 +27,7 @@ def says(ctx):
     printk(f"pybpf-printk {pid} {pid:x} {pid:X} {pid:08x} {pid:5d} {pid:#x} {low} {low:03d} {low:d} 100% {{}} {'c'}")
     printk(f"pybpf-printk |{pid:<5}|{pid:>5}|{pid:5}|{pid:+}|{pid:05}|{pid:<5x}|{low:+d}")
     printk(f"pybpf-printk |{text}|{text:8}|{text:>8}|{text}abc|{text}1|{text}{text}{pid}|{text:s}")
-    printk(f"pybpf-printk {pid + 23:c}{pid + 24:c} plain")
+    printk(f"pybpf-printk {pid + 23:c}{pid + 24:c} plain {pid=} {pid!r}")
     return 0
 
 
@@ -72,7 +72,7 @@ def test_the_kernel_writes_what_python_would():
         f"{pid} {pid:x} {pid:X} {pid:08x} {pid:5d} {pid:#x} {low} {low:03d} {low:d} 100% {{}} {'c'}",
         f"|{pid:<5}|{pid:>5}|{pid:5}|{pid:+}|{pid:05}|{pid:<5x}|{low:+d}",
         f"|{text}|{text:8}|{text:>8}|{text}abc|{text}1|{text}{text}{pid}|{text:s}",
-        "AB plain",
+        f"AB plain {pid=} {pid!r}",
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...errors import CompileError
 from ..objects import scalars
 from ..objects.integers import value_of
 from ..objects.layout import as_array, is_array, sizeof
@@ -9,6 +10,7 @@ from ..objects.refs import Ref
 from ..objects.values import Const, Front, span
 from .formats import ADDRESSES, KNOWN, POINTERS, of_number, of_text
 from .helpercalls import is_ctx
+from .joins import is_number
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,9 +40,9 @@ def parts_of(c: Compiler, node: Any, name: str) -> tuple[str, list[Value]]:
         if part.__class__.__name__ == "FormattedValue":
             shown, *values = formatted(c, part)
         else:
-            front = c.expr(part)
+            front = constant_text(c, part, name)
             if not isinstance(front, Const) or not isinstance(front.obj, str):
-                c.fail("printk takes a text known at compile time", node)
+                c.fail(f'{name} takes a text known at compile time: {name}(f"pid {{pid}}")', node)
             shown, values = front.obj, []
         if not values:
             before = out[-1] if out and out[-1][:1] == "%" else "%u"
@@ -49,6 +51,17 @@ def parts_of(c: Compiler, node: Any, name: str) -> tuple[str, list[Value]]:
         args += values
     c.b.at = node
     return "".join(out), args
+
+
+def constant_text(c: Compiler, node: Any, name: str) -> Front:
+    """A text of constants; `"..." % values` and `"...".format(values)` with values that only the program knows are told apart."""
+    try:
+        return c.expr(node)
+    except CompileError:
+        of = node.left if node.__class__.__name__ == "BinOp" else getattr(getattr(node, "func", None), "value", None)
+        if not isinstance(getattr(of, "value", None), str):
+            raise
+    c.fail(f'write the values into the text, as f-strings have them: {name}(f"pid {{pid}}")', node)
 
 
 def _literal(c: Compiler, text: str, behind: bool, node: Any) -> tuple[Any, ...]:
@@ -64,8 +77,7 @@ def _literal(c: Compiler, text: str, behind: bool, node: Any) -> tuple[Any, ...]
 
 def formatted(c: Compiler, part: Any) -> tuple[Any, ...]:
     """A conversion and its values; of a constant, the text that Python makes of it, and no more."""
-    if part.conversion not in (-1, 115):
-        c.fail("!r and !a have no meaning for the kernel's printk", part)
+    exact = part.conversion in (ord("r"), ord("a"))  # `{n!r}`, and `{n=}`, which says the same
     spec = ""
     if part.format_spec is not None:
         for piece in part.format_spec.values:
@@ -88,6 +100,8 @@ def formatted(c: Compiler, part: Any) -> tuple[Any, ...]:
     if spec in ADDRESSES:
         return f"%{spec}", _address(c, front, ADDRESSES[spec], part)
     text = _text(c, front, part)
+    if exact and (text is not None or not is_number(front)):
+        c.fail("!r and !a (and {x=}) have a meaning for numbers only in the kernel's printk", part)
     if text is not None:
         conversion, value = of_text(spec), text
     elif hasattr(front, "pointer_value") and not hasattr(front, "number_only"):

@@ -102,8 +102,8 @@ def type_given(c: Any, front: Any, node: Any) -> Any:
     from ...errors import SpecError
 
     try:
-        ctype_of(front.obj)
-    except (AttributeError, SpecError):
+        ctypes.sizeof(ctype_of(front.obj))
+    except (AttributeError, SpecError, TypeError):
         c.fail(f"a type is wanted here, such as a Struct, u32 or u8[6], and not {front.what()}", node)
     return normal(front.obj)
 

@@ -69,6 +69,16 @@ def global_ref(c: Compiler, front: MapRef) -> Front:
     return front.direct(c)
 
 
+KNOWN_ELSEWHERE = {
+    "lookup": "get(key)", "lookup_elem": "get(key)", "lookup_or_try_init": "get(key)", "insert": "update(key, value)",
+"remove": "delete(key)", "delete_elem": "delete(key)", "update_elem": "update(key, value)",
+    "perf_submit": "output(value)", "ringbuf_output": "output(value)", "ringbuf_reserve": "reserve()", "submit": "output(value)",
+    "call": "tail_call(index)", "redirect_map": "redirect(key)", "get_stackid": "stack_id()", "append": "push(value)",
+    "put": "push(value)",
+}  # fmt: skip
+"""What bcc, libbpf, aya and Python's own collections call what a map has here."""
+
+
 class MapRef(Front):
     """A declared map, or (with `address`) one found in a map of maps."""
 
@@ -304,6 +314,9 @@ class MapRef(Front):
         return lower(c, self, node, *bind(c, name, lower, args, kw, node))
 
     def refuse(self, c: Compiler, what: str, node: Any) -> NoReturn:
+        known = KNOWN_ELSEWHERE.get(what.removeprefix("method "))
+        if known is not None and known.partition("(")[0] in self.methods():
+            c.fail(f"{self.what()} has no {what}: write {self.hint}.{known}", node)
         has = ", ".join(self.methods()) or "none inside a program: helpers take it as an argument"
         c.fail(f"{self.what()} ({type(self.spec).__name__}) has no {what}; it has {has}", node)
 
