@@ -147,6 +147,8 @@ def _open_module(name: str) -> BtfObject:
 def _in_program(program: Any, function: str) -> Target:
     from .maps.btf import kernel_btf
 
+    if not hasattr(program, "info"):
+        raise SpecError(f"{program!r} is no live program whose function could be attached to or replaced")
     btf_id = program.info.btf_id
     if not btf_id:
         raise SpecError(f"{program!r} has no BTF: its functions cannot be attached to or replaced")

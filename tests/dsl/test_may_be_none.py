@@ -25,6 +25,10 @@ class Totals(Struct):
 
 totals = HashMap(u32, Totals, max_entries=4)
 trie = LpmTrie(IPv4Address, u32, max_entries=4)
+class Color(IntEnum):
+    RED = 1
+
+
 sockets = SkStorage(u64)
 counter = 0
 ODD = (1, [2])
@@ -82,6 +86,10 @@ REFUSED = {
     "values for a text": (program("xdp", "ctx", "printk('{}'.format(len(ctx)))"), 'write the values into the text'),
     "a text, as Python writes it": (program("xdp", "ctx", "x = char[8]()", "printk(f'{x!r}')"), "for numbers only"),
     "a type of no size": (program("xdp", "ctx", "x = ctx.packet(ctypes.Structure)"), "a type is wanted here"),
+    "a class times a number": (program("xdp", "ctx", "return len(Color * 3)"), "TypeError"),
+    "a structure as a socket": (
+        program("cgroup_egress", "skb", "t = Totals()", "return 1 if bpf.tcp_sock(t) is None else 0"), "is a reference (sock)"),
+    "a module's dictionary as a key": (program("xdp", "ctx", "return 1 if bpf.__dict__ in totals else 2"), "..."),
     "a range of bytes": (program("xdp", "ctx", "for i in range(b'a'):", "    pass"), "range takes whole numbers"),
     "half an address": (program('tp_btf("sched_switch")', "ctx, preempt, prev, next", "totals[u32(next.real_parent)] = Totals()"),
                         "name a field of it"),

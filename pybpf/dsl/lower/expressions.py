@@ -140,7 +140,7 @@ MOST_BITS = 1 << 20
 GROWING: dict[str, Any] = {
     "Pow": lambda a, b: b * getattr(a, "bit_length", int)(),
     "LShift": lambda a, b: b,
-    "Mult": lambda a, b: b * len(a) if hasattr(a, "__len__") else 0,
+    "Mult": lambda a, b: b * len(a) if isinstance(a, (tuple, list, bytes, str)) else 0,
 }
 """How large, in bits or items, what Python calculates of constants may become."""
 

@@ -293,6 +293,10 @@ def check_map(c: Compiler, rules: Any, front: Any, where: str, node: Any) -> Non
 MOST_MAPS = 6
 
 
+OF_THE_KERNEL = frozenset(("sock", "socket", "btf", "percpu_btf"))
+"""Kinds of arguments that are objects of the kernel, and no memory of the program's."""
+
+
 def pointer_to(c: Compiler, arg: Any, front: Front, where: str, node: Any) -> Value:
     if isinstance(front, Const) and front.obj in (None, 0):
         if not arg.nullable and arg.kind not in ("stack",):
@@ -309,7 +313,7 @@ def pointer_to(c: Compiler, arg: Any, front: Front, where: str, node: Any) -> Va
         c.fail(
             f"{where} is memory that the program has on its stack, a Struct or an array, and not {front.what()}", node
         )
-    if isinstance(front, Ref):
+    if isinstance(front, Ref) and (arg.kind not in OF_THE_KERNEL or front.region == "kernel"):
         return front.pointer(c, node)
     pointer = getattr(front, "pointer_value", None)
     if pointer is None:

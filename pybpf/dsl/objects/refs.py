@@ -16,7 +16,7 @@ from ..ssa.build import CALLERS, limits
 from ..ssa.ir import Value
 from .integers import OPS, binary, convert, value_of
 from .layout import Field, as_array, fields, is_array, is_struct, normal, scalar_of, sizeof, type_name
-from .values import INT, Conflict, Const, Front, Int, Tuple, native, span
+from .values import INT, Conflict, Const, Front, Int, Tuple, clipped, native, short, span
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -637,9 +637,9 @@ def constant_bytes(c: Compiler, obj: Any, type_: Any, node: Any) -> bytes:
         return codec(type_).pack(obj)
     except (TypeError, ValueError, OverflowError) as error:
         if hasattr(obj, "packed"):
-            c.fail(f"{obj!r} is no {type_name(type_)}: write its .packed", node)
-        told = str(error)
-        c.fail(told if type_name(type_) in told else f"{obj!r} is not a {type_name(type_)}: {told}", node)
+            c.fail(f"{short(obj)} is no {type_name(type_)}: write its .packed", node)
+        told = clipped(str(error))
+        c.fail(told if type_name(type_) in told else f"{short(obj)} is not a {type_name(type_)}: {told}", node)
 
 
 from . import scalars as _types  # noqa: E402

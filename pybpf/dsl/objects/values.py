@@ -62,6 +62,10 @@ class Front:
 SHOWN = 100
 
 
+def clipped(text: str) -> str:
+    return text if len(text) <= 2 * SHOWN else f"{text[: 2 * SHOWN - 3]}..."
+
+
 def short(obj: Any) -> str:
     """A Python object in a message, which need not hold all of it."""
     try:
