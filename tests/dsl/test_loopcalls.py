@@ -153,7 +153,40 @@ def narrow(ctx):
     return rows[last] * 8 + rows[at]
 
 
-PLAIN = [collatz, counted, broken, completed, left_by_return, returned_number, nested, widened, inlined, narrow]
+def narrow_in_nested(ctx):
+    """What the inner of three loops leaves in a few numbers is an index in the loops around it."""
+    rows = u32[8]()
+    x = 0
+    y = 1
+    total = 0
+    for i in range(30):
+        for j in range(40):
+            for k in range(50):
+                rows[x] += 1
+                if k & 3 == j & 1:
+                    x = (x * 5 + k) & 7
+                if total > 1 << 40:
+                    return y
+                total += k * len(ctx)
+            y = x ^ 3
+            rows[y & 7] += 1
+        rows[x] += i
+    return rows[x] + rows[y & 7]
+
+
+PLAIN = [
+    collatz,
+    counted,
+    broken,
+    completed,
+    left_by_return,
+    returned_number,
+    nested,
+    widened,
+    inlined,
+    narrow,
+    narrow_in_nested,
+]
 
 
 class Fake:

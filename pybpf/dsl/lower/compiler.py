@@ -170,6 +170,9 @@ class Compiler:
         self.frame: Frame = None  # type: ignore[assignment]
         self.speculating = 0
         self.suppressed = False
+        self.carried: dict[
+            Value, Any
+        ] = {}  # from loops that are calls: what each was given, and what its rounds end with
         self.doubted: set[Value] = (
             set()
         )  # numbers that were equal to others, on ways that an old verifier walks in vain, too

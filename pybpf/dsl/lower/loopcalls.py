@@ -84,7 +84,7 @@ def repeat_by_call(
     before, assumed = c.unit.loops.get(key) or (None, {})
     cells = capture(c, node, around, changed, assumed)
     base = c.slot(8 * len(cells.offsets), 8, "variables of a loop")
-    for _ in range(12):
+    for attempt in range(12):
         if before is not None:
             c.unit.graphs.remove(before)
         strict = assumed.get("$strict")
@@ -93,7 +93,7 @@ def repeat_by_call(
         if settled(c, cells, suppressed):
             if c.speculating or not suppressed:
                 break
-            assumed["$strict"] = True
+            assumed["$strict"] = attempt > 4  # till then loops in this one may find more out
     else:
         c.fail("the types of this loop's variables do not settle: convert them before the loop", node)
     names = {value: name for name, value in cells.entered.items()}
@@ -107,7 +107,9 @@ def repeat_by_call(
         c.b.clobber("place")
     for name in changed:
         if name in cells.changed:
-            c.state.env[name] = loaded(c, base, cells, name)
+            c.state.env[name] = number = loaded(c, base, cells, name)
+            ends = [(low, high) for _, low, high, _ in cells.ends.get(name, ())]
+            c.carried[number.value] = value_of(c, cells.given[name]), ends  # type: ignore[arg-type]
         else:
             c.state.env[name] = Conflict(f"{name} is not a number when this loop begins: give it one before the loop")
     return apart(c, base, cells, codes, node)
@@ -283,7 +285,7 @@ def end(
         n: Any = front.number(inner, node)  # type: ignore[union-attr]
         value = value_of(inner, n)
         if value is not cells.entered.get(name) and name != CODE:
-            interval = brought(n, cells.entered[name], span(inner, cells.given[name]), *span(inner, n))  # type: ignore[arg-type]
+            interval = brought(n, cells.entered[name], span(inner, cells.given[name]), *span(inner, n), inner.carried)  # type: ignore[arg-type]
             cells.ends.setdefault(name, []).append((INT if isinstance(n, Const) else n.type, *interval, node))
         inner.b.store(base, cells.offsets[name], 8, value, "cells" if name in (CODE, VALUE) else "stack")
     inner.graph.moves |= state.memory.get("place", 0) != 0

@@ -353,7 +353,7 @@ def _close(c: Compiler, header: Any, phis: dict[str, tuple[Value, Front]], memo:
             first = value.args[0]
             stable = False
             if "$near " + name not in memo:  # perhaps rounds bring no more than this one did, whatever it began with
-                near_lo, near_hi = brought(n, value, (first.lo, first.hi), lo, hi)
+                near_lo, near_hi = brought(n, value, (first.lo, first.hi), lo, hi, c.carried)
                 memo["$near " + name] = True
                 memo[name] = (type_, max(min(first.lo, near_lo), low), min(max(first.hi, near_hi), high))
                 value.args.append(value_of(c, n))
@@ -368,7 +368,7 @@ def _close(c: Compiler, header: Any, phis: dict[str, tuple[Value, Front]], memo:
         value.args.append(value_of(c, n))
     for name, value, type_, n, lo, hi in fitting:
         first = value.args[0]
-        lo, hi = brought(n, value, (first.lo, first.hi), lo, hi)
+        lo, hi = brought(n, value, (first.lo, first.hi), lo, hi, c.carried)
         lo, hi = min(first.lo, lo), max(first.hi, hi)
         unlimited = value.hi == limits(type_.bits, type_.signed)[1] > hi and "$wide " + name not in memo
         if c.suppressed or unlimited:
@@ -380,7 +380,9 @@ def _close(c: Compiler, header: Any, phis: dict[str, tuple[Value, Front]], memo:
         raise Unstable
 
 
-def brought(n: Int | Const, head: Value, first: tuple[int, int], lo: int, hi: int) -> tuple[int, int]:
+def brought(
+    n: Int | Const, head: Value, first: tuple[int, int], lo: int, hi: int, carried: dict[Value, Any]
+) -> tuple[int, int]:
     """The interval of what comes back to the head of a loop, lo..hi, without what the round itself began with; `first` where
     that is all."""
     if isinstance(n, Const):
@@ -395,6 +397,10 @@ def brought(n: Int | Const, head: Value, first: tuple[int, int], lo: int, hi: in
             todo.append(value.args[0])
         elif value.op == "phi" and value.aux != "open":
             todo += value.args
+        elif value in carried:  # through an inner loop that is a call: what it was given, or what its rounds end with
+            given, intervals = carried[value]
+            todo.append(given)
+            ends += intervals
         else:
             ends.append((value.lo, value.hi))
     lows, highs = zip(*(ends or [first]), strict=True)
