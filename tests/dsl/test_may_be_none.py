@@ -90,6 +90,8 @@ REFUSED = {
     "a structure as a socket": (
         program("cgroup_egress", "skb", "t = Totals()", "return 1 if bpf.tcp_sock(t) is None else 0"), "is a reference (sock)"),
     "a module's dictionary as a key": (program("xdp", "ctx", "return 1 if bpf.__dict__ in totals else 2"), "..."),
+    "a context as socket": (program("cgroup_egress", "skb", "return 1 if bpf.tcp_sock(skb) is None else 0"), "not the context"),
+    "a view beyond any packet": (program("tc", "skb", "return 1 if skb.packet(u8[1 << 31]) is None else 0"), "a view of"),
     "a range of bytes": (program("xdp", "ctx", "for i in range(b'a'):", "    pass"), "range takes whole numbers"),
     "half an address": (program('tp_btf("sched_switch")', "ctx, preempt, prev, next", "totals[u32(next.real_parent)] = Totals()"),
                         "name a field of it"),

@@ -316,7 +316,7 @@ def pointer_to(c: Compiler, arg: Any, front: Front, where: str, node: Any) -> Va
     if isinstance(front, Ref) and (arg.kind not in OF_THE_KERNEL or front.region == "kernel"):
         return front.pointer(c, node)
     pointer = getattr(front, "pointer_value", None)
-    if pointer is None:
+    if pointer is None or (arg.kind in OF_THE_KERNEL and is_ctx(front)):
         c.fail(f"{where} is a reference ({arg.kind}), not {front.what()}", node)
     return pointer(c)  # type: ignore[no-any-return]
 

@@ -155,6 +155,8 @@ class Context(Front):
             c.fail("write ctx.packet(Header), ctx.packet(Header, after=view) or ctx.packet(Header, at=offset)", node)
         type_ = type_given(c, args[0], node)
         size = sizeof(type_)
+        if size > MAX_OFFSET:
+            c.fail(f"a view of {size} bytes, and the kernel follows {MAX_OFFSET}", node)
         if not c.unit.rules().packet:
             return self.copied(c, type_, kw, node)
         if "at" in kw:
