@@ -97,6 +97,19 @@ def only_compared(ctx):
     return total + a * b + d * e + f * g + h + (a ^ d) + (b ^ f) + (at & 3)
 
 
+def either(ctx):
+    """What two unknown numbers make is unknown before Linux 6.10."""
+    n = ctx.packet(Numbers)
+    if n is None:
+        return 9
+    many = u8[8]()
+    a, b = n.small & 7, n.many[2] & 7
+    many[a | b] = 3
+    many[a ^ b] += 2
+    many[(a & 1) * b] += 1
+    return many[7] + many[a | b]
+
+
 PACKETS = [bytes((small, 5, many, 7, *range(60))) for small in (0, 6, 9) for many in (0, 16)]
 
 
@@ -111,7 +124,9 @@ class View:
 
 
 @pytest.mark.parametrize(
-    "function", [copied, equal, beside_an_array, only_compared, as_often_as_a_remainder], ids=lambda f: f.__name__
+    "function",
+    [copied, equal, beside_an_array, only_compared, either, as_often_as_a_remainder],
+    ids=lambda f: f.__name__,
 )
 def test_it_is_accepted(function):
     spec = xdp(kernel="5.10")(function)

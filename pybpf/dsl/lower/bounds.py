@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .compiler import Compiler
 
 COMPARES = (6, 8)  # from here on comparisons of two unknown numbers teach the verifier something
+COMPUTES = (6, 10)  # from here on it knows products, `|` and `^` of two unknown numbers
 LOST = frozenset(
     ("div", "mod", "sdiv", "smod", "bswap", "neg", "call", "ldabs", "ldind", "opaque", "hide", "param", "cmpxchg")
 )
@@ -119,6 +120,8 @@ def _loses(c: Compiler, value: Value) -> bool:
         return True  # -x; a packet's length, which is the distance of two pointers
     if value.op in ("shl", "shr", "sar") and value.args[1].op != "const":
         return True  # is_safe_to_compute_dst_reg_range
+    if value.op in ("mul", "or", "xor") and value.args[1].op != "const" and c.unit.kernel < COMPUTES:
+        return True
     if value.op == "mul" and any(a.lo < 0 or a.hi >= 1 << 32 for a in value.args):
         return True
     # Of a loop that is being written: what comes back is not known yet.
