@@ -12,7 +12,8 @@ from .. import lang
 from ..objects import scalars as types
 from ..objects.integers import cast, compare, divide_signed, interval, rank, result, value_of
 from ..objects.layout import alignof, fields, is_array, is_struct, normal, scalar_of, sizeof, type_given, type_name
-from ..objects.refs import Ref, pieces
+from ..objects.pieces import pieces
+from ..objects.refs import Ref
 from ..objects.values import INT, Conflict, Const, Front, Int, Tuple, span
 from ..ssa.build import State
 from .conditions import as_number, truth

@@ -279,7 +279,7 @@ def unlike(a: Any, b: Any) -> bool:
 def same_bytes(c: Compiler, left: Front, right: Front, node: Any) -> Outcome:
     """Arrays and structures, or one of them and a constant, compared byte for byte."""
     from ..objects.layout import padding, sizeof, type_name
-    from ..objects.refs import chunk, constant_bytes, pieces
+    from ..objects.pieces import chunk, constant_bytes, pieces
     from .calls import inline, own
 
     if not isinstance(left, Ref):

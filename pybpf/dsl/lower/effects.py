@@ -68,7 +68,7 @@ def blur(c: Compiler, ref: Ref, changed: set[int]) -> None:
     rounds break that (check_scalar_ids) it sees states without end.
     """
     from ..objects.layout import sizeof
-    from ..objects.refs import multiple
+    from ..objects.pieces import multiple
 
     base = multiple(ref.base, ref.align)
     at, end = ref.off, ref.off + sizeof(ref.type)

@@ -30,9 +30,10 @@ from .integers import convert, status, word
 from .kernelrefs import Object
 from .layout import alignof, normal, sizeof, type_name
 from .maps import ARRAYS, DELETE, KEYED, LOOKUP, PEEK, TARGETS, UPDATE, MapRef, types_of
+from .pieces import pieces
 from .places import value_pointer
 from .records import output, perf_output, reserve
-from .refs import Ref, pieces
+from .refs import Ref
 from .values import Const, Front
 
 TYPE_CHECKING = False

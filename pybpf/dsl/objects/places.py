@@ -5,7 +5,8 @@ from __future__ import annotations
 from .data import place as data
 from .integers import convert
 from .layout import alignof, is_array, is_struct, normal, scalar_of, sizeof, type_name
-from .refs import Ref, chunk, constant_bytes, pieces, plain_pieces
+from .pieces import chunk, constant_bytes, pieces, plain_pieces
+from .refs import Ref
 from .values import Const, Tuple
 
 TYPE_CHECKING = False

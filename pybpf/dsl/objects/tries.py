@@ -9,7 +9,8 @@ from ..lower.joins import is_number
 from . import scalars as types
 from .integers import convert
 from .layout import fields, is_struct, scalar_of, sizeof, type_name
-from .refs import Ref, constant_bytes, pieces
+from .pieces import constant_bytes, pieces
+from .refs import Ref
 from .values import Const, Tuple, native
 
 TYPE_CHECKING = False
