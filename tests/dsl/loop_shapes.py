@@ -1095,3 +1095,25 @@ def counted_in_objects(ctx):
         if x.a == 70:
             break
     return u32(x.a * 1000 + y.a + y.b)
+
+
+def counted_down_inside(ctx):
+    """What the inner loop begins with is 1 at least, as the outer one counts; the verifier takes it for 0, too."""
+    n = len(ctx)
+    i = u32(0)
+    t = u32(0)
+    while True:
+        i = u32(i + 1)
+        if i > 4:
+            break
+        j = i
+        while j > 0:
+            j = u32(j - 1)
+            if n >> (j & 7) & 1:
+                t += 1
+            if n >> (j & 7) & 2:
+                t ^= 3
+            elif n >> (j & 7) & 8:
+                t += u32(n)
+            cells[j & 7] += t
+    return t

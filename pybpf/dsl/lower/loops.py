@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..objects.refs import Ref
-from ..objects.values import Const, Front, Int
+from ..objects.values import Const, Front, Int, span
 from ..ssa.build import State
 from .bounds import COMPARES, in_sight
 from .conditions import cond
@@ -11,7 +11,7 @@ from .counting import PLAIN_STEPS, counted, too_long, unknown, walkable
 from .gates import MAX_ROUNDS
 from .gates import gate as gate_of
 from .joins import merge
-from .progress import deciding, rounds_of_while
+from .progress import deciding, rounds_of_while, sinking
 from .rounds import BOUNDED_LOOPS, SINCE_LOOP, Loop, finish, hide, hide_compared, repeat, to_hide
 from .survey import assigned, named, nodes_of, ways_out, weight
 from .turns import turning
@@ -42,10 +42,16 @@ def while_(c: Compiler, node: Any) -> None:
     None:`) is written once, and each round begins with it: what it gives need not be a number then."""
     at_top = any(part.__class__.__name__ == "NamedExpr" for part in nodes_of(node.test))
     endless = node.test.__class__.__name__ == "Constant" and bool(node.test.value)
+    down = sinking(node)
     for name in sorted(deciding(node)):
         front = c.state.env.get(name)
         if isinstance(front, Int):
-            c.state.env[name] = in_sight(c, front, PLAIN_STEPS)
+            front = in_sight(c, front, PLAIN_STEPS)
+            lo, hi = span(c, front)
+            if name in down and 0 < lo < hi:
+                # The verifier may take it for 0: it would go around below that, if the first test were left out.
+                c.state.facts[front.value] = (0, hi)
+            c.state.env[name] = front
     leaving = [] if at_top else tested(c, node)
     if c.b.state is None:
         return finish(c, node, leaving, [])

@@ -74,6 +74,12 @@ def deciding(node: Any) -> set[str]:
     return names
 
 
+def sinking(node: Any) -> set[str]:
+    """Those of them that each round takes something from."""
+    every = firsts(node.body)
+    return {name for name in deciding(node) if step_of(node.body, every, name) < 0}
+
+
 def falling(body: list[Any]) -> set[str]:
     """The names that these statements only take constants from."""
     names = counters(body) - assigned(body, in_place=False)
@@ -239,4 +245,4 @@ def calls(node: Any) -> Iterator[Any]:
         yield from calls(child)
 
 
-__all__ = ["deciding", "falling", "rounds_of_while"]
+__all__ = ["deciding", "falling", "rounds_of_while", "sinking"]
