@@ -1117,3 +1117,16 @@ def counted_down_inside(ctx):
                 t += u32(n)
             cells[j & 7] += t
     return t
+
+
+def bounded_more_than_there_are(ctx):
+    """The number is smaller than its `max`, as the compiler knows and the verifier does not."""
+    n = u8(len(ctx))
+    t = u32(0)
+    for i in range(bounded(n // 100, max=4)):
+        t += u32(i) * n + 7
+        if t & 1:
+            cells[i] += t
+    for i in range(9, bounded(n // 40, max=12), -1):
+        t ^= u32(i) + n
+    return t

@@ -156,6 +156,8 @@ def plain(c: Compiler, node: Any, count: Count, reach: int, gate: Any, watched: 
     first, last, step, most, hidden = count.first, count.last, count.step, count.most, count.counter
     (alo, ahi), (blo, bhi) = span(c, first), span(c, last)
     steps = reach if most is None else min(most, reach)
+    if most is not None and reach <= min(most, PLAIN_STEPS):
+        most = None  # the verifier is to see it by the bounds
     decided = count.constant or named(node.iter) - {"range"} <= c.known
     name = getattr(node.target, "id", "")
     fixed = frozenset((name,) if decided and not count.element and name not in assigned(node.body) else ())
