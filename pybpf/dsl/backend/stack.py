@@ -68,7 +68,10 @@ class Traffic:
         self.events = [[self._event(*mention) for mention in found] for found in mentions]
         number = {block: i for i, block in enumerate(graph.blocks)}
         self.ways = [[number[succ] for succ in block.successors()] for block in graph.blocks]
-        self.passed = _passed([[number[pred] for pred in block.preds] for block in graph.blocks], self.events)
+        preds = [[number[pred] for pred in block.preds] for block in graph.blocks]
+        inside = [union(slots for _, slots, _, _ in events) for events in self.events]
+        met = backwards(inside, [-1] * len(inside), preds)  # the same, the other way round
+        self.passed = [union(met[pred] for pred in before) for before in preds]
         use, keep = [], []
         for events in self.events:
             used = written = 0
@@ -133,21 +136,6 @@ def union(masks: Iterable[int]) -> int:
     for mask in masks:
         found |= mask
     return found
-
-
-def _passed(preds: list[list[int]], events: list[list[Event]]) -> list[int]:
-    """The slots that may have been mentioned before each block."""
-    inside = [union(mask for _, mask, _, _ in found) for found in events]
-    known = [0] * len(events)
-    changed = True
-    while changed:
-        changed = False
-        for i, before in enumerate(preds):
-            mask = union(known[b] | inside[b] for b in before)
-            if mask != known[i]:
-                known[i] = mask
-                changed = True
-    return known
 
 
 def _bits(mask: int) -> Iterable[int]:

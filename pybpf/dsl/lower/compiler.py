@@ -170,12 +170,10 @@ class Compiler:
         self.frame: Frame = None  # type: ignore[assignment]
         self.speculating = 0
         self.suppressed = False
-        self.carried: dict[
-            Value, Any
-        ] = {}  # from loops that are calls: what each was given, and what its rounds end with
-        self.doubted: set[Value] = (
-            set()
-        )  # numbers that were equal to others, on ways that an old verifier walks in vain, too
+        # From loops that are calls: what each number was given, and what its rounds end with.
+        self.carried: dict[Value, Any] = {}
+        # Numbers that were equal to others, on ways that an old verifier walks in vain, too.
+        self.doubted: set[Value] = set()
         # The number of the first block in, or behind, the last loop in which the verifier widens numbers.
         self.widening = 0
         self.stays = ""  # why the program cannot be left here by a tail call

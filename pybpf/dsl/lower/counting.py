@@ -104,6 +104,11 @@ class Count:
         self.test = "<" if step > 0 else ">"
         self.constant = isinstance(first, Const) and isinstance(last, Const)
 
+    def cap(self, most: int | None) -> int | None:
+        """Where the counter stands after `most` rounds, if it begins at a known number: it counts the rounds by itself then."""
+        end = self.first.obj + most * self.step if most is not None and isinstance(self.first, Const) else None
+        return end if end is not None and S64_MIN <= end <= S64_MAX else None
+
 
 def counted(c: Compiler, node: Any, start: Front, stop: Front, step: int, element: Any) -> None:
     """A loop over `range`, or over an array by its indexes, in the form that the target's verifier can walk."""
@@ -169,10 +174,7 @@ def plain(c: Compiler, node: Any, count: Count, reach: int, gate: Any, watched: 
             (c.unit.kernel < COMPARES and not isinstance(last, Const)) or (not decided and needed(c, node))
         ):
             most = reach
-    # Rounds that count from a known number are counted by the counter itself.
-    cap = first.obj + most * step if most is not None and isinstance(first, Const) else None
-    if cap is not None and not S64_MIN <= cap <= S64_MAX:
-        cap = None
+    cap = count.cap(most)
     unsigned = ahi > S64_MAX or (isinstance(first, Const) and isinstance(last, Const) and bhi > S64_MAX)
     kind, top_most = (types.u64, U64) if unsigned else (INT, S64_MAX)
     n = value_of(c, first)
@@ -232,9 +234,10 @@ def converging(c: Compiler, node: Any, count: Count, gate: Any) -> None:
     (alo, ahi), (blo, _) = span(c, first), span(c, last)
     up, down = ("<", ">=") if step > 0 else (">", "<=")
     tests = [(hidden, up, last)]
-    counts_rounds = most is not None and not isinstance(first, Const)
-    if most is not None and isinstance(first, Const):
-        tests.append((hidden, up, Const(first.obj + most * step)))
+    cap = count.cap(most)
+    counts_rounds = most is not None and cap is None
+    if cap is not None:
+        tests.append((hidden, up, Const(cap)))
     elif counts_rounds:
         tests.append((count.rounds, "<", Const(most)))
     low = 0 if min(alo, blo) >= 0 and step > 0 else S64_MIN

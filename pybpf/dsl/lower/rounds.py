@@ -138,8 +138,7 @@ def begin(c: Compiler, node: Any, names: set[str], gate: Any) -> None:
     """Before a loop with a gate: numbers that it changes start unknown to the verifier.
 
     Whatever the first round brings is then within what it began with, also where a number must be equal because it decides
-    something: a known one would be so in each round, for it is widened only while nothing depends on it.  So do the numbers
-    in objects on the stack that it changes.
+    something: a known one would be so in each round, for it is widened only while nothing depends on it.
     """
     hide(c, [name for name in sorted(names.difference(to_hide(node, names, True))) if name[0] != "$"])
     gate.begin(c)

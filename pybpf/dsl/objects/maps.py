@@ -71,7 +71,7 @@ def global_ref(c: Compiler, front: MapRef) -> Front:
 
 KNOWN_ELSEWHERE = {
     "lookup": "get(key)", "lookup_elem": "get(key)", "lookup_or_try_init": "get(key)", "insert": "update(key, value)",
-"remove": "delete(key)", "delete_elem": "delete(key)", "update_elem": "update(key, value)",
+    "remove": "delete(key)", "delete_elem": "delete(key)", "update_elem": "update(key, value)",
     "perf_submit": "output(value)", "ringbuf_output": "output(value)", "ringbuf_reserve": "reserve()", "submit": "output(value)",
     "call": "tail_call(index)", "redirect_map": "redirect(key)", "get_stackid": "stack_id()", "append": "push(value)",
     "put": "push(value)",
